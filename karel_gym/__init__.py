@@ -1,0 +1,45 @@
+"""Karel tasks for Gymnasium, on which programs and neural networks compete.
+
+Importing registers the ids: `gymnasium.make("Karel-Maze-v0")`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from karel_gym.registration import register, register_all, sample_worlds
+from karel_gym.world import World, WorldBatch, WorldError
+
+if TYPE_CHECKING:
+    from karel_gym.env import KarelEnv
+    from karel_gym.sb3 import KarelSB3VecEnv
+    from karel_gym.vector import KarelVectorEnv
+
+__version__ = "0.1.0"
+__all__ = [
+    "KarelEnv",
+    "KarelSB3VecEnv",
+    "KarelVectorEnv",
+    "World",
+    "WorldBatch",
+    "WorldError",
+    "register",
+    "sample_worlds",
+]
+
+# numba, pygame and stable-baselines3 are slow to import: what needs them is imported when used.
+_LAZY = {
+    "KarelEnv": "karel_gym.env",
+    "KarelSB3VecEnv": "karel_gym.sb3",
+    "KarelVectorEnv": "karel_gym.vector",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(importlib.import_module(_LAZY[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+register_all()

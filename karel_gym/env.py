@@ -1,0 +1,201 @@
+"""`KarelEnv`: one episode of a Karel task at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import gymnasium
+import numpy as np
+from numpy.typing import NDArray
+
+from karel_gym.episodes import Episodes
+from karel_gym.observations import observation_space, observe
+from karel_gym.registration import task_named
+from karel_gym.rendering import Frame, PanelLine, Renderer, ansi
+from karel_gym.robot import ACTIONS
+from karel_gym.tasks.task import Task
+from karel_gym.viewer import Window
+from karel_gym.world import World
+
+Observation = NDArray[np.uint8] | NDArray[np.int8]
+SOLVED_MARGIN = 1e-6  # a return this close to the task's largest is that: rewards are fractions
+
+
+class KarelEnv(gymnasium.Env[Observation, np.int64]):
+    """A Karel task.
+
+    Actions: 0 move, 1 turnLeft, 2 turnRight, 3 pickMarker, 4 putMarker. A move into a wall turns
+    the robot around; picking from an empty cell and putting on a full one do nothing.
+
+    Observations: `obs="grid"`: uint8, (16, H, W), one-hot planes: 0-3 robot facing N, E, S, W; 4
+    wall; 5-15 cell holds 0..10 markers. `obs="percepts"`: int8, (5,): front, left, right is clear,
+    markers present, no markers present.
+
+    `info` has `return`, the sum of the episode's rewards so far, `length`, the number of actions so
+    far, and `is_success`, whether the episode ended with the task solved.
+
+    Args:
+        task: The task, or where it is: 'module:NAME'. `gymnasium.make` fills it in.
+        obs: "grid" or "percepts".
+        height, width: Size of the worlds, walls included; default the task's own.
+        max_steps: Horizon after which an episode is truncated; default 10 * (H-2) * (W-2).
+        render_mode: None, "human" (a window), "rgb_array" or "ansi".
+
+    Raises:
+        ValueError: An argument is out of its range; the message says what is allowed.
+
+    Example:
+        >>> import gymnasium, karel_gym
+        >>> env = gymnasium.make("Karel-Harvester-v0", obs="percepts")
+        >>> obs, info = env.reset(seed=0)
+        >>> obs, reward, terminated, truncated, info = env.step(3)
+        >>> obs.tolist(), round(reward, 3)
+        ([1, 0, 0, 0, 1], 0.028)
+    """
+
+    metadata: dict[str, Any] = {"render_modes": ["human", "rgb_array", "ansi"], "render_fps": 10}
+
+    def __init__(
+        self,
+        task: Task | str,
+        obs: str = "grid",
+        height: int | None = None,
+        width: int | None = None,
+        max_steps: int | None = None,
+        render_mode: str | None = None,
+    ) -> None:
+        if render_mode not in (None, *self.metadata["render_modes"]):
+            raise ValueError(
+                f"render_mode must be None, 'human', 'rgb_array' or 'ansi', got {render_mode!r}"
+            )
+        self.task = task_named(task) if isinstance(task, str) else task
+        self.episodes = Episodes(self.task, 1, height, width, max_steps)
+        self.obs = obs
+        self.observation_space = observation_space(obs, *self.shape)
+        self.action_space = gymnasium.spaces.Discrete(len(ACTIONS))
+        self.render_mode = render_mode
+        self.title = ""
+        self.panel: Sequence[PanelLine] = ()
+        self._running = False
+        self._status = ""
+        self._renderer: Renderer | None = None
+        self._window: Window | None = None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of the worlds, walls included."""
+        return self.episodes.height, self.episodes.width
+
+    @property
+    def world(self) -> World:
+        """The present world."""
+        return self.episodes.world(0)
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, dict[str, Any]]:
+        """Begin an episode.
+
+        Args:
+            seed: Start of the random stream from which this and the following worlds come; world
+                0 of `karel_gym.sample_worlds(env_id, n, seed)` is the one that it starts in.
+            options: `{"world": World}` starts from that world instead of a random one.
+
+        Raises:
+            ValueError: An option is unknown, or the world has another size than this env's.
+        """
+        first = self._np_random is None
+        super().reset(seed=seed)
+        unknown = set(options or ()) - {"world"}
+        if unknown:
+            raise ValueError(f"the only option of reset is 'world', got {sorted(unknown)}")
+        if seed is not None or first:
+            if seed is None:
+                seed = int(self.np_random.integers(2**63))
+            self.episodes.seed(0, seed)
+        if options:
+            if not isinstance(options["world"], World):
+                raise ValueError(f"the option 'world' must be a World, got {options['world']!r}")
+            self.episodes.load(0, options["world"])
+        else:
+            self.episodes.reset(np.ones(1, dtype=np.bool_))
+        self._running = True
+        self._status = ""
+        if self.render_mode == "human":
+            self.render()
+        return self._observe(), self._info(solved=False)
+
+    def step(
+        self, action: np.int64 | int
+    ) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+        """Do one action, 0..4.
+
+        Raises:
+            ValueError: The action is none of 0..4.
+            gymnasium.error.ResetNeeded: The episode has ended, or none was begun.
+        """
+        if not self.action_space.contains(action):
+            choices = ", ".join(f"{i} {name}" for i, name in enumerate(ACTIONS))
+            raise ValueError(f"an action is one of {choices}; got {action!r}")
+        if not self._running:
+            raise gymnasium.error.ResetNeeded("call reset() to begin an episode before step()")
+        rewards, terminations, truncations = self.episodes.step(np.array([action]))
+        terminated, truncated = bool(terminations[0]), bool(truncations[0])
+        self._running = not (terminated or truncated)
+        solved = terminated and is_solved(self.task, self.episodes.returns[0])
+        self._status = "" if self._running else "solved" if solved else "failed"
+        if self.render_mode == "human":
+            self.render()
+        return self._observe(), float(rewards[0]), terminated, truncated, self._info(solved)
+
+    def render(self) -> Any:
+        """The present world as `render_mode` says: an rgb array, a text, or None and a window."""
+        if self.render_mode is None:
+            gymnasium.logger.warn(
+                "render() does nothing without a render_mode: make the env with "
+                'render_mode="rgb_array", "human" or "ansi"'
+            )
+            return None
+        frame = Frame(
+            step=int(self.episodes.lengths[0]),
+            episode_return=float(self.episodes.returns[0]),
+            title=self.title or (self.spec.id if self.spec else ""),
+            status=self._status,
+            panel=tuple(self.panel),
+        )
+        if self.render_mode == "ansi":
+            return ansi(self.world, frame)
+        if self._renderer is None:
+            self._renderer = Renderer(self.shape)
+        image = self._renderer.draw(self.world, frame)
+        if self.render_mode == "rgb_array":
+            return image
+        if self._window is None:
+            self._window = Window(self.metadata["render_fps"])
+        self._window.show(image)
+        return None
+
+    def close(self) -> None:
+        """Close the window, if there is one."""
+        if self._window is not None:
+            self._window.close()
+            self._window = None
+
+    def _observe(self) -> Observation:
+        episodes = self.episodes
+        return cast(
+            Observation, observe(self.obs, episodes.cells, episodes.robots, *self.shape)[0]
+        )
+
+    def _info(self, solved: bool) -> dict[str, Any]:
+        return {
+            "return": float(self.episodes.returns[0]),
+            "length": int(self.episodes.lengths[0]),
+            "is_success": solved,
+        }
+
+
+def is_solved(task: Task, episode_return: Any) -> Any:
+    """Whether an episode of this return, a number or an array, solved the task."""
+    return episode_return >= task.max_return - SOLVED_MARGIN

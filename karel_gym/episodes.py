@@ -1,0 +1,214 @@
+"""Running episodes: many at once, as a struct of arrays that the kernels step in place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from karel_gym.kernels import kernel
+from karel_gym.rng import streams
+from karel_gym.robot import act
+from karel_gym.tasks.task import N_COUNTERS, Task, begin, default_max_steps, generate, reward
+from karel_gym.world import MARKERS, WALL, World, WorldBatch
+
+
+@kernel()
+def generate_worlds(cells: Any, width: int, robots: Any, rngs: Any) -> None:
+    """Write a start world a row; see `Episodes` for the arrays."""
+    for i in range(len(cells)):
+        cells[i] = 0
+        robots[i] = generate(cells[i], width, rngs[i])
+
+
+@kernel()
+def begin_episodes(
+    which: Any, fresh: bool, cells: Any, width: int, robots: Any, counters: Any, rngs: Any
+) -> None:
+    """Begin the episodes `which` (bool, (N,)), in new worlds if `fresh`, else in those that are."""
+    for i in range(len(cells)):
+        if which[i]:
+            if fresh:
+                cells[i] = 0
+                robots[i] = generate(cells[i], width, rngs[i])
+            counters[i] = 0
+            begin(cells[i], width, robots[i, 0], counters[i])
+
+
+@kernel()
+def step_episodes(
+    actions: Any,
+    restarting: Any,
+    cells: Any,
+    width: int,
+    robots: Any,
+    counters: Any,
+    rngs: Any,
+    returns: Any,
+    lengths: Any,
+    max_steps: int,
+    rewards: Any,
+    terminated: Any,
+    truncated: Any,
+) -> None:
+    """Do one action an episode, or begin a new episode where `restarting`, bool, (N,), says so.
+
+    Writes `rewards`, float64, `terminated` and `truncated`, bool, each (N,).
+    """
+    for i in range(len(cells)):
+        if restarting[i]:
+            cells[i] = 0
+            robots[i] = generate(cells[i], width, rngs[i])
+            counters[i] = 0
+            begin(cells[i], width, robots[i, 0], counters[i])
+            returns[i], lengths[i] = 0.0, 0
+            rewards[i], terminated[i], truncated[i] = 0.0, False, False
+            continue
+        effect = act(cells[i], width, robots[i, 0], robots[i, 1], actions[i])
+        robots[i, 0] = effect.position
+        robots[i, 1] = effect.heading
+        rewards[i], terminated[i] = reward(cells[i], width, effect, counters[i], rngs[i])
+        returns[i] += rewards[i]
+        lengths[i] += 1
+        truncated[i] = lengths[i] >= max_steps and not terminated[i]
+
+
+class Episodes:
+    """N episodes of a task in worlds of one size.
+
+    Args:
+        task: The task.
+        n: N.
+        height, width: Size of the worlds, walls included.
+        max_steps: Horizon after which an episode is truncated; default ten actions a free cell.
+
+    Attributes:
+        cells: uint8, (N, H*W).
+        robots: int32, (N, 2); position (row * W + column) and heading.
+        counters: int32, (N, N_COUNTERS).
+        rngs: uint64, (N, 1).
+        returns: float64, (N,); the sum of rewards so far.
+        lengths: int64, (N,); the number of actions so far.
+
+    Raises:
+        ValueError: The task has no worlds of this size, or `max_steps` is below 1.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        n: int,
+        height: int | None = None,
+        width: int | None = None,
+        max_steps: int | None = None,
+    ) -> None:
+        self.task = task
+        self.height = task.shape[0] if height is None else height
+        self.width = task.shape[1] if width is None else width
+        task.check_shape(self.height, self.width)
+        if max_steps is not None and (not isinstance(max_steps, int) or max_steps < 1):
+            raise ValueError(f"max_steps must be a whole number from 1 up, got {max_steps!r}")
+        self.max_steps = max_steps or default_max_steps(self.height, self.width)
+        self.cells = np.zeros((n, self.height * self.width), dtype=np.uint8)
+        self.robots = np.zeros((n, 2), dtype=np.int32)
+        self.counters = np.zeros((n, N_COUNTERS), dtype=np.int32)
+        self.rngs = np.zeros((n, 1), dtype=np.uint64)
+        self.returns = np.zeros(n)
+        self.lengths = np.zeros(n, dtype=np.int64)
+        self._begin = begin_episodes.of(task)
+        self._step = step_episodes.of(task)
+
+    def __len__(self) -> int:
+        return len(self.cells)
+
+    def seed(self, index: int, seed: int) -> None:
+        """Let episode `index` draw its worlds from the random stream of `seed`."""
+        self.rngs[index] = streams(seed, 1)
+
+    def reset(self, which: NDArray[np.bool_]) -> None:
+        """Begin the episodes `which`, bool, (N,), in new random worlds."""
+        self._start(which, fresh=True)
+
+    def load(self, index: int, world: World) -> None:
+        """Begin episode `index` in `world`.
+
+        Raises:
+            ValueError: The world has another size.
+        """
+        if world.shape != (self.height, self.width):
+            raise ValueError(
+                f"this environment's worlds are {self.height}x{self.width}, "
+                f"got one of {world.shape[0]}x{world.shape[1]}"
+            )
+        self.cells[index] = world.cells.ravel()
+        self.robots[index] = world.row * self.width + world.col, world.heading
+        self.rngs[index] = world.random_state
+        which = np.zeros(len(self), dtype=bool)
+        which[index] = True
+        self._start(which, fresh=False)
+
+    def _start(self, which: NDArray[np.bool_], fresh: bool) -> None:
+        self._begin(
+            which, fresh, self.cells, self.width, self.robots, self.counters, self.rngs
+        )
+        self.returns[which] = 0.0
+        self.lengths[which] = 0
+
+    def step(
+        self,
+        actions: NDArray[np.integer[Any]],
+        restarting: NDArray[np.bool_] | None = None,
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_]]:
+        """Do one action an episode.
+
+        Args:
+            actions: int64, (N,), each in 0..4.
+            restarting: bool, (N,); episodes that begin anew instead, with reward 0.
+
+        Returns:
+            rewards float64, terminated bool, truncated bool; each (N,).
+        """
+        n = len(self)
+        rewards = np.empty(n)
+        terminated, truncated = np.empty(n, dtype=np.bool_), np.empty(n, dtype=np.bool_)
+        self._step(
+            actions,
+            np.zeros(n, dtype=np.bool_) if restarting is None else restarting,
+            self.cells,
+            self.width,
+            self.robots,
+            self.counters,
+            self.rngs,
+            self.returns,
+            self.lengths,
+            self.max_steps,
+            rewards,
+            terminated,
+            truncated,
+        )
+        return rewards, terminated, truncated
+
+    def world(self, index: int) -> World:
+        """The present world of episode `index`."""
+        position, heading = (int(x) for x in self.robots[index])
+        cells = self.cells[index].reshape(self.height, self.width) & (WALL | MARKERS)
+        row, col = divmod(position, self.width)
+        return World(cells, row, col, heading, int(self.rngs[index, 0]))
+
+
+def sample_task_worlds(
+    task: Task, n: int, seed: int, height: int | None = None, width: int | None = None
+) -> WorldBatch:
+    """`n` random start worlds of a task; see `karel_gym.sample_worlds`."""
+    height = task.shape[0] if height is None else height
+    width = task.shape[1] if width is None else width
+    task.check_shape(height, width)
+    cells = np.empty((n, height * width), dtype=np.uint8)
+    robots = np.empty((n, 2), dtype=np.int32)
+    rngs = streams(seed, n)[:, None]
+    generate_worlds.of(task)(cells, width, robots, rngs)
+    rows, cols = np.divmod(robots[:, 0], width)
+    return WorldBatch(
+        cells.reshape(n, height, width), np.stack([rows, cols, robots[:, 1]], axis=1), rngs[:, 0]
+    )

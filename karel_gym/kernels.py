@@ -1,0 +1,117 @@
+"""Compiled kernels: cached on disk, and specialised to a task.
+
+Small functions are compiled with `inner` and called from kernels only. The functions that Python
+calls are `Kernel`s. Both may call the three functions that every task defines (`generate`, `begin`,
+`reward`: see `karel_gym.tasks.task`); such a kernel exists once a task, as `kernel.of(task)`,
+compiled with that task's functions in their place.
+
+numba's cache on disk only notices changes of the file that holds the outermost function. A kernel's
+name in the cache therefore ends in a fingerprint of all the code that it calls.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from functools import lru_cache
+from types import CodeType, FunctionType
+from typing import TYPE_CHECKING, Any
+
+import numba
+from numba.core.dispatcher import Dispatcher
+
+if TYPE_CHECKING:
+    from karel_gym.tasks.task import Task
+
+TASK_FUNCTIONS = ("generate", "begin", "reward")
+"""The names under which kernels call what a task defines."""
+
+inner = numba.njit(nogil=True, error_model="numpy", forceinline=True)
+"""Compile a function that kernels call. It compiles with its caller and is cached with it."""
+
+
+class Kernel:
+    """A compiled function that Python calls.
+
+    Args:
+        function: A function in numba's subset of Python, over arrays and numbers.
+        parallel: Whether its `prange` loops use all threads.
+    """
+
+    def __init__(self, function: FunctionType, parallel: bool) -> None:
+        self.function = function
+        self.parallel = parallel
+        self.__doc__ = function.__doc__
+        self._compile_for = lru_cache(maxsize=None)(self._compile)
+
+    def __call__(self, *args: Any) -> Any:
+        return self._compile_for(None)(*args)
+
+    def of(self, task: Task) -> Callable[..., Any]:
+        """This kernel with `task`'s generate, begin and reward."""
+        return self._compile_for(task)
+
+    def _compile(self, task: Task | None) -> Dispatcher:
+        function = _bind(self.function, task)
+        digest = hashlib.sha256(
+            f"{numba.config.BOUNDSCHECK} {numba.config.NUMBA_NUM_THREADS > 1}".encode()
+        )
+        _update(digest, function, set())
+        function.__qualname__ = f"{self.function.__name__}_{digest.hexdigest()[:16]}"
+        return numba.njit(
+            nogil=True, error_model="numpy", cache=True, parallel=self.parallel
+        )(function)
+
+
+def kernel(parallel: bool = False) -> Callable[[FunctionType], Kernel]:
+    """Make a function a `Kernel`."""
+    return lambda function: Kernel(function, parallel)
+
+
+def _bind(function: FunctionType, task: Task | None) -> FunctionType:
+    """A copy of `function` in which it and all that it calls use `task`'s functions."""
+    scope = dict(function.__globals__)
+    for name in function.__code__.co_names:
+        value = scope.get(name)
+        if task is not None and name in TASK_FUNCTIONS:
+            scope[name] = getattr(task, name)
+        elif isinstance(value, Dispatcher) and _needs_task(value.py_func):
+            scope[name] = _bind_inner(value, task)
+    return FunctionType(
+        function.__code__, scope, function.__name__, function.__defaults__, function.__closure__
+    )
+
+
+@lru_cache(maxsize=None)
+def _bind_inner(function: Dispatcher, task: Task | None) -> Dispatcher:
+    return inner(_bind(function.py_func, task))
+
+
+def _needs_task(function: FunctionType) -> bool:
+    """Whether `function` calls what tasks define, itself or in what it calls."""
+    called = {name: function.__globals__.get(name) for name in function.__code__.co_names}
+    return any(
+        name in TASK_FUNCTIONS or (isinstance(value, Dispatcher) and _needs_task(value.py_func))
+        for name, value in called.items()
+    )
+
+
+def _update(digest: Any, function: FunctionType, seen: set[CodeType]) -> None:
+    """Add to `digest` what `function` compiles to: its code and the globals it uses, transitively."""
+    code = function.__code__
+    if code in seen:
+        return
+    seen.add(code)
+    digest.update(code.co_code)
+    digest.update(repr([c for c in code.co_consts if not isinstance(c, CodeType)]).encode())
+    digest.update(repr(code.co_names).encode())
+    cells = [cell.cell_contents for cell in function.__closure__ or ()]
+    for value in [function.__globals__.get(name) for name in code.co_names] + cells:
+        if isinstance(value, Dispatcher):
+            _update(digest, value.py_func, seen)
+        elif isinstance(value, FunctionType):
+            _update(digest, value, seen)
+        elif isinstance(value, type):
+            digest.update(repr(getattr(value, "_fields", value.__qualname__)).encode())
+        elif not callable(value):
+            digest.update(repr(value).encode())

@@ -1,0 +1,71 @@
+"""Where the parts of a drawn episode are: the world, the caption above it, a panel beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SMALL_EXTENT, LARGE_EXTENT = 640, 900
+"""Pixels of the longest side of a drawn world: up to 12 cells, and from 52 cells on."""
+LARGEST_CELL = 80
+LEAST_EXTENT, LEAST_WIDTH = 240, 400
+CAPTION_HEIGHT = 60
+PANEL_WIDTH, PANEL_HEIGHT = 360, 260
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the parts of an image are, in pixels.
+
+    Args:
+        shape: Height and width of the worlds, in cells.
+        with_panel: Whether there is a panel: to the right, or below worlds that are very wide.
+        extent: The longest side of the drawn world, at most; None chooses by `shape`.
+    """
+
+    shape: tuple[int, int]
+    with_panel: bool
+    extent: int | None = None
+
+    @property
+    def cell(self) -> int:
+        """The side of a cell."""
+        longest = max(self.shape)
+        extent = min(max(SMALL_EXTENT, SMALL_EXTENT + 6.5 * (longest - 12)), LARGE_EXTENT)
+        return max(1, min(LARGEST_CELL, int((self.extent or extent) / longest)))
+
+    @property
+    def world(self) -> tuple[int, int]:
+        """Left and top of the world."""
+        return (self._column_width - self.shape[1] * self.cell) // 2, CAPTION_HEIGHT
+
+    @property
+    def caption(self) -> tuple[int, int, int, int]:
+        """Left, top, width and height of the caption."""
+        return 0, 0, self._column_width, self.world[1]
+
+    @property
+    def panel(self) -> tuple[int, int, int, int]:
+        """Left, top, width and height of the panel; all 0 without one."""
+        if not self.with_panel:
+            return 0, 0, 0, 0
+        if self._is_below:
+            return 0, self._column_height, self._column_width, PANEL_HEIGHT
+        return self._column_width, 0, PANEL_WIDTH, self._column_height
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the image."""
+        left, top, width, height = self.panel
+        return max(self._column_width, left + width), max(self._column_height, top + height)
+
+    @property
+    def _is_below(self) -> bool:
+        return self.shape[1] > 2 * self.shape[0]
+
+    @property
+    def _column_width(self) -> int:
+        return max(min(LEAST_WIDTH, self.extent or LEAST_WIDTH), self.shape[1] * self.cell)
+
+    @property
+    def _column_height(self) -> int:
+        return self.world[1] + self.shape[0] * self.cell

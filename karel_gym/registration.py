@@ -1,0 +1,92 @@
+"""The table of ids, and the way from an id to its task."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+import gymnasium
+
+if TYPE_CHECKING:
+    from karel_gym.tasks.task import Task
+    from karel_gym.world import WorldBatch
+
+TASKS = {
+    "Karel-StairClimber-v0": "karel_gym.tasks.stairclimber:V0",
+    "Karel-FourCorners-v0": "karel_gym.tasks.fourcorners:V0",
+    "Karel-TopOff-v0": "karel_gym.tasks.topoff:V0",
+    "Karel-Maze-v0": "karel_gym.tasks.maze:V0",
+    "Karel-CleanHouse-v0": "karel_gym.tasks.cleanhouse:V0",
+    "Karel-Harvester-v0": "karel_gym.tasks.harvester:V0",
+}
+
+
+def register(env_id: str, task: str) -> None:
+    """Register a Karel task with Gymnasium.
+
+    Args:
+        env_id: The id for `gymnasium.make`.
+        task: Where the `Task` is: 'module:NAME', imported when the first env is made.
+    """
+    gymnasium.register(
+        env_id,
+        entry_point="karel_gym.env:KarelEnv",
+        vector_entry_point="karel_gym.vector:KarelVectorEnv",
+        kwargs={"task": task},
+    )
+
+
+def register_all() -> None:
+    """Register the ids of this package."""
+    for env_id, task in TASKS.items():
+        register(env_id, task)
+
+
+def task_named(name: str) -> Task:
+    """The task 'module:NAME'.
+
+    Raises:
+        ValueError: There is none.
+    """
+    module, _, attribute = name.partition(":")
+    task: Task | None = getattr(importlib.import_module(module), attribute, None)
+    if task is None:
+        raise ValueError(f"the module {module} has no task {attribute!r}")
+    return task
+
+
+def task_of(env_id: str) -> Task:
+    """The task that is registered under an id.
+
+    Raises:
+        ValueError: No Karel task is; the message lists the ids that are.
+    """
+    spec = gymnasium.registry.get(env_id.rpartition(":")[2])
+    if spec is None or "task" not in spec.kwargs:
+        known = sorted(i for i, s in gymnasium.registry.items() if "task" in s.kwargs)
+        raise ValueError(f"{env_id!r} is no Karel task; known are {', '.join(known)}")
+    return task_named(spec.kwargs["task"])
+
+
+def sample_worlds(
+    env_id: str, n: int, seed: int = 0, height: int | None = None, width: int | None = None
+) -> WorldBatch:
+    """Random start worlds of a task.
+
+    World 0 is the one in which `env.reset(seed=seed)` starts; the others are independent of it and
+    of each other, and world i is the same whatever `n` is.
+
+    Args:
+        env_id: The task's id.
+        n: How many, from 1 up.
+        seed: 0 .. 2**64 - 1.
+        height, width: Size, walls included; default the task's own.
+
+    Raises:
+        ValueError: The task is unknown, it has no worlds of this size, or `n` is below 1.
+    """
+    from karel_gym.episodes import sample_task_worlds
+
+    if n < 1:
+        raise ValueError(f"n must be at least 1, got {n}")
+    return sample_task_worlds(task_of(env_id), n, seed, height, width)

@@ -1,0 +1,89 @@
+"""The rules of Karel: what the robot perceives, and what its actions do. Written here only.
+
+Inside kernels a world is `cells`, uint8, (H*W,), row by row (see `karel_gym.world` for the bits),
+its `width`, and the robot's `position` (an index into `cells`) and `heading` (N, E, S, W = 0..3).
+The wall border keeps every cell next to the robot inside the array.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from karel_gym.kernels import inner
+from karel_gym.world import MARKERS, MAX_MARKERS, WALL
+
+ACTIONS = ("move", "turnLeft", "turnRight", "pickMarker", "putMarker")
+"""The actions by number."""
+MOVE, TURN_LEFT, TURN_RIGHT, PICK_MARKER, PUT_MARKER = range(5)
+
+PERCEPTS = ("frontIsClear", "leftIsClear", "rightIsClear", "markersPresent", "noMarkersPresent")
+"""The percepts by number."""
+
+NORTH, EAST, SOUTH, WEST = range(4)
+
+
+class Effect(NamedTuple):
+    """What an action did: the argument of every task's `reward`."""
+
+    action: int
+    """The action's number."""
+    origin: int
+    """The robot's position before."""
+    position: int
+    """The robot's position after; equal to `origin` unless the robot moved."""
+    heading: int
+    """The robot's heading after."""
+    change: int
+    """Markers added to the robot's cell: +1 put, -1 picked, 0 neither."""
+
+
+@inner
+def ahead(position: int, heading: int, width: int) -> int:
+    """The position in front of a robot."""
+    stride = 1 if heading & 1 else width
+    return position + stride if (heading + 1) & 2 else position - stride
+
+
+@inner
+def is_clear(cells: Any, position: int) -> bool:
+    """Whether a cell is no wall."""
+    return cells[position] & WALL == 0
+
+
+@inner
+def sense(cells: Any, width: int, position: int, heading: int) -> int:
+    """All percepts at once: bit k of the result is percept k."""
+    left = ahead(position, (heading + 3) & 3, width)
+    percepts = 8 if cells[position] & MARKERS else 16
+    if is_clear(cells, ahead(position, heading, width)):
+        percepts |= 1
+    if is_clear(cells, left):
+        percepts |= 2
+    if is_clear(cells, 2 * position - left):
+        percepts |= 4
+    return percepts
+
+
+@inner
+def act(cells: Any, width: int, position: int, heading: int, action: int) -> Effect:
+    """Do one action: changes `cells`, returns the `Effect`."""
+    origin = position
+    change = 0
+    if action == MOVE:
+        target = ahead(position, heading, width)
+        if is_clear(cells, target):
+            position = target
+        else:
+            heading = (heading + 2) & 3
+    elif action == TURN_LEFT:
+        heading = (heading + 3) & 3
+    elif action == TURN_RIGHT:
+        heading = (heading + 1) & 3
+    elif action == PICK_MARKER:
+        if cells[position] & MARKERS > 0:
+            cells[position] -= 1
+            change = -1
+    elif cells[position] & MARKERS < MAX_MARKERS:
+        cells[position] += 1
+        change = 1
+    return Effect(action, origin, position, heading, change)

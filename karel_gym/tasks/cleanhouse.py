@@ -1,0 +1,115 @@
+"""CleanHouse: pick up the litter of an apartment.
+
+What the robot must do
+    Pick up every marker; they lie beside the walls of an apartment of several rooms.
+Start worlds
+    One apartment of 14x22. The robot stands at (1, 13), facing south. Ten random cells beside a
+    wall hold a marker; v0: in columns below 13. No such marker lies at the robot's cell or in the
+    passages (2, 12), (3, 10), (4, 11), (5, 11) and (6, 10). Besides, (2, 12) holds two markers in
+    v0 and one in v1.
+Reward
+    v0: the change of the share of the ten cells that are empty. v1: +1/11 for a marker picked; -1
+    for putting one.
+Termination
+    v0: when the ten cells are empty. v1: when no marker is left, or at the first -1.
+Definition
+    v0: LEAPS (Trivedi et al., NeurIPS 2021). v1: Carvalho et al. (ICLR 2024).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from karel_gym.kernels import inner
+from karel_gym.rng import below
+from karel_gym.robot import SOUTH, Effect, is_clear
+from karel_gym.tasks.rooms import is_beside_wall, on_border
+from karel_gym.tasks.task import FLAG, Task
+from karel_gym.world import MARKERS, WALL
+
+APARTMENT = """
+######################
+#..##########.#......#
+#..#..........#####.##
+##.#................##
+##........#.........##
+###.#.###.#..###.#.###
+#...#...#....#...#..##
+#...#...#....#...#...#
+#...#...#....#...##..#
+#...#...##..##...##.##
+#...#...##..##...#..##
+#...#...##..##...#..##
+#...#...##..##...#..##
+######################
+""".split()
+WIDTH, HEIGHT = len(APARTMENT[0]), len(APARTMENT)
+CELLS = np.array([[WALL if c == "#" else 0 for c in row] for row in APARTMENT], np.uint8).ravel()
+ROBOT = 1 * WIDTH + 13
+HEAP = 2 * WIDTH + 12
+PASSAGES = (ROBOT, HEAP, 3 * WIDTH + 10, 4 * WIDTH + 11, 5 * WIDTH + 11, 6 * WIDTH + 10)
+N_LITTER = 10
+
+TARGETS, FULL = 0, 1  # counters of v0: cells to empty, those of them with markers
+
+
+@inner
+def can_hold_litter(cells: Any, position: int, columns: int) -> bool:
+    """Whether litter may fall on a cell of an apartment that is used up to column `columns`."""
+    return (
+        not on_border(cells, WIDTH, position)
+        and position % WIDTH < columns
+        and is_clear(cells, position)
+        and is_beside_wall(cells, WIDTH, position)
+        and position not in PASSAGES
+    )
+
+
+@inner
+def furnish(cells: Any, columns: int, heap: int, rng: Any) -> None:
+    """Write the apartment with `heap` markers on its heap and random litter."""
+    cells[:] = CELLS
+    left = 0
+    for position in range(cells.size):
+        left += can_hold_litter(cells, position, columns)
+    wanted = N_LITTER
+    for position in range(cells.size):  # selection sampling: every set of cells is equally likely
+        if can_hold_litter(cells, position, columns):
+            if below(rng, left) < wanted:
+                cells[position] = 1
+                wanted -= 1
+            left -= 1
+    cells[HEAP] = heap
+
+
+@inner
+def generate_v0(cells: Any, width: int, rng: Any) -> tuple[int, int]:
+    furnish(cells, 13, 2, rng)
+    return ROBOT, SOUTH
+
+
+@inner
+def begin_v0(cells: Any, width: int, position: int, counters: Any) -> None:
+    for cell in range(cells.size):
+        if cells[cell] & MARKERS and cell != HEAP:
+            cells[cell] |= FLAG
+            counters[TARGETS] += 1
+    counters[FULL] = counters[TARGETS]
+
+
+@inner
+def reward_v0(
+    cells: Any, width: int, effect: Effect, counters: Any, rng: Any
+) -> tuple[float, bool]:
+    markers = cells[effect.position] & MARKERS
+    flagged = cells[effect.position] & FLAG
+    # The first marker came onto a cell to empty, or the last one went.
+    if flagged and effect.change and max(markers, markers - effect.change) == 1:
+        counters[FULL] += effect.change
+        return -effect.change / counters[TARGETS], counters[FULL] == 0
+    return 0.0, False
+
+
+V0 = Task(__doc__, (HEIGHT, WIDTH), (HEIGHT, WIDTH), generate_v0, begin_v0, reward_v0, True)

@@ -1,0 +1,37 @@
+"""Kernels from which world generators are made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from karel_gym.kernels import inner
+from karel_gym.world import WALL
+
+
+@inner
+def on_border(cells: Any, width: int, position: int) -> bool:
+    """Whether a cell belongs to the wall around the world."""
+    col = position % width
+    return position < width or position + width >= cells.size or col == 0 or col == width - 1
+
+
+@inner
+def open_room(cells: Any, width: int) -> None:
+    """Wall in a world that is otherwise free."""
+    for position in range(cells.size):
+        if on_border(cells, width, position):
+            cells[position] = WALL
+
+
+@inner
+def is_beside_wall(cells: Any, width: int, position: int) -> bool:
+    """Whether one of the four neighbours of a cell inside the border is a wall."""
+    return (
+        cells[position - width] | cells[position + width] | cells[position - 1] | cells[position + 1]
+    ) & WALL != 0
+
+
+@inner
+def bottom_row(cells: Any, width: int, col: int) -> int:
+    """The position in column `col` of the lowest row inside the border."""
+    return cells.size - 2 * width + col

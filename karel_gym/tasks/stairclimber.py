@@ -1,0 +1,78 @@
+"""StairClimber: climb the stairs to the marker.
+
+What the robot must do
+    Climb stairs that rise to the right, up to the step on which the marker lies.
+Start worlds
+    Stairs from the lower left corner. The robot stands on a random step but the last, facing east;
+    the marker lies on a random higher step.
+Reward
+    +1 on reaching the marker's cell, -1 on entering a cell that is neither a step nor right above
+    one.
+Termination
+    At either.
+Definition
+    v0: LEAPS (Trivedi et al., NeurIPS 2021). v1: Carvalho et al. (ICLR 2024).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from karel_gym.kernels import inner
+from karel_gym.rng import below
+from karel_gym.robot import EAST, Effect
+from karel_gym.tasks.rooms import bottom_row, open_room
+from karel_gym.tasks.task import FLAG, Task
+from karel_gym.world import MARKERS, WALL
+
+GOAL = 0  # counter: the marker's position
+
+
+@inner
+def count_steps(cells: Any, width: int) -> int:
+    return min(cells.size // width, width) - 2
+
+
+@inner
+def step_position(cells: Any, width: int, step: int) -> int:
+    """The cell on which a robot stands on a step; step 0 is the lower left corner."""
+    return bottom_row(cells, width, 1) + step * (1 - width)
+
+
+@inner
+def generate(cells: Any, width: int, rng: Any) -> tuple[int, int]:
+    open_room(cells, width)
+    n_steps = count_steps(cells, width)
+    for step in range(n_steps):
+        position = step_position(cells, width, step)
+        cells[position + 1] = WALL
+        cells[position + 2] = WALL
+    robot = below(rng, n_steps - 1)
+    goal = robot + 1 + below(rng, n_steps - 1 - robot)
+    cells[step_position(cells, width, goal)] = 1
+    return step_position(cells, width, robot), EAST
+
+
+@inner
+def begin(cells: Any, width: int, position: int, counters: Any) -> None:
+    counters[GOAL] = -1
+    for cell in range(cells.size):
+        if cells[cell] & MARKERS:
+            counters[GOAL] = cell
+    for step in range(count_steps(cells, width)):
+        cell = step_position(cells, width, step)
+        cells[cell] |= FLAG
+        cells[cell - width] |= FLAG
+
+
+@inner
+def reward(cells: Any, width: int, effect: Effect, counters: Any, rng: Any) -> tuple[float, bool]:
+    if effect.position == counters[GOAL]:
+        return 1.0, True
+    if cells[effect.position] & FLAG == 0:
+        return -1.0, True
+    return 0.0, False
+
+
+V0 = Task(__doc__, (12, 12), (4, 4), generate, begin, reward)
+V1 = V0

@@ -1,0 +1,108 @@
+"""What a task is: the worlds that it starts from and its reward, as three kernels.
+
+The three functions here are the signatures that a task's kernels have; kernels that call them are
+compiled once a task, with the task's own in their place (see `karel_gym.kernels`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from karel_gym.robot import Effect
+from karel_gym.world import MAX_SIDE
+
+N_COUNTERS = 8
+"""How many counters a task has for the episode."""
+FLAG = 0x10
+"""The first of the three bits of a cell (0x10, 0x20, 0x40) that are the task's own."""
+
+
+def generate(cells: Any, width: int, rng: Any) -> tuple[int, int]:
+    """Write a random start world.
+
+    Args:
+        cells: uint8, (H*W,), zeros; gets the walls and markers.
+        width: W.
+        rng: uint64, (1,), the world's random stream (`karel_gym.rng.below` draws from it).
+
+    Returns:
+        The robot's position (row * W + column) and heading.
+    """
+    raise TypeError("a stand-in: kernels call the task's own generate")
+
+
+def begin(cells: Any, width: int, position: int, counters: Any) -> None:
+    """Prepare the episode that starts from a world, generated or given by a user.
+
+    Args:
+        cells: uint8, (H*W,); the task may set its own bits.
+        width: W.
+        position: The robot's.
+        counters: int32, (N_COUNTERS,), zeros; what `reward` has to remember.
+    """
+    raise TypeError("a stand-in: kernels call the task's own begin")
+
+
+def reward(cells: Any, width: int, effect: Effect, counters: Any, rng: Any) -> tuple[float, bool]:
+    """Judge an action that was just done.
+
+    What it remembers lives in `counters` and in the task's bits of `cells` only, so that a run is
+    recognised as an endless loop exactly when all of its state recurs.
+
+    Args:
+        cells: uint8, (H*W,); the world after the action. The task may change it.
+        width: W.
+        effect: What the action did.
+        counters: int32, (N_COUNTERS,), as `begin` and earlier calls left them.
+        rng: uint64, (1,), the world's random stream.
+
+    Returns:
+        The action's reward, and whether the episode ends here.
+    """
+    raise TypeError("a stand-in: kernels call the task's own reward")
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """A task: its worlds and its reward.
+
+    Args:
+        doc: What the robot must do, start worlds, reward, termination and source.
+        shape: The default height and width.
+        min_shape: The smallest height and width at which the task makes sense.
+        generate: Kernel, writes a start world.
+        begin: Kernel, prepares the episode from a world.
+        reward: Kernel, judges an action.
+        fixed_shape: Whether `shape` is the only one.
+        max_return: The return of an episode in which the task was solved.
+    """
+
+    doc: str
+    shape: tuple[int, int]
+    min_shape: tuple[int, int]
+    generate: Any
+    begin: Any
+    reward: Any
+    fixed_shape: bool = False
+    max_return: float = 1.0
+
+    def check_shape(self, height: int, width: int) -> None:
+        """Raise a ValueError unless the task has worlds of this size."""
+        if self.fixed_shape and (height, width) != self.shape:
+            raise ValueError(
+                f"this task's worlds are {self.shape[0]}x{self.shape[1]} only, got {height}x{width}"
+            )
+        if not all(
+            isinstance(side, int) and low <= side <= MAX_SIDE
+            for side, low in zip((height, width), self.min_shape, strict=True)
+        ):
+            raise ValueError(
+                f"this task's worlds have {self.min_shape[0]} to {MAX_SIDE} rows and "
+                f"{self.min_shape[1]} to {MAX_SIDE} columns, got {height}x{width}"
+            )
+
+
+def default_max_steps(height: int, width: int) -> int:
+    """The horizon of an episode unless the user sets it: ten actions a free cell."""
+    return 10 * (height - 2) * (width - 2)

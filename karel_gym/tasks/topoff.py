@@ -1,0 +1,81 @@
+"""TopOff: put a second marker on every marked cell of the bottom row.
+
+What the robot must do
+    Walk the bottom row, top every single marker off to two, and leave the other cells empty; in v0
+    also end at the row's right end.
+Start worlds
+    An empty room with the robot in the lower left corner, facing east. v0: each cell of the bottom
+    row but the last two has a marker with probability 1/4. v1: a random non-empty proper subset of
+    the bottom row's cells but the first has one.
+Reward
+    v0: the change of the score. The score walks the bottom row from its left end to the robot's
+    column while each cell is right (two markers where one was, none where none was), counts those
+    cells, adds 1 if all are right and the robot stands at the right end, and divides by their
+    number plus 1. v1: the change of the share of marked cells that hold two; -1 for emptying one,
+    for a third marker on one, and for a marker anywhere else.
+Termination
+    v0: when the score is 1. v1: when all marked cells hold two, or at the first -1.
+Definition
+    v0: LEAPS (Trivedi et al., NeurIPS 2021). v1: Carvalho et al. (ICLR 2024).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from karel_gym.kernels import inner
+from karel_gym.rng import below
+from karel_gym.robot import EAST, Effect
+from karel_gym.tasks.rooms import bottom_row, open_room
+from karel_gym.tasks.task import FLAG, Task
+from karel_gym.world import MARKERS
+
+# FLAG is set on the cells that start with a marker.
+RIGHT, SCORE = 0, 1  # counters of v0: right cells before the first wrong one, score * (W - 1)
+
+
+@inner
+def generate_v0(cells: Any, width: int, rng: Any) -> tuple[int, int]:
+    open_room(cells, width)
+    for col in range(1, width - 2):
+        if below(rng, 4) == 0:
+            cells[bottom_row(cells, width, col)] = 1
+    return bottom_row(cells, width, 1), EAST
+
+
+@inner
+def count_right(cells: Any, width: int, right: int) -> int:
+    """The number of cells before the first wrong one, given that the first `right` are."""
+    while right < width - 2:
+        cell = cells[bottom_row(cells, width, right + 1)]
+        if cell & MARKERS != (2 if cell & FLAG else 0):
+            break
+        right += 1
+    return right
+
+
+@inner
+def begin_v0(cells: Any, width: int, position: int, counters: Any) -> None:
+    for col in range(1, width - 1):
+        cell = bottom_row(cells, width, col)
+        if cells[cell] & MARKERS:
+            cells[cell] |= FLAG
+    counters[RIGHT] = count_right(cells, width, 0)
+
+
+@inner
+def reward_v0(
+    cells: Any, width: int, effect: Effect, counters: Any, rng: Any
+) -> tuple[float, bool]:
+    col = effect.position - bottom_row(cells, width, 0)  # negative above the bottom row
+    if effect.change and col > 0 and col <= counters[RIGHT] + 1:
+        counters[RIGHT] = count_right(cells, width, min(counters[RIGHT], col - 1))
+    score = min(counters[RIGHT], effect.position % width)
+    if score == width - 2 and col == width - 2:
+        score += 1
+    change = score - counters[SCORE]
+    counters[SCORE] = score
+    return change / (width - 1), score == width - 1
+
+
+V0 = Task(__doc__, (12, 12), (4, 4), generate_v0, begin_v0, reward_v0)

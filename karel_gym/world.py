@@ -1,0 +1,368 @@
+"""Karel worlds: one (`World`), many of one size (`WorldBatch`), and their text and JSON forms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+MAX_MARKERS = 10
+"""The most markers that a cell holds."""
+MAX_SIDE = 1000
+"""The largest height and width of a world, walls included."""
+MIN_SIDE = 3
+"""The smallest height and width: one free row or column inside the wall border."""
+
+MARKERS = 0x0F
+"""The bits of a cell that count its markers."""
+WALL = 0x80
+"""The bit of a cell that says that it is a wall. The bits between are the tasks' own."""
+
+HEADINGS = "NESW"
+"""The headings' letters; a heading is an index into it."""
+ROBOT_GLYPHS = "^>v<"
+WALL_GLYPH, FLOOR_GLYPH = "#", "."
+MARKER_GLYPHS = FLOOR_GLYPH + "123456789X"  # the glyph of a cell with n markers is the n-th
+UNDER_ROBOT = "markers under the robot: "
+
+
+class WorldError(ValueError):
+    """A world that cannot be: the message says what is wrong, and where."""
+
+
+@dataclass(frozen=True, eq=False)
+class World:
+    """One Karel world: a grid inside a wall border, its markers, and the robot.
+
+    Args:
+        cells: uint8, (H, W); bits 0-3 count the cell's markers (0 to 10), bit 7 is set on walls.
+        row: The robot's row; row 0 is the top.
+        col: The robot's column; column 0 is the left.
+        heading: 0 north, 1 east, 2 south, 3 west.
+        random_state: 64-bit state of the world's random stream, from which tasks in which things
+            appear during the episode draw.
+
+    Raises:
+        WorldError: The size is out of range, the border is open, the robot stands in a wall or
+            outside, or a cell's markers are impossible.
+
+    Example:
+        >>> world = World.from_text(\"\"\"
+        ... #####
+        ... #>.2#
+        ... #####
+        ... \"\"\")
+        >>> world.shape, world.robot, int(world.markers[1, 3])
+        ((3, 5), (1, 1, 1), 2)
+    """
+
+    cells: NDArray[np.uint8]
+    row: int
+    col: int
+    heading: int
+    random_state: int = 0
+
+    def __post_init__(self) -> None:
+        cells = np.ascontiguousarray(self.cells, dtype=np.uint8)
+        cells.flags.writeable = False
+        object.__setattr__(self, "cells", cells)
+        for name in ("row", "col", "heading", "random_state"):
+            object.__setattr__(self, name, int(getattr(self, name)))
+        _check(self)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width, walls included."""
+        height, width = self.cells.shape
+        return height, width
+
+    @property
+    def robot(self) -> tuple[int, int, int]:
+        """The robot's row, column and heading."""
+        return self.row, self.col, self.heading
+
+    @property
+    def walls(self) -> NDArray[np.bool_]:
+        """Where walls are: bool, (H, W)."""
+        return (self.cells & WALL) != 0
+
+    @property
+    def markers(self) -> NDArray[np.uint8]:
+        """The number of markers on each cell: uint8, (H, W)."""
+        return self.cells & MARKERS
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, World):
+            return NotImplemented
+        return (
+            self.robot == other.robot
+            and self.random_state == other.random_state
+            and np.array_equal(self.cells, other.cells)
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.cells.shape, self.cells.tobytes(), self.robot, self.random_state))
+
+    @classmethod
+    def from_parts(
+        cls,
+        walls: Any,
+        markers: Any,
+        robot: tuple[int, int, int],
+        random_state: int = 0,
+    ) -> World:
+        """A world from its walls (bool, (H, W)), markers (counts, (H, W)) and robot."""
+        walls, markers = np.asarray(walls, dtype=bool), np.asarray(markers)
+        if walls.ndim != 2 or walls.shape != markers.shape:
+            raise WorldError(
+                f"walls and markers must be two grids of one shape, got {walls.shape} "
+                f"and {markers.shape}"
+            )
+        for row, col in np.argwhere((markers < 0) | (markers > MAX_MARKERS)):
+            _check_count(row, col, markers[row, col])
+        cells = markers.astype(np.uint8) | np.where(walls, np.uint8(WALL), np.uint8(0))
+        return cls(cells, *robot, random_state=random_state)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> World:
+        """A world from its JSON form.
+
+        Args:
+            data: `walls`: a list of H strings of W characters, '#' for wall and '.' for floor;
+                `markers`: a list of [row, column, count]; `agent`: [row, column, 'N'|'E'|'S'|'W'];
+                optionally `random_state`: an integer.
+
+        Raises:
+            WorldError: A key is missing or a value is not a world; the message gives the place.
+        """
+        for key in ("walls", "markers", "agent"):
+            if not isinstance(data, Mapping) or key not in data:
+                raise WorldError(f"a world needs the keys walls, markers and agent; {key} is missing")
+        rows = _grid_rows(data["walls"], WALL_GLYPH + FLOOR_GLYPH)
+        walls = np.array([[glyph == WALL_GLYPH for glyph in row] for row in rows])
+        markers = np.zeros(walls.shape, dtype=np.int64)
+        if not isinstance(data["markers"], Sequence) or isinstance(data["markers"], str):
+            raise WorldError("markers must be a list of [row, column, count]")
+        for index, entry in enumerate(data["markers"]):
+            row, col, count = _integers(entry, f"markers[{index}]", "[row, column, count]")
+            _check_inside(row, col, walls.shape, f"markers[{index}]")
+            if markers[row, col]:
+                raise WorldError(f"markers[{index}]: row {row}, column {col} is named twice")
+            _check_count(row, col, count)
+            markers[row, col] = count
+        agent = data["agent"]
+        if not isinstance(agent, Sequence) or isinstance(agent, str) or len(agent) != 3:
+            raise WorldError(f"agent must be [row, column, heading], got {agent!r}")
+        if not isinstance(agent[2], str) or len(agent[2]) != 1 or agent[2] not in HEADINGS:
+            raise WorldError(f"the agent's heading must be one of N, E, S, W, got {agent[2]!r}")
+        row, col, heading = _integers((*agent[:2], HEADINGS.index(agent[2])), "agent", "")
+        (random_state,) = _integers([data.get("random_state", 0)], "random_state", "an integer")
+        return cls.from_parts(walls, markers, (row, col, heading), random_state)
+
+    def to_json(self) -> dict[str, Any]:
+        """The JSON form that `from_json` reads."""
+        markers = self.markers
+        data: dict[str, Any] = {
+            "walls": ["".join(WALL_GLYPH if w else FLOOR_GLYPH for w in row) for row in self.walls],
+            "markers": [[int(r), int(c), int(markers[r, c])] for r, c in np.argwhere(markers)],
+            "agent": [self.row, self.col, HEADINGS[self.heading]],
+        }
+        if self.random_state:
+            data["random_state"] = self.random_state
+        return data
+
+    @classmethod
+    def from_text(cls, text: str) -> World:
+        """A world from a map, the form that `str(world)` prints.
+
+        One line a row: '#' wall, '.' floor, '1' to '9' and 'X' (ten) markers, and the robot as
+        '^', '>', 'v' or '<'. Markers below the robot are told on a line behind the map:
+        `markers under the robot: 2`.
+
+        Raises:
+            WorldError: Unknown glyphs, ragged rows, no robot or several; with line and column.
+        """
+        lines = [line.strip() for line in text.strip().splitlines()]
+        under = 0
+        if lines and lines[-1].startswith(UNDER_ROBOT):
+            number = lines.pop().removeprefix(UNDER_ROBOT)
+            if not (number.isascii() and number.isdigit()):
+                raise WorldError(f"the number of markers under the robot is {number!r}")
+            under = int(number[:9])
+        rows = _grid_rows(lines, WALL_GLYPH + MARKER_GLYPHS + ROBOT_GLYPHS)
+        robots = [
+            (r, c, ROBOT_GLYPHS.index(glyph))
+            for r, row in enumerate(rows)
+            for c, glyph in enumerate(row)
+            if glyph in ROBOT_GLYPHS
+        ]
+        if not robots:
+            raise WorldError("the map has no robot: one cell must be ^, >, v or <")
+        if len(robots) > 1:
+            places = " and ".join(f"row {r}, column {c}" for r, c, _ in robots[:2])
+            raise WorldError(f"the map has {len(robots)} robots ({places}); it must have one")
+        row, col, heading = robots[0]
+        walls = np.array([[glyph == WALL_GLYPH for glyph in row] for row in rows])
+        markers = np.array([[max(MARKER_GLYPHS.find(glyph), 0) for glyph in row] for row in rows])
+        markers[row, col] = under
+        return cls.from_parts(walls, markers, (row, col, heading))
+
+    def __str__(self) -> str:
+        markers, walls = self.markers, self.walls
+        rows = [
+            [
+                WALL_GLYPH if walls[r, c] else MARKER_GLYPHS[markers[r, c]]
+                for c in range(self.shape[1])
+            ]
+            for r in range(self.shape[0])
+        ]
+        rows[self.row][self.col] = ROBOT_GLYPHS[self.heading]
+        text = "\n".join("".join(row) for row in rows)
+        under = int(markers[self.row, self.col])
+        return f"{text}\n{UNDER_ROBOT}{under}" if under else text
+
+
+@dataclass(eq=False)
+class WorldBatch:
+    """Many worlds of one size, as a struct of arrays.
+
+    Args:
+        cells: uint8, (N, H, W); each as `World.cells`.
+        robots: int32, (N, 3); row, column and heading of each robot.
+        random_states: uint64, (N,); the state of each world's random stream.
+    """
+
+    cells: NDArray[np.uint8]
+    robots: NDArray[np.int32]
+    random_states: NDArray[np.uint64]
+
+    @classmethod
+    def from_worlds(cls, worlds: Sequence[World]) -> WorldBatch:
+        """The batch of `worlds`.
+
+        Raises:
+            WorldError: There is no world, or two differ in size.
+        """
+        if not len(worlds):
+            raise WorldError("a batch needs at least one world")
+        for index, world in enumerate(worlds):
+            if world.shape != worlds[0].shape:
+                raise WorldError(
+                    f"worlds of a batch have one size: worlds[0] is {worlds[0].shape}, "
+                    f"worlds[{index}] is {world.shape}"
+                )
+        return cls(
+            np.stack([world.cells for world in worlds]),
+            np.array([world.robot for world in worlds], dtype=np.int32),
+            np.array([world.random_state for world in worlds], dtype=np.uint64),
+        )
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of every world, walls included."""
+        _, height, width = self.cells.shape
+        return height, width
+
+    @property
+    def walls(self) -> NDArray[np.bool_]:
+        """Where walls are: bool, (N, H, W)."""
+        return (self.cells & WALL) != 0
+
+    @property
+    def markers(self) -> NDArray[np.uint8]:
+        """The number of markers on each cell: uint8, (N, H, W)."""
+        return self.cells & MARKERS
+
+    def __len__(self) -> int:
+        return len(self.cells)
+
+    def __getitem__(self, index: int) -> World:
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"world {index} of a batch of {len(self)}")
+        row, col, heading = (int(x) for x in self.robots[index])
+        return World(self.cells[index].copy(), row, col, heading, int(self.random_states[index]))
+
+    def __iter__(self) -> Iterator[World]:
+        return (self[i] for i in range(len(self)))
+
+
+def _check(world: World) -> None:
+    """Raise a `WorldError` for the first rule of worlds that `world` breaks."""
+    cells, (row, col, heading) = world.cells, world.robot
+    if cells.ndim != 2:
+        raise WorldError(f"cells must have the shape (height, width), got {cells.shape}")
+    _check_size(*cells.shape)
+    if not 0 <= heading < len(HEADINGS):
+        raise WorldError(f"the robot's heading is {heading}; it must be 0 (N), 1 (E), 2 (S) or 3 (W)")
+    if not 0 <= world.random_state < 2**64:
+        raise WorldError(f"random_state is {world.random_state}; it must be in 0 .. 2**64 - 1")
+    walls, markers = world.walls, world.markers
+    border = np.ones(cells.shape, dtype=bool)
+    border[1:-1, 1:-1] = False
+    for message, faults in (
+        ("the border must be wall, it is open at {}", border & ~walls),
+        ("there are markers in the wall at {}", walls & (markers > 0)),
+        (f"a cell holds 0 to {MAX_MARKERS} markers, there are more at {{}}", markers > MAX_MARKERS),
+    ):
+        if faults.any():
+            r, c = np.argwhere(faults)[0]
+            raise WorldError(message.format(f"row {r}, column {c}"))
+    _check_inside(row, col, cells.shape, "the robot")
+    if walls[row, col]:
+        raise WorldError(f"the robot stands in the wall at row {row}, column {col}")
+
+
+def _check_size(height: int, width: int) -> None:
+    if not (MIN_SIDE <= height <= MAX_SIDE and MIN_SIDE <= width <= MAX_SIDE):
+        raise WorldError(
+            f"a world is {MIN_SIDE} to {MAX_SIDE} cells high and wide, walls included; "
+            f"got {height}x{width}"
+        )
+
+
+def _check_inside(row: int, col: int, shape: tuple[int, ...], what: str) -> None:
+    if not (0 <= row < shape[0] and 0 <= col < shape[1]):
+        raise WorldError(f"{what}: row {row}, column {col} is outside the {shape[0]}x{shape[1]} world")
+
+
+def _check_count(row: int, col: int, count: int) -> None:
+    if not 0 <= count <= MAX_MARKERS:
+        raise WorldError(
+            f"row {row}, column {col} holds {count} markers; a cell holds 0 to {MAX_MARKERS}"
+        )
+
+
+def _grid_rows(rows: Any, glyphs: str) -> list[str]:
+    """`rows`, checked to be a list of equally long strings of `glyphs`."""
+    if not isinstance(rows, Sequence) or isinstance(rows, str) or not rows:
+        raise WorldError("the map must be a list of rows")
+    for index, row in enumerate(rows):
+        if not isinstance(row, str):
+            raise WorldError(f"row {index} of the map must be a string, got {row!r}")
+        if len(row) != len(rows[0]):
+            raise WorldError(
+                f"row {index} of the map has {len(row)} cells, row 0 has {len(rows[0])}; "
+                "all rows have one length"
+            )
+        for column, glyph in enumerate(row):
+            if glyph not in glyphs:
+                raise WorldError(
+                    f"row {index}, column {column} of the map is {glyph!r}; known are {glyphs}"
+                )
+    _check_size(len(rows), len(rows[0]))
+    return list(rows)
+
+
+def _integers(entry: Any, name: str, form: str) -> list[int]:
+    """`entry`, checked to be a sequence of whole numbers as `form` says."""
+    if (
+        not isinstance(entry, Sequence)
+        or isinstance(entry, str)
+        or (form.startswith("[") and len(entry) != form.count(",") + 1)
+        or any(isinstance(x, bool) or not isinstance(x, (int, np.integer)) for x in entry)
+    ):
+        raise WorldError(f"{name} must be {form or 'whole numbers'}, got {entry!r}")
+    return [int(x) for x in entry]

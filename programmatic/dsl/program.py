@@ -1,0 +1,136 @@
+"""`Program`: a checked program as a value."""
+
+from __future__ import annotations
+
+import operator
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from programmatic.dsl import parser, printer
+from programmatic.dsl.parser import ProgramSyntaxError
+from programmatic.dsl.syntax import Statement
+from programmatic.dsl.tokens import PAD, TOKEN_IDS, TOKENS
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Program:
+    """A program: immutable, hashable, equal to another of the same tokens.
+
+    Programs are made by `parse`, `from_tokens` and `load`, which check them.
+
+    Attributes:
+        tokens: The token ids, from DEF to `m)`.
+        body: The statements between `m(` and `m)`.
+
+    Example:
+        >>> program = Program.parse("DEF run m( WHILE c( frontIsClear c) w( move w) m)")
+        >>> len(program.tokens), program.body[0].span
+        (12, (3, 11))
+        >>> print(program.pretty())
+        DEF run m(
+            WHILE c( frontIsClear c) w(
+                move
+            w)
+        m)
+        >>> Program.parse(program.pretty()) == Program.from_tokens(program.tokens) == program
+        True
+        >>> Program.parse("DEF run m( mvoe m)")
+        Traceback (most recent call last):
+            ...
+        programmatic.dsl.parser.ProgramSyntaxError: Program error at token 3: expected a statement \
+or 'm)', got 'mvoe', which is no word of the language; did you mean 'move'?
+    """
+
+    tokens: tuple[int, ...]
+    body: tuple[Statement, ...] = field(compare=False)
+
+    @classmethod
+    def parse(cls, text: str) -> Program:
+        """The program that `text` spells, its words separated by any white space.
+
+        Raises:
+            ProgramSyntaxError: `text` is no program; the message tells what was expected, where.
+            TypeError: `text` is not a str.
+        """
+        if not isinstance(text, str):
+            raise TypeError(f"a program's text must be a str, got {type(text).__name__}")
+        return cls._from_words(parser.split(text))
+
+    @classmethod
+    def from_tokens(cls, tokens: Iterable[int]) -> Program:
+        """The program of these token ids, DEF included; pads at the end are dropped.
+
+        Args:
+            tokens: Integers in 0 .. 50, shape (T,): a sequence, an array or a tensor.
+
+        Raises:
+            ProgramSyntaxError: The tokens are no program, or an id is out of range.
+            TypeError: The tokens are not a sequence of integers.
+        """
+        try:
+            ids = [operator.index(token) for token in tokens]
+        except TypeError as error:
+            raise TypeError(f"a program's tokens must be integers: {error}") from None
+        end = len(ids)
+        while end and ids[end - 1] == PAD:
+            end -= 1
+        for position, token in enumerate(ids[:end]):
+            if not 0 <= token < len(TOKENS):
+                raise ProgramSyntaxError(
+                    position, f"a token id in 0 .. {len(TOKENS) - 1}", f"got {_shown(token)}"
+                )
+        return cls._from_words([TOKENS[token] for token in ids[:end]])
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Program:
+        """The program in a text file, in any layout; lines that start with '#' are comments.
+
+        Raises:
+            ProgramSyntaxError: The file holds no program; the message names the file.
+            OSError: The file cannot be read.
+        """
+        # Bytes that are no UTF-8 may stand in comments; elsewhere the parser shows where they are.
+        text = Path(path).read_text(encoding="utf-8-sig", errors="replace")
+        lines = (line for line in text.splitlines() if not line.lstrip().startswith("#"))
+        try:
+            return cls.parse("\n".join(lines))
+        except ProgramSyntaxError as error:
+            raise ProgramSyntaxError(
+                error.position, error.expected, error.found, source=os.fspath(path)
+            ) from None
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the indented form to a text file, wholly or not at all.
+
+        Raises:
+            OSError: The file cannot be written; what was there before is still there.
+        """
+        path = Path(path)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        try:
+            temporary.write_text(self.pretty() + "\n", encoding="utf-8")
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def pretty(self) -> str:
+        """The program over several lines, indented, one statement a line."""
+        return printer.pretty(self)
+
+    def __str__(self) -> str:
+        return printer.to_text(self.tokens)
+
+    def __repr__(self) -> str:
+        return f"Program.parse({str(self)!r})"
+
+    @classmethod
+    def _from_words(cls, words: Sequence[str]) -> Program:
+        body = parser.parse(words)
+        return cls(tuple(TOKEN_IDS[word] for word in words), body)
+
+
+def _shown(token: int) -> str:
+    """`token`, or only its size where the number is too long to print."""
+    return str(token) if token.bit_length() <= 64 else f"an integer of {token.bit_length()} bits"

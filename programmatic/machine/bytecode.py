@@ -1,0 +1,170 @@
+"""From tokens to bytecode: one instruction a token that does something, at that token's index.
+
+An instruction is a word of op, argument and two targets, so that no step is spent on jumps:
+
+    bits 0-2 op | bits 3-7 argument | bits 8-23 target | bits 24-39 other target
+
+    ACT     do action `argument`, go on at the target
+    TEST    go on at the target if percept `argument` holds, else at the other one;
+            arguments from N_PERCEPTS on are the negated percepts
+    REPEAT  push a counter of `argument`, go on at the target
+    NEXT    count the innermost counter down: at the target again, or pop it and at the other one
+    HALT    the program has ended
+
+The targets of jumps back to the condition of a WHILE are marked with LOOP: only there can a program
+run for ever. Word 0 holds the index of the first instruction. The index of an instruction is the
+token that a trace shows as executing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from karel_gym.kernels import inner, kernel
+from numpy.typing import NDArray
+
+from programmatic.dsl import Program
+from programmatic.dsl.tokens import (
+    ACTION_TOKENS,
+    E_CLOSE,
+    ELSE,
+    I_CLOSE,
+    M_CLOSE,
+    NOT,
+    PAD,
+    PERCEPT_TOKENS,
+    R_0,
+    R_CLOSE,
+    R_MAX,
+    W_CLOSE,
+    W_OPEN,
+)
+
+ACT, TEST, REPEAT, NEXT, HALT = range(5)
+N_PERCEPTS = len(PERCEPT_TOKENS)
+LOOP = 1 << 15
+TARGET = LOOP - 1
+
+NO_MEANING = -1
+ACTION_OF = np.full(PAD + 1, NO_MEANING, dtype=np.int64)
+ACTION_OF[list(ACTION_TOKENS)] = range(len(ACTION_TOKENS))
+PERCEPT_OF = np.full(PAD + 1, NO_MEANING, dtype=np.int64)
+PERCEPT_OF[list(PERCEPT_TOKENS)] = range(N_PERCEPTS)
+
+
+@inner
+def op_of(word: int) -> int:
+    return word & 7
+
+
+@inner
+def argument_of(word: int) -> int:
+    return (word >> 3) & 31
+
+
+@inner
+def target_of(word: int) -> int:
+    """The target, with the LOOP mark."""
+    return (word >> 8) & 0xFFFF
+
+
+@inner
+def other_target_of(word: int) -> int:
+    """The other target, with the LOOP mark."""
+    return (word >> 24) & 0xFFFF
+
+
+@inner
+def instruction(op: int, argument: int, target: int, other: int) -> int:
+    return op | argument << 3 | target << 8 | other << 24
+
+
+@inner
+def condition_of_loops(tokens: Any, conditions: Any) -> None:
+    """For every 'w)' write the index of its WHILE's percept into `conditions`."""
+    stack = np.empty(len(tokens), dtype=np.int64)
+    depth = 0
+    last_percept = 0
+    for i in range(len(tokens)):
+        if PERCEPT_OF[tokens[i]] >= 0:
+            last_percept = i
+        elif tokens[i] == W_OPEN:
+            stack[depth] = last_percept
+            depth += 1
+        elif tokens[i] == W_CLOSE:
+            depth -= 1
+            conditions[i] = stack[depth]
+
+
+@inner
+def compile_program(tokens: Any, code: Any) -> None:
+    """Compile one program, from its last token to its first.
+
+    Going backwards, what comes next is known: `entry` is the index of the instruction that runs
+    after the token at hand. `stack` holds, for the blocks that are open, what their head needs.
+    """
+    stack = np.empty(len(tokens), dtype=np.int64)
+    conditions = np.empty(len(tokens), dtype=np.int64)
+    condition_of_loops(tokens, conditions)
+    depth = 0
+    entry = 0
+    for i in range(len(tokens) - 1, 0, -1):
+        token = tokens[i]
+        if ACTION_OF[token] >= 0:
+            code[i] = instruction(ACT, ACTION_OF[token], entry, 0)
+            entry = i
+        elif token == M_CLOSE:
+            code[i] = HALT
+            entry = i
+        elif token == W_CLOSE:
+            stack[depth] = entry
+            depth += 1
+            entry = conditions[i] | LOOP
+        elif token == E_CLOSE or (token == I_CLOSE and tokens[i + 1] != ELSE):
+            stack[depth] = entry
+            depth += 1
+        elif token == ELSE:  # the branch before it continues behind the whole statement
+            stack[depth - 1], entry = entry, stack[depth - 1]
+        elif PERCEPT_OF[token] >= 0:
+            negations = 0
+            while tokens[i - 2 - 2 * negations] == NOT:  # not c( not c( percept
+                negations += 1
+            depth -= 1
+            argument = PERCEPT_OF[token] + N_PERCEPTS * (negations & 1)
+            code[i] = instruction(TEST, argument, entry, stack[depth])
+            entry = i
+        elif token == R_CLOSE:
+            stack[depth] = i
+            stack[depth + 1] = entry
+            depth += 2
+            entry = i
+        elif R_0 <= token <= R_MAX:
+            depth -= 2
+            close, after = stack[depth], stack[depth + 1]
+            if token == R_0 or entry == close:  # an empty loop makes no call: it must cost no time
+                entry = after
+            else:
+                code[close] = instruction(NEXT, 0, entry, after)
+                code[i] = instruction(REPEAT, token - R_0, entry, 0)
+                entry = i
+    code[0] = entry
+
+
+@kernel()
+def compile_programs(tokens: Any, lengths: Any, codes: Any) -> None:
+    """Compile valid programs: tokens int8, (N, L), to codes int64, (N, L)."""
+    for i in range(len(tokens)):
+        compile_program(tokens[i, : lengths[i]], codes[i])
+
+
+def compile(programs: Sequence[Program]) -> NDArray[np.int64]:  # noqa: A001
+    """The bytecode of programs: int64, (N, L), where L is the length of the longest."""
+    lengths = np.array([len(program.tokens) for program in programs], dtype=np.int64)
+    tokens = np.full((len(programs), int(lengths.max())), PAD, dtype=np.int8)
+    for row, program in zip(tokens, programs, strict=True):
+        row[: len(program.tokens)] = program.tokens
+    codes = np.zeros(tokens.shape, dtype=np.int64)
+    compile_programs(tokens, lengths, codes)
+    return codes

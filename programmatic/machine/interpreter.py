@@ -1,0 +1,328 @@
+"""The interpreter: bytecode in worlds. `advance` is the only code that knows what programs mean."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from karel_gym.kernels import inner, kernel
+from karel_gym.rng import mix
+from karel_gym.robot import act, sense
+from karel_gym.tasks.task import N_COUNTERS, begin, reward
+from numba import prange
+
+from programmatic.machine.bytecode import (
+    ACT,
+    HALT,
+    LOOP,
+    N_PERCEPTS,
+    NEXT,
+    REPEAT,
+    TARGET,
+    argument_of,
+    op_of,
+    other_target_of,
+    target_of,
+)
+
+NO_ACTION = -1
+"""What `advance` returns instead of a token's index when a program acts no more."""
+
+COUNTER_BITS = np.uint64(5)  # of one REPEAT, in the word that holds all of them, innermost lowest
+COUNTER_MASK = np.uint64(31)
+ONE = np.uint64(1)
+
+FIRST_ANCHOR = 8  # jumps back before the first state is remembered: short loops end by themselves
+
+
+@inner
+def advance(code: Any, pc: int, repeats: Any, percepts: int, calls_left: int) -> Any:
+    """Run a program up to its next action, while the world stands still.
+
+    Args:
+        code: int64, (L,).
+        pc: Index of the instruction to begin with.
+        repeats: uint64, the REPEAT counters.
+        percepts: Bit k is percept k.
+        calls_left: How many calls it may still make, that of the action included.
+
+    Returns:
+        at: Index of the action's instruction, or NO_ACTION if the program has halted, if its calls
+            are used up, or if it perceives for ever without acting.
+        pc: Index of the instruction behind the action.
+        repeats: The REPEAT counters there.
+        calls: How many calls it made, that of the action included.
+        looped: Whether it jumped back to a WHILE.
+    """
+    senses = percepts | (~percepts << N_PERCEPTS)  # bit k + N_PERCEPTS is the negated percept k
+    calls = 0
+    jumps = 0
+    anchor_pc, anchor_repeats, anchor_at = -1, repeats, 1
+    while True:
+        word = code[pc]
+        op = op_of(word)
+        if op == HALT:
+            return NO_ACTION, pc, repeats, calls, jumps > 0
+        if op == REPEAT:
+            repeats = repeats << COUNTER_BITS | np.uint64(argument_of(word))
+            pc = target_of(word)
+        elif op == NEXT:
+            if repeats & COUNTER_MASK > ONE:
+                repeats -= ONE
+                pc = target_of(word)
+            else:
+                repeats >>= COUNTER_BITS
+                pc = other_target_of(word)
+        else:
+            if calls == calls_left:
+                return NO_ACTION, pc, repeats, calls, jumps > 0
+            calls += 1
+            if op == ACT:
+                target = target_of(word)
+                return pc, target & TARGET, repeats, calls, jumps > 0 or target & LOOP != 0
+            holds = (senses >> argument_of(word)) & 1
+            pc = target_of(word) if holds else other_target_of(word)
+        if pc & LOOP:
+            pc &= TARGET
+            jumps += 1
+            if pc == anchor_pc and repeats == anchor_repeats:
+                return NO_ACTION, pc, repeats, calls_left, True
+            if jumps == anchor_at:  # Brent: the remembered state moves on by powers of two
+                anchor_pc, anchor_repeats = pc, repeats
+                anchor_at *= 2
+
+
+@inner
+def equal(a: Any, b: Any) -> bool:
+    for i in range(a.size):  # noqa: SIM110 (numba knows no generators)
+        if a[i] != b[i]:
+            return False
+    return True
+
+
+@inner
+def copy(source: Any, target: Any) -> None:
+    for i in range(source.size):
+        target[i] = source[i]
+
+
+@inner
+def run(
+    code: Any,
+    width: int,
+    robot: Any,
+    rng: Any,
+    cells: Any,
+    counters: Any,
+    anchor_cells: Any,
+    anchor_counters: Any,
+    max_calls: int,
+    max_actions: int,
+    skip_loops: bool,
+    trace: Any,
+) -> Any:
+    """Run one program in one world, in which the episode has begun.
+
+    When the whole state recurs (program counter, REPEAT counters, robot, cells, the task's counters,
+    random stream), the program is in an endless loop: as many whole rounds as the limits allow are
+    then counted without being run, so that the result is that of running them. States are compared
+    by Brent's algorithm at jumps back to a WHILE; a sum of random words over the markers, kept up
+    as they change, tells most states apart before their cells are compared.
+
+    Args:
+        code: int64, (L,).
+        width: W.
+        robot: int32, (2,); position and heading. Changed, as the next three.
+        rng: uint64, (1,).
+        cells: uint8, (H*W,).
+        counters: int32, (N_COUNTERS,).
+        anchor_cells, anchor_counters: Room to remember a state, like `cells` and `counters`.
+        max_calls, max_actions: Limits.
+        skip_loops: Whether to look for endless loops.
+        trace: int32, (n,); gets the token index of each of the first n actions.
+
+    Returns:
+        The return, the numbers of actions and calls, and whether the episode terminated.
+    """
+    total, actions, calls, terminated = 0.0, 0, 0, False
+    position, heading = np.int64(robot[0]), np.int64(robot[1])
+    pc = code[0]
+    repeats = np.uint64(0)
+    markers_hash = np.uint64(0)
+
+    jumps, anchor_at = 0, FIRST_ANCHOR
+    anchor_pc, anchor_position, anchor_heading = np.int64(-1), position, heading
+    anchor_repeats, anchor_hash, anchor_rng = repeats, markers_hash, rng[0]
+    anchor_total, anchor_actions, anchor_calls = total, actions, calls
+    looped = False
+
+    while actions < max_actions:
+        if looped and skip_loops:
+            jumps += 1
+            if (
+                pc == anchor_pc
+                and position == anchor_position
+                and heading == anchor_heading
+                and repeats == anchor_repeats
+                and markers_hash == anchor_hash
+                and rng[0] == anchor_rng
+                and equal(counters, anchor_counters)
+                and equal(cells, anchor_cells)
+            ):
+                round_calls, round_actions = calls - anchor_calls, actions - anchor_actions
+                rounds = min(
+                    (max_calls - calls) // round_calls, (max_actions - actions) // round_actions
+                )
+                total += rounds * (total - anchor_total)
+                actions += rounds * round_actions
+                calls += rounds * round_calls
+                skip_loops = False
+                if actions == max_actions:
+                    break
+            elif jumps == anchor_at:
+                anchor_at *= 2
+                anchor_pc, anchor_position, anchor_heading = pc, position, heading
+                anchor_repeats, anchor_hash, anchor_rng = repeats, markers_hash, rng[0]
+                anchor_total, anchor_actions, anchor_calls = total, actions, calls
+                copy(counters, anchor_counters)
+                copy(cells, anchor_cells)
+        percepts = sense(cells, width, position, heading)
+        at, pc, repeats, made, looped = advance(code, pc, repeats, percepts, max_calls - calls)
+        calls += made
+        if at == NO_ACTION:
+            break
+        effect = act(cells, width, position, heading, argument_of(code[at]))
+        position, heading = effect.position, effect.heading
+        if effect.change:
+            markers_hash += np.uint64(effect.change) * mix(np.uint64(position))
+        if actions < trace.size:
+            trace[actions] = at
+        actions += 1
+        gain, terminated = reward(cells, width, effect, counters, rng)
+        total += gain
+        if terminated:
+            break
+    robot[0], robot[1] = position, heading
+    return total, actions, calls, terminated
+
+
+@kernel(parallel=True)
+def execute_all(
+    codes: Any,
+    cells: Any,
+    width: int,
+    robots: Any,
+    rngs: Any,
+    max_calls: int,
+    max_actions: int,
+    skip_loops: bool,
+    n_chunks: int,
+    returns: Any,
+    actions: Any,
+    calls: Any,
+    terminated: Any,
+) -> None:
+    """Run every program in every world.
+
+    Args:
+        codes: int64, (P, L).
+        cells: uint8, (N, H*W); start worlds.
+        width: W.
+        robots: int32, (N, 2).
+        rngs: uint64, (N, 1).
+        max_calls, max_actions: Limits.
+        skip_loops: Whether to look for endless loops.
+        n_chunks: Into how many parts, run in parallel, the work is cut.
+        returns, actions, calls, terminated: float64, int64, int64, bool, each (P, N); written.
+    """
+    n_programs, n_worlds = returns.shape
+    begun_cells = cells.copy()
+    begun_counters = np.zeros((n_worlds, N_COUNTERS), dtype=np.int32)
+    for j in range(n_worlds):
+        begin(begun_cells[j], width, np.int64(robots[j, 0]), begun_counters[j])
+    n_runs = n_programs * n_worlds
+    for chunk in prange(n_chunks):
+        run_cells = np.empty((2, cells.shape[1]), dtype=np.uint8)
+        run_counters = np.empty((2, N_COUNTERS), dtype=np.int32)
+        robot = np.empty(2, dtype=np.int32)
+        rng = np.empty(1, dtype=np.uint64)
+        no_trace = np.empty(0, dtype=np.int32)
+        for k in range(chunk * n_runs // n_chunks, (chunk + 1) * n_runs // n_chunks):
+            i, j = k // n_worlds, k % n_worlds
+            copy(begun_cells[j], run_cells[0])
+            copy(begun_counters[j], run_counters[0])
+            copy(robots[j], robot)
+            copy(rngs[j], rng)
+            returns[i, j], actions[i, j], calls[i, j], terminated[i, j] = run(
+                codes[i],
+                width,
+                robot,
+                rng,
+                run_cells[0],
+                run_counters[0],
+                run_cells[1],
+                run_counters[1],
+                max_calls,
+                max_actions,
+                skip_loops,
+                no_trace,
+            )
+
+
+@kernel()
+def execute_one(
+    code: Any,
+    cells: Any,
+    width: int,
+    robot: Any,
+    rng: Any,
+    max_calls: int,
+    max_actions: int,
+    skip_loops: bool,
+    trace: Any,
+) -> Any:
+    """Run one program in one world, which is changed to the final one; see `run`."""
+    counters = np.zeros((2, N_COUNTERS), dtype=np.int32)
+    begin(cells, width, np.int64(robot[0]), counters[0])
+    return run(
+        code,
+        width,
+        robot,
+        rng,
+        cells,
+        counters[0],
+        np.empty_like(cells),
+        counters[1],
+        max_calls,
+        max_actions,
+        skip_loops,
+        trace,
+    )
+
+
+@kernel()
+def next_actions(
+    code: Any, pcs: Any, repeats: Any, percepts: Any, max_calls: int, actions: Any, executing: Any
+) -> None:
+    """Advance one program in N episodes to their next actions.
+
+    Args:
+        code: int64, (L,), no longer than the program.
+        pcs: int64, (N,); where each episode is. Changed, as the next.
+        repeats: uint64, (N,).
+        percepts: int8, (N, 5).
+        max_calls: Most calls between two actions.
+        actions: int64, (N,); written: the action, or NO_ACTION.
+        executing: int64, (N,); written: the token index of the action, or NO_ACTION.
+    """
+    for i in range(len(pcs)):
+        bits = 0
+        for k in range(percepts.shape[1]):
+            bits |= np.int64(percepts[i, k] != 0) << k
+        at, pcs[i], repeats[i], _, _ = advance(code, pcs[i], repeats[i], bits, max_calls)
+        executing[i] = at
+        if at == NO_ACTION:
+            pcs[i] = code.size - 1  # its HALT: what was perceived for ever must not wake it
+            actions[i] = NO_ACTION
+        else:
+            actions[i] = argument_of(code[at])
