@@ -54,7 +54,10 @@ class KarelEnv(gymnasium.Env[Observation, np.int64]):
         ([1, 0, 0, 0, 1], 0.028)
     """
 
-    metadata: dict[str, Any] = {"render_modes": ["human", "rgb_array", "ansi"], "render_fps": 10}
+    metadata: dict[str, Any] = {  # noqa: RUF012 (as the base class has it)
+        "render_modes": ["human", "rgb_array", "ansi"],
+        "render_fps": 10,
+    }
 
     def __init__(
         self,
@@ -126,9 +129,7 @@ class KarelEnv(gymnasium.Env[Observation, np.int64]):
             self.render()
         return self._observe(), self._info(solved=False)
 
-    def step(
-        self, action: np.int64 | int
-    ) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+    def step(self, action: np.int64 | int) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Do one action, 0..4.
 
         Raises:
@@ -184,9 +185,7 @@ class KarelEnv(gymnasium.Env[Observation, np.int64]):
 
     def _observe(self) -> Observation:
         episodes = self.episodes
-        return cast(
-            Observation, observe(self.obs, episodes.cells, episodes.robots, *self.shape)[0]
-        )
+        return cast(Observation, observe(self.obs, episodes.cells, episodes.robots, *self.shape)[0])
 
     def _info(self, solved: bool) -> dict[str, Any]:
         return {

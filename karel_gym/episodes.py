@@ -149,9 +149,7 @@ class Episodes:
         self._start(which, fresh=False)
 
     def _start(self, which: NDArray[np.bool_], fresh: bool) -> None:
-        self._begin(
-            which, fresh, self.cells, self.width, self.robots, self.counters, self.rngs
-        )
+        self._begin(which, fresh, self.cells, self.width, self.robots, self.counters, self.rngs)
         self.returns[which] = 0.0
         self.lengths[which] = 0
 

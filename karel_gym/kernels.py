@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache, lru_cache
 from types import CodeType, FunctionType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numba
+from numba.core import config as numba_config
 from numba.core.dispatcher import Dispatcher
 
 if TYPE_CHECKING:
@@ -53,19 +54,17 @@ class Kernel:
 
     def _compile(self, task: Task | None) -> Dispatcher:
         function = _bind(self.function, task)
-        digest = hashlib.sha256(
-            f"{numba.config.BOUNDSCHECK} {numba.config.NUMBA_NUM_THREADS > 1}".encode()
-        )
+        digest = hashlib.sha256(f"bounds checked: {numba_config.BOUNDSCHECK}".encode())  # type: ignore[attr-defined]
         _update(digest, function, set())
         function.__qualname__ = f"{self.function.__name__}_{digest.hexdigest()[:16]}"
-        return numba.njit(
-            nogil=True, error_model="numpy", cache=True, parallel=self.parallel
-        )(function)
+        return numba.njit(nogil=True, error_model="numpy", cache=True, parallel=self.parallel)(
+            function
+        )
 
 
-def kernel(parallel: bool = False) -> Callable[[FunctionType], Kernel]:
+def kernel(parallel: bool = False) -> Callable[[Callable[..., Any]], Kernel]:
     """Make a function a `Kernel`."""
-    return lambda function: Kernel(function, parallel)
+    return lambda function: Kernel(cast(FunctionType, function), parallel)
 
 
 def _bind(function: FunctionType, task: Task | None) -> FunctionType:
@@ -82,9 +81,9 @@ def _bind(function: FunctionType, task: Task | None) -> FunctionType:
     )
 
 
-@lru_cache(maxsize=None)
+@cache
 def _bind_inner(function: Dispatcher, task: Task | None) -> Dispatcher:
-    return inner(_bind(function.py_func, task))
+    return inner(_bind(cast(FunctionType, function.py_func), task))
 
 
 def _needs_task(function: FunctionType) -> bool:
@@ -97,7 +96,7 @@ def _needs_task(function: FunctionType) -> bool:
 
 
 def _update(digest: Any, function: FunctionType, seen: set[CodeType]) -> None:
-    """Add to `digest` what `function` compiles to: its code and the globals it uses, transitively."""
+    """Add to `digest` what `function` compiles to: its code and all that it calls and uses."""
     code = function.__code__
     if code in seen:
         return

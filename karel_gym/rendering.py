@@ -5,7 +5,6 @@ pygame is imported when the first `Renderer` is made, not before; an image needs
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -165,21 +164,17 @@ class Renderer:
 
 
 def import_pygame() -> None:
-    """Import pygame without its greeting on stdout, and without the warnings of its imports."""
-    name = "PYGAME_HIDE_SUPPORT_PROMPT"
-    before = os.environ.get(name)
-    os.environ[name] = "1"
+    """Import pygame, without the warnings of its own imports; `gymnasium` hides its greeting.
+
+    Raises:
+        ImportError: pygame is not installed.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             import pygame  # noqa: F401
     except ImportError as error:
         raise ImportError("drawing needs pygame: pip install pygame") from error
-    finally:
-        if before is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = before
 
 
 def ansi(world: World, frame: Frame | None = None) -> str:

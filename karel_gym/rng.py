@@ -29,8 +29,8 @@ def mix(value: Any) -> Any:
 
 
 @inner
-def below(rng: Any, n: int) -> int:
-    """A uniform integer in 0 .. n-1, n < 2**32; `rng` is the stream's state, uint64, (1,)."""
+def below(rng: Any, n: int) -> Any:
+    """A uniform integer in 0 .. n-1, for n < 2**32; `rng` is the stream's state, uint64, (1,)."""
     rng[0] += GAMMA
     return np.int64(((mix(rng[0]) >> HALF) * np.uint64(n)) >> HALF)
 

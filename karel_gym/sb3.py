@@ -57,7 +57,9 @@ class KarelSB3VecEnv(VecEnv):
             AutoresetMode.SAME_STEP,
             render_mode,
         )
-        super().__init__(num_envs, self.envs.single_observation_space, self.envs.single_action_space)
+        super().__init__(
+            num_envs, self.envs.single_observation_space, self.envs.single_action_space
+        )
         self._start = time.time()
         self._actions: NDArray[np.integer[Any]] = np.zeros(num_envs, dtype=np.int64)
         if seed is not None:
@@ -128,9 +130,7 @@ class KarelSB3VecEnv(VecEnv):
         """Call a method of each env."""
         return [getattr(view, method_name)(*args, **kwargs) for view in self._views(indices)]
 
-    def env_is_wrapped(
-        self, wrapper_class: type[Any], indices: VecEnvIndices = None
-    ) -> list[bool]:
+    def env_is_wrapped(self, wrapper_class: type[Any], indices: VecEnvIndices = None) -> list[bool]:
         """Whether each env does what `wrapper_class` does: so it is with `Monitor`."""
         return [wrapper_class is Monitor for _ in self._get_indices(indices)]
 

@@ -11,7 +11,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from karel_gym.env import KarelEnv, is_solved
+from karel_gym.env import is_solved
 from karel_gym.episodes import Episodes
 from karel_gym.observations import observation_space, observe
 from karel_gym.registration import task_named
@@ -46,7 +46,10 @@ class KarelVectorEnv(VectorEnv[Observations, NDArray[np.int64], NDArray[Any]]):
         ValueError: An argument is out of its range; the message says what is allowed.
     """
 
-    metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 10}
+    metadata: dict[str, Any] = {  # noqa: RUF012 (as the base class has it)
+        "render_modes": ["rgb_array"],
+        "render_fps": 10,
+    }
 
     def __init__(
         self,
@@ -142,8 +145,8 @@ class KarelVectorEnv(VectorEnv[Observations, NDArray[np.int64], NDArray[Any]]):
             raise gymnasium.error.ResetNeeded("call reset() before step()")
         if self.autoreset_mode is AutoresetMode.DISABLED and self._ended.any():
             raise gymnasium.error.ResetNeeded(
-                f"envs {np.flatnonzero(self._ended).tolist()} have ended and autoreset is disabled: "
-                'call reset(options={"reset_mask": ...})'
+                f"envs {np.flatnonzero(self._ended).tolist()} have ended and autoreset is "
+                'disabled: call reset(options={"reset_mask": ...})'
             )
         rewards, terminated, truncated = self.episodes.step(actions, self._ended)
         ended = terminated | truncated
@@ -182,7 +185,7 @@ class KarelVectorEnv(VectorEnv[Observations, NDArray[np.int64], NDArray[Any]]):
         final_obs = np.full(self.num_envs, None, dtype=object)
         for i in np.flatnonzero(ended):
             final_obs[i] = observations[i]
-        final = {"final_obs": final_obs, "_final_obs": ended}
+        final: dict[str, Any] = {"final_obs": final_obs, "_final_obs": ended}
         final |= {"final_info": info | {f"_{key}": ended for key in info}, "_final_info": ended}
         self.episodes.reset(ended)
         return self._observe(), self._info(np.zeros_like(ended)) | final
@@ -207,17 +210,19 @@ class KarelVectorEnv(VectorEnv[Observations, NDArray[np.int64], NDArray[Any]]):
         else:
             seeds = seed
             self._check_length("seed", seeds)
-        for i in np.flatnonzero(which):
+        for i in np.flatnonzero(which).tolist():
             own = seeds[i]
             if own is None and not self._seeded[i]:
                 own = int(self.np_random.integers(2**63))
             if own is not None:
-                self.episodes.seed(int(i), int(own))
+                self.episodes.seed(i, int(own))
                 self._seeded[i] = True
 
     def _check_length(self, name: str, values: Sequence[Any]) -> None:
         if len(values) != self.num_envs:
-            raise ValueError(f"{name} must have one entry an env: {self.num_envs}, got {len(values)}")
+            raise ValueError(
+                f"{name} must have one entry an env: {self.num_envs}, got {len(values)}"
+            )
 
     def _check_actions(self, actions: Any) -> NDArray[np.integer[Any]]:
         actions = np.asarray(actions)

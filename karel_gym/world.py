@@ -92,7 +92,7 @@ class World:
     @property
     def markers(self) -> NDArray[np.uint8]:
         """The number of markers on each cell: uint8, (H, W)."""
-        return self.cells & MARKERS
+        return self.cells & np.uint8(MARKERS)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, World):
@@ -135,12 +135,16 @@ class World:
                 `markers`: a list of [row, column, count]; `agent`: [row, column, 'N'|'E'|'S'|'W'];
                 optionally `random_state`: an integer.
 
+        Markers in walls are refused, though a task in which walls appear can end with some.
+
         Raises:
             WorldError: A key is missing or a value is not a world; the message gives the place.
         """
         for key in ("walls", "markers", "agent"):
             if not isinstance(data, Mapping) or key not in data:
-                raise WorldError(f"a world needs the keys walls, markers and agent; {key} is missing")
+                raise WorldError(
+                    f"a world needs the keys walls, markers and agent; {key} is missing"
+                )
         rows = _grid_rows(data["walls"], WALL_GLYPH + FLOOR_GLYPH)
         walls = np.array([[glyph == WALL_GLYPH for glyph in row] for row in rows])
         markers = np.zeros(walls.shape, dtype=np.int64)
@@ -160,6 +164,7 @@ class World:
             raise WorldError(f"the agent's heading must be one of N, E, S, W, got {agent[2]!r}")
         row, col, heading = _integers((*agent[:2], HEADINGS.index(agent[2])), "agent", "")
         (random_state,) = _integers([data.get("random_state", 0)], "random_state", "an integer")
+        _check_walls_are_bare(walls, markers)
         return cls.from_parts(walls, markers, (row, col, heading), random_state)
 
     def to_json(self) -> dict[str, Any]:
@@ -274,7 +279,7 @@ class WorldBatch:
     @property
     def markers(self) -> NDArray[np.uint8]:
         """The number of markers on each cell: uint8, (N, H, W)."""
-        return self.cells & MARKERS
+        return self.cells & np.uint8(MARKERS)
 
     def __len__(self) -> int:
         return len(self.cells)
@@ -296,7 +301,9 @@ def _check(world: World) -> None:
         raise WorldError(f"cells must have the shape (height, width), got {cells.shape}")
     _check_size(*cells.shape)
     if not 0 <= heading < len(HEADINGS):
-        raise WorldError(f"the robot's heading is {heading}; it must be 0 (N), 1 (E), 2 (S) or 3 (W)")
+        raise WorldError(
+            f"the robot's heading is {heading}; it must be 0 (N), 1 (E), 2 (S) or 3 (W)"
+        )
     if not 0 <= world.random_state < 2**64:
         raise WorldError(f"random_state is {world.random_state}; it must be in 0 .. 2**64 - 1")
     walls, markers = world.walls, world.markers
@@ -304,7 +311,6 @@ def _check(world: World) -> None:
     border[1:-1, 1:-1] = False
     for message, faults in (
         ("the border must be wall, it is open at {}", border & ~walls),
-        ("there are markers in the wall at {}", walls & (markers > 0)),
         (f"a cell holds 0 to {MAX_MARKERS} markers, there are more at {{}}", markers > MAX_MARKERS),
     ):
         if faults.any():
@@ -313,6 +319,11 @@ def _check(world: World) -> None:
     _check_inside(row, col, cells.shape, "the robot")
     if walls[row, col]:
         raise WorldError(f"the robot stands in the wall at row {row}, column {col}")
+
+
+def _check_walls_are_bare(walls: NDArray[np.bool_], markers: NDArray[np.int64]) -> None:
+    for row, col in np.argwhere(walls & (markers > 0)):
+        raise WorldError(f"there are markers in the wall at row {row}, column {col}")
 
 
 def _check_size(height: int, width: int) -> None:
@@ -325,7 +336,9 @@ def _check_size(height: int, width: int) -> None:
 
 def _check_inside(row: int, col: int, shape: tuple[int, ...], what: str) -> None:
     if not (0 <= row < shape[0] and 0 <= col < shape[1]):
-        raise WorldError(f"{what}: row {row}, column {col} is outside the {shape[0]}x{shape[1]} world")
+        raise WorldError(
+            f"{what}: row {row}, column {col} is outside the {shape[0]}x{shape[1]} world"
+        )
 
 
 def _check_count(row: int, col: int, count: int) -> None:

@@ -6,7 +6,6 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from karel_gym.rooms import warn_if_shadowed
-
 from programmatic.dsl import Program, ProgramSyntaxError
 
 if TYPE_CHECKING:

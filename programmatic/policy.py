@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from karel_gym.observations import N_PLANES, percepts_of_grids
-from karel_gym.robot import PERCEPTS, TURN_LEFT
 from numpy.typing import NDArray
 
+from karel_gym.observations import N_PLANES, percepts_of_grids
+from karel_gym.robot import PERCEPTS, TURN_LEFT
 from programmatic.dsl import Program
 from programmatic.machine.bytecode import compile
 from programmatic.machine.execution import MAX_CALLS

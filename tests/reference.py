@@ -6,6 +6,7 @@ recursion over their nodes, and after every action a task looks at the whole wor
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -153,6 +154,8 @@ def last_marked(grid: Grid) -> Cell | None:
 
 
 class StairClimber(Task):
+    """A stair is a cell of the diagonal from the lower left corner; one cell above is allowed."""
+
     def begin(self, grid: Grid) -> None:
         self.goal = last_marked(grid)
         stairs = [(grid.height - 2 - i, 1 + i) for i in range(min(grid.height, grid.width) - 2)]
@@ -167,6 +170,8 @@ class StairClimber(Task):
 
 
 class Maze(Task):
+    """Standing on the goal is enough, also when the robot starts there and only turns."""
+
     def begin(self, grid: Grid) -> None:
         self.goal = last_marked(grid)
 
@@ -187,6 +192,8 @@ class FourCornersV0(ScoreTask):
 
 
 class TopOffV0(ScoreTask):
+    """The robot's column counts in whatever row it is."""
+
     def score(self, grid: Grid) -> float:
         row, count = grid.height - 2, 0
         for col in range(1, grid.col + 1):
@@ -205,12 +212,12 @@ class CleanHouseV0(ScoreTask):
         self.dirty = [cell for cell in grid.marked() if cell != (2, 12)]
 
     def score(self, grid: Grid) -> float:
-        return sum(grid.count(cell) == 0 for cell in self.dirty) / len(self.dirty)
+        return sum(grid.count(cell) == 0 for cell in self.dirty) / max(len(self.dirty), 1)
 
 
 class HarvesterV0(ScoreTask):
     def score(self, grid: Grid) -> float:
-        total = sum(map(sum, self.start.markers))
+        total = max(sum(map(sum, self.start.markers)), 1)
         return (total - sum(map(sum, grid.markers))) / total
 
 
@@ -234,6 +241,8 @@ class MarkerTask(Task):
 
 
 class FourCornersV1(MarkerTask):
+    """Picking a corner's marker is not forbidden: it takes back what the marker paid."""
+
     def begin(self, grid: Grid) -> None:
         self.corners = corners(grid)
         self.right = 0
@@ -271,6 +280,8 @@ class PickAll(MarkerTask):
 
 
 class PathFollow(PickAll):
+    """The path is where markers lay at the start, also when they are gone."""
+
     def begin(self, grid: Grid) -> None:
         super().begin(grid)
         self.allowed = [
@@ -296,17 +307,18 @@ class DoorKey(Task):
         change = changed(before, grid)
         if change is None:
             return 0, False
-        cell, old, new = change
-        if not self.has_key and (cell, new) == (self.key, 0):
+        if not self.has_key and change == (self.key, 1, 0):
             self.has_key = True
             grid.walls[2][self.door] = grid.walls[3][self.door] = False
             return 1 / 2, False
-        if self.has_key and (cell, new) == (self.goal, 2):
+        if self.has_key and change == (self.goal, 1, 2):
             return 1 / 2, True
         return -1, True
 
 
 class OneStroke(Task):
+    """Markers stay on a cell that becomes a wall."""
+
     def begin(self, grid: Grid) -> None:
         self.cells = len(grid.free())
         self.visited = 1
@@ -344,17 +356,20 @@ class Seeder(FirstMarkers):
 class WallAvoider(FirstMarkers):
     def targets(self, grid: Grid) -> list[Cell]:
         return [
-            (r, c)
-            for r, c in grid.free()
-            if 2 <= r <= grid.height - 3 and 2 <= c <= grid.width - 3
+            (r, c) for r, c in grid.free() if 2 <= r <= grid.height - 3 and 2 <= c <= grid.width - 3
         ]
 
 
 class Snake(Task):
+    """Food is remembered by its place: other markers are none.
+
+    No recorded run eats; the tail stays on the move that eats, as in the published definition.
+    """
+
     foods = 20
 
     def begin(self, grid: Grid) -> None:
-        (self.place,) = grid.marked()
+        self.place = last_marked(grid)
         self.body: list[Cell] = []
         self.eaten = 0
 
@@ -375,8 +390,10 @@ class Snake(Task):
             return 0, False
         if self.eaten < self.foods:
             taken = [grid.robot, *self.body]
-            self.place = self.food([cell for cell in grid.free() if cell not in taken])
-            self.add(grid, self.place, 1)
+            free = [cell for cell in grid.free() if cell not in taken]
+            self.place = self.food(free) if free else None
+            if self.place is not None:
+                self.add(grid, self.place, 1)
         return 1 / self.foods, self.eaten == self.foods
 
     def add(self, grid: Grid, cell: Cell, count: int) -> None:
@@ -430,7 +447,7 @@ class Run:
         return sum(self.rewards)
 
 
-class _Stop(Exception):
+class _StopError(Exception):
     """The run ends before the program does."""
 
 
@@ -444,7 +461,7 @@ class _Machine:
 
     def call(self) -> None:
         if self.run.calls == self.max_calls or self.run.actions == self.max_actions:
-            raise _Stop
+            raise _StopError
         self.run.calls += 1
 
     def block(self, body: Iterable[Statement]) -> None:
@@ -482,7 +499,7 @@ class _Machine:
         self.run.actions += 1
         self.run.rewards.append(reward)
         if self.run.terminated:
-            raise _Stop
+            raise _StopError
 
 
 def first_free(cells: list[Cell]) -> Cell:
@@ -509,9 +526,7 @@ def run(
     """
     grid = Grid.from_json(world)
     machine = _Machine(grid, TASKS[env_id](grid, food), max_calls, max_actions)
-    try:
+    with contextlib.suppress(_StopError):
         machine.block(program.body)
-    except _Stop:
-        pass
     machine.run.final = grid.to_json()
     return machine.run

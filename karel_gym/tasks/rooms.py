@@ -27,7 +27,10 @@ def open_room(cells: Any, width: int) -> None:
 def is_beside_wall(cells: Any, width: int, position: int) -> bool:
     """Whether one of the four neighbours of a cell inside the border is a wall."""
     return (
-        cells[position - width] | cells[position + width] | cells[position - 1] | cells[position + 1]
+        cells[position - width]
+        | cells[position + width]
+        | cells[position - 1]
+        | cells[position + 1]
     ) & WALL != 0
 
 

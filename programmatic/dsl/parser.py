@@ -1,10 +1,10 @@
 """Words to nodes, by recursive descent, with the place and the expectation in every error.
 
-    prog := DEF run m( stmt+ m)
-    stmt := move | turnLeft | turnRight | pickMarker | putMarker
-          | WHILE c( cond c) w( stmt+ w) | IF c( cond c) i( stmt+ i)
-          | IFELSE c( cond c) i( stmt+ i) ELSE e( stmt+ e) | REPEAT R=n r( stmt+ r)
-    cond := percept | not c( cond c)
+prog := DEF run m( stmt+ m)
+stmt := move | turnLeft | turnRight | pickMarker | putMarker
+      | WHILE c( cond c) w( stmt+ w) | IF c( cond c) i( stmt+ i)
+      | IFELSE c( cond c) i( stmt+ i) ELSE e( stmt+ e) | REPEAT R=n r( stmt+ r)
+cond := percept | not c( cond c)
 """
 
 from __future__ import annotations
@@ -102,21 +102,19 @@ class _Parser:
     def block(self, bracket: str, opened_after: str) -> tuple[Statement, ...]:
         self.expect(f"{bracket}(", f"after {opened_after}")
         closing = f"{bracket})"
-        if self.peek() == closing:
-            raise self.error(f"a statement after '{bracket}('")
-        statements = []
+        statements = [self.statement(f"a statement after '{bracket}('")]
         while self.peek() != closing:
-            statements.append(self.statement(closing))
+            statements.append(self.statement(f"a statement or '{closing}'"))
         self.position += 1
         return tuple(statements)
 
-    def statement(self, closing: str) -> Statement:
+    def statement(self, expected: str) -> Statement:
         start, word = self.position, self.peek()
         if word in _ACTION_NUMBERS:
             self.position += 1
             return Action(_ACTION_NUMBERS[word], (start, self.position))
         if word not in ("WHILE", "IF", "IFELSE", "REPEAT"):
-            raise self.error(f"a statement or '{closing}'")
+            raise self.error(expected)
         if self.nesting == MAX_NESTING:
             raise self.error(f"at most {MAX_NESTING} nested control structures")
         self.position += 1

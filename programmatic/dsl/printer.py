@@ -57,7 +57,7 @@ def pretty_lines(program: Program) -> list[PrettyLine]:
     lines = []
     indent = start = 0
     for position, token in enumerate(tokens):
-        if token in _CLOSING and position == start:
+        if token in _CLOSING:
             indent -= 1
         shares_line_with_else = token == I_CLOSE and tokens[position + 1] == ELSE
         if token in _LINE_ENDS and not shares_line_with_else:

@@ -27,7 +27,7 @@ class Program:
     Example:
         >>> program = Program.parse("DEF run m( WHILE c( frontIsClear c) w( move w) m)")
         >>> len(program.tokens), program.body[0].span
-        (12, (3, 11))
+        (11, (3, 10))
         >>> print(program.pretty())
         DEF run m(
             WHILE c( frontIsClear c) w(
@@ -40,7 +40,7 @@ class Program:
         Traceback (most recent call last):
             ...
         programmatic.dsl.parser.ProgramSyntaxError: Program error at token 3: expected a statement \
-or 'm)', got 'mvoe', which is no word of the language; did you mean 'move'?
+after 'm(', got 'mvoe', which is no word of the language; did you mean 'move'?
     """
 
     tokens: tuple[int, ...]

@@ -22,9 +22,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from karel_gym.kernels import inner, kernel
 from numpy.typing import NDArray
 
+from karel_gym.kernels import inner, kernel
 from programmatic.dsl import Program
 from programmatic.dsl.tokens import (
     ACTION_TOKENS,
@@ -159,7 +159,7 @@ def compile_programs(tokens: Any, lengths: Any, codes: Any) -> None:
         compile_program(tokens[i, : lengths[i]], codes[i])
 
 
-def compile(programs: Sequence[Program]) -> NDArray[np.int64]:  # noqa: A001
+def compile(programs: Sequence[Program]) -> NDArray[np.int64]:
     """The bytecode of programs: int64, (N, L), where L is the length of the longest."""
     lengths = np.array([len(program.tokens) for program in programs], dtype=np.int64)
     tokens = np.full((len(programs), int(lengths.max())), PAD, dtype=np.int8)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import numba
 import numpy as np
-from karel_gym.episodes import Episodes
-from karel_gym.registration import task_of
-from karel_gym.robot import ACTIONS
-from karel_gym.tasks.task import Task
-from karel_gym.world import MARKERS, WALL, World, WorldBatch
 from numpy.typing import NDArray
 
+from karel_gym.episodes import Episodes
+from karel_gym.registration import task_of
+from karel_gym.tasks.task import Task
+from karel_gym.world import MARKERS, WALL, World, WorldBatch
 from programmatic.dsl import Program
 from programmatic.machine.bytecode import argument_of, compile
 from programmatic.machine.interpreter import execute_all, execute_one

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from karel_gym.kernels import inner, kernel
-from karel_gym.rng import mix
-from karel_gym.robot import act, sense
-from karel_gym.tasks.task import N_COUNTERS, begin, reward
 from numba import prange
 
+from karel_gym.kernels import inner, kernel
+from karel_gym.rng import mix
+from karel_gym.robot import TURN_LEFT, Effect, act, sense
+from karel_gym.tasks.task import N_COUNTERS, begin, reward
 from programmatic.machine.bytecode import (
     ACT,
     HALT,
@@ -93,6 +93,11 @@ def advance(code: Any, pc: int, repeats: Any, percepts: int, calls_left: int) ->
 
 
 @inner
+def turn_left(position: int, heading: int) -> Effect:
+    return Effect(TURN_LEFT, position, position, (heading + 3) & 3, 0)
+
+
+@inner
 def equal(a: Any, b: Any) -> bool:
     for i in range(a.size):  # noqa: SIM110 (numba knows no generators)
         if a[i] != b[i]:
@@ -123,11 +128,15 @@ def run(
 ) -> Any:
     """Run one program in one world, in which the episode has begun.
 
-    When the whole state recurs (program counter, REPEAT counters, robot, cells, the task's counters,
-    random stream), the program is in an endless loop: as many whole rounds as the limits allow are
-    then counted without being run, so that the result is that of running them. States are compared
-    by Brent's algorithm at jumps back to a WHILE; a sum of random words over the markers, kept up
-    as they change, tells most states apart before their cells are compared.
+    When the whole state recurs (program counter, REPEAT counters, robot, cells, the task's
+    counters, random stream), the program is in an endless loop: as many whole rounds as the limits
+    allow are then counted without being run, so that the result is that of running them. States are
+    compared by Brent's algorithm at jumps back to a WHILE; a sum of random words over the markers,
+    kept up as they change, tells most states apart before their cells are compared.
+
+    A program that has halted keeps turning left while an env asks for actions, which changes no
+    return, except that of a run without any action where the start world already has a score. Such
+    a run is therefore judged as if the robot had turned left once.
 
     Args:
         code: int64, (L,).
@@ -145,13 +154,13 @@ def run(
         The return, the numbers of actions and calls, and whether the episode terminated.
     """
     total, actions, calls, terminated = 0.0, 0, 0, False
-    position, heading = np.int64(robot[0]), np.int64(robot[1])
+    position, heading = int(robot[0]), int(robot[1])
     pc = code[0]
     repeats = np.uint64(0)
     markers_hash = np.uint64(0)
 
     jumps, anchor_at = 0, FIRST_ANCHOR
-    anchor_pc, anchor_position, anchor_heading = np.int64(-1), position, heading
+    anchor_pc, anchor_position, anchor_heading = -1, position, heading
     anchor_repeats, anchor_hash, anchor_rng = repeats, markers_hash, rng[0]
     anchor_total, anchor_actions, anchor_calls = total, actions, calls
     looped = False
@@ -190,6 +199,10 @@ def run(
         at, pc, repeats, made, looped = advance(code, pc, repeats, percepts, max_calls - calls)
         calls += made
         if at == NO_ACTION:
+            if actions == 0:
+                total, terminated = reward(
+                    cells, width, turn_left(position, heading), counters, rng
+                )
             break
         effect = act(cells, width, position, heading, argument_of(code[at]))
         position, heading = effect.position, effect.heading
@@ -239,7 +252,7 @@ def execute_all(
     begun_cells = cells.copy()
     begun_counters = np.zeros((n_worlds, N_COUNTERS), dtype=np.int32)
     for j in range(n_worlds):
-        begin(begun_cells[j], width, np.int64(robots[j, 0]), begun_counters[j])
+        begin(begun_cells[j], width, int(robots[j, 0]), begun_counters[j])
     n_runs = n_programs * n_worlds
     for chunk in prange(n_chunks):
         run_cells = np.empty((2, cells.shape[1]), dtype=np.uint8)
@@ -283,7 +296,7 @@ def execute_one(
 ) -> Any:
     """Run one program in one world, which is changed to the final one; see `run`."""
     counters = np.zeros((2, N_COUNTERS), dtype=np.int32)
-    begin(cells, width, np.int64(robot[0]), counters[0])
+    begin(cells, width, int(robot[0]), counters[0])
     return run(
         code,
         width,
@@ -318,7 +331,7 @@ def next_actions(
     for i in range(len(pcs)):
         bits = 0
         for k in range(percepts.shape[1]):
-            bits |= np.int64(percepts[i, k] != 0) << k
+            bits |= int(percepts[i, k] != 0) << k
         at, pcs[i], repeats[i], _, _ = advance(code, pcs[i], repeats[i], bits, max_calls)
         executing[i] = at
         if at == NO_ACTION:
