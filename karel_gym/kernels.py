@@ -18,6 +18,7 @@ from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, cast
 
 import numba
+import numpy as np
 from numba.core import config as numba_config
 from numba.core.dispatcher import Dispatcher
 
@@ -112,5 +113,7 @@ def _update(digest: Any, function: FunctionType, seen: set[CodeType]) -> None:
             _update(digest, value, seen)
         elif isinstance(value, type):
             digest.update(repr(getattr(value, "_fields", value.__qualname__)).encode())
+        elif isinstance(value, np.ndarray):
+            digest.update(value.tobytes())
         elif not callable(value):
             digest.update(repr(value).encode())

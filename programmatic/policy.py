@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from karel_gym.observations import N_PLANES, percepts_of_grids
+from karel_gym.rendering import PanelLine
 from karel_gym.robot import PERCEPTS, TURN_LEFT
-from programmatic.dsl import Program
+from programmatic.dsl import Program, pretty_lines
 from programmatic.machine.bytecode import compile
 from programmatic.machine.execution import MAX_CALLS
 from programmatic.machine.interpreter import NO_ACTION, next_actions
@@ -95,6 +96,14 @@ class ProgramPolicy:
         next_actions(self._code, pcs, repeats, percepts, self.max_calls, actions, executing)
         actions[actions == NO_ACTION] = TURN_LEFT
         return actions if is_batch else actions[0], ProgramState(pcs, repeats, executing)
+
+    def panel(self, state: ProgramState | None, episode: int = 0) -> tuple[PanelLine, ...]:
+        """The program's lines for a picture, with the one highlighted that acted last."""
+        executing = -1 if state is None else int(state.executing[episode])
+        return tuple(
+            PanelLine(line.indent, line.text, line.span[0] <= executing < line.span[1])
+            for line in pretty_lines(self.program)
+        )
 
 
 def as_percepts(observation: NDArray[Any]) -> tuple[NDArray[np.int8], bool]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from programmatic.dsl import parser, printer
 from programmatic.dsl.parser import ProgramSyntaxError
 from programmatic.dsl.syntax import Statement
-from programmatic.dsl.tokens import PAD, TOKEN_IDS, TOKENS
+from programmatic.dsl.tokens import DEF, PAD, TOKEN_IDS, TOKENS
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -100,6 +100,25 @@ after 'm(', got 'mvoe', which is no word of the language; did you mean 'move'?
             raise ProgramSyntaxError(
                 error.position, error.expected, error.found, source=os.fspath(path)
             ) from None
+
+    @classmethod
+    def read(cls, source: str) -> Program:
+        """The program that `source` spells, or that the file of this name holds.
+
+        Raises:
+            ProgramSyntaxError: It is no program.
+            ValueError: `source` is neither the beginning of a program nor the name of a file.
+        """
+        if source.split()[:1] == [TOKENS[DEF]]:
+            return cls.parse(source)
+        try:
+            is_file = Path(source).is_file()
+        except (OSError, ValueError):  # too long for a name, or with a null character
+            is_file = False
+        if not is_file:
+            shown = source if len(source) <= 80 else f"{source[:80]}..."
+            raise ValueError(f"{shown!r} is neither a program (DEF run m( ... m)) nor a file")
+        return cls.load(source)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the indented form to a text file, wholly or not at all.

@@ -1,0 +1,137 @@
+"""Policies next to each other on the same worlds, as an animated picture or a video."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+from PIL import Image as PillowImage
+
+from agents.policies import Contestant, contestants
+from karel_gym.rendering import Frame, Image, Renderer, image_grid
+from karel_gym.world import World
+from programmatic import ProgramPolicy
+
+FORMATS = (".gif", ".png", ".mp4")
+CELL_EXTENT = 320  # pixels of a world's longer side, so that several fit beside each other
+MAX_FRAMES = 240
+HOLD = 8  # frames for which the end stays
+
+
+def animate(
+    policies: Any,
+    env_id: str,
+    worlds: list[World],
+    path: str | os.PathLike[str],
+    seed: int = 0,
+    deterministic: bool | None = None,
+    fps: int = 8,
+    max_frames: int = MAX_FRAMES,
+) -> None:
+    """Write an animation: a row a policy, a column a world.
+
+    Args:
+        policies: As for `agents.evaluate`.
+        env_id: The task's id.
+        worlds: Start worlds of one size.
+        path: Ends in .gif, .png (an animated PNG) or .mp4 (needs the extra `video`).
+        seed: Of policies that draw.
+        deterministic: Whether models take their most probable action; None: as each was made for.
+        fps: Frames a second.
+        max_frames: Longer episodes are shown up to this frame, and then their end.
+
+    Raises:
+        ValueError: The path ends in something else, or no policy can act in these worlds.
+        RuntimeError: An .mp4 was asked for and imageio-ffmpeg is not installed.
+    """
+    path = Path(path)
+    if path.suffix not in FORMATS:
+        raise ValueError(f"an animation's file ends in {', '.join(FORMATS)}; got {path}")
+    able = [c for c in contestants(policies, seed) if c.shape in (None, worlds[0].shape)]
+    if not able:
+        raise ValueError("no policy can act in worlds of this size: there is nothing to show")
+    rows = [[_episode(c, env_id, world, seed, deterministic) for world in worlds] for c in able]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    try:
+        _write(_composed(rows, max_frames), temporary, fps)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _episode(
+    contestant: Contestant, env_id: str, world: World, seed: int, deterministic: bool | None
+) -> Iterator[Image]:
+    """The frames of one episode."""
+    env = gymnasium.make(
+        env_id, obs=contestant.obs, height=world.shape[0], width=world.shape[1]
+    ).unwrapped
+    observation, _ = env.reset(seed=seed, options={"world": world})
+    renderer = Renderer(world.shape, extent=CELL_EXTENT)
+    policy, state, starts = contestant.policy, None, np.ones(1, dtype=np.bool_)
+    if deterministic is None:
+        deterministic = contestant.deterministic
+    if hasattr(policy, "set_random_seed"):
+        policy.set_random_seed(seed)
+    step, total, status = 0, 0.0, ""
+    while True:
+        panel = policy.panel(state) if isinstance(policy, ProgramPolicy) else ()
+        frame = Frame(step, total, contestant.name, status, panel=panel)
+        yield renderer.draw(env.get_wrapper_attr("world"), frame)
+        if status:
+            return
+        actions, state = policy.predict(observation[None], state, starts, deterministic)
+        starts = np.zeros(1, dtype=np.bool_)
+        observation, reward, terminated, truncated, info = env.step(int(actions[0]))
+        step, total = step + 1, total + float(reward)
+        if terminated or truncated:
+            status = "solved" if info["is_success"] else "failed"
+
+
+def _composed(rows: list[list[Iterator[Image]]], max_frames: int) -> Iterator[Image]:
+    """The frames of all episodes as one, each holding its last frame until all have ended."""
+    flat = [episode for row in rows for episode in row]
+    n_columns = len(rows[0])
+    last: list[Image] = []
+    for number, images in enumerate(zip_longest(*flat)):
+        last = [image if image is not None else last[k] for k, image in enumerate(images)]
+        if number < max_frames:
+            yield _grid(last, n_columns)
+    for _ in range(HOLD):
+        yield _grid(last, n_columns)
+
+
+def _grid(images: list[Image], n_columns: int) -> Image:
+    return image_grid([images[k : k + n_columns] for k in range(0, len(images), n_columns)])
+
+
+def _write(frames: Iterator[Image], path: Path, fps: int) -> None:
+    if path.suffix == ".mp4":
+        _write_video(frames, path, fps)
+        return
+    pictures = (PillowImage.fromarray(frame) for frame in frames)
+    if path.suffix == ".gif":  # one palette for all frames: colours stay, files are small
+        pictures = (picture.quantize(64, dither=PillowImage.Dither.NONE) for picture in pictures)
+    first = next(pictures)
+    first.save(path, save_all=True, append_images=pictures, duration=1000 // fps, loop=0)
+
+
+def _write_video(frames: Iterator[Image], path: Path, fps: int) -> None:
+    import imageio
+
+    try:
+        writer = imageio.get_writer(path, fps=fps, macro_block_size=2)
+    except ImportError:
+        raise RuntimeError(
+            "writing .mp4 needs imageio-ffmpeg: pip install 'karel-gym[video]', "
+            "or write a .gif or .png"
+        ) from None
+    with writer:
+        for frame in frames:
+            writer.append_data(frame)

@@ -1,0 +1,98 @@
+"""The commands `karel-gym train` and `karel-gym evaluate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import pandas as pd
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from agents.animation import animate
+from agents.evaluation import evaluate_episodes, summarise
+from agents.runs import write_json, write_text
+from karel_gym.registration import sample_worlds
+
+PIPE_WIDTH = 120  # columns of a table that is not shown on a terminal
+
+
+def evaluate(
+    policies: Annotated[tuple[str, ...], tyro.conf.Positional],
+    env: str,
+    episodes: int = 100,
+    height: int | None = None,
+    width: int | None = None,
+    seed: int = 0,
+    out: Path | None = None,
+    render: Path | None = None,
+    render_worlds: int = 2,
+) -> None:
+    """Compare policies on the same start worlds.
+
+    Args:
+        policies: Run folders, programs in quotes or their files, zips of SB3 models, or random.
+        env: The task's id.
+        episodes: How many start worlds.
+        height: Height of the worlds in cells, walls included; the task's own by default.
+        width: Width of the worlds in cells, walls included; the task's own by default.
+        seed: Of the worlds and of policies that draw.
+        out: Folder for config.json, table.csv, table.json and episodes.csv; by default
+            runs/evaluate-ENV-HEIGHTxWIDTH-SEED.
+        render: File for an animation of the policies side by side: .gif, .png or .mp4.
+        render_worlds: How many worlds the animation shows.
+    """
+    if not policies:
+        raise ValueError("name at least one policy: a run folder, a program in quotes, or random")
+    results = evaluate_episodes(policies, env, episodes, seed, height, width)
+    table = summarise(results, seed)
+    worlds = sample_worlds(env, episodes, seed, height, width)
+    size = f"{worlds.shape[0]}x{worlds.shape[1]}"
+    print_table(table, f"{env}, {episodes} worlds of {size}, seed {seed}")
+    out = out or Path("runs") / f"evaluate-{env}-{size}-{seed}"
+    config = {"command": "evaluate", "policies": policies, "env_id": env, "episodes": episodes}
+    config |= {"height": worlds.shape[0], "width": worlds.shape[1], "seed": seed}
+    save_results(out, table, results, config)
+    print(f"tables: {out}")
+    if render is not None:
+        shown = [worlds[i] for i in range(min(render_worlds, episodes))]
+        animate(policies, env, shown, render, seed)
+        print(f"animation: {render}")
+
+
+def save_results(
+    folder: Path, table: pd.DataFrame, episodes: pd.DataFrame, config: dict[str, object]
+) -> None:
+    """Write a comparison: its table as CSV and JSON, its episodes as CSV, and its configuration."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / "config.json", config)
+    write_text(folder / "table.csv", table.to_csv(index=False))
+    write_text(folder / "table.json", table.to_json(orient="records", indent=2) + "\n")
+    write_text(folder / "episodes.csv", episodes.to_csv(index=False))
+
+
+def print_table(table: pd.DataFrame, title: str) -> None:
+    """Print the table of `agents.evaluate`."""
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=PIPE_WIDTH)
+    shown = Table(title=title, title_justify="left", title_style="bold")
+    shown.add_column("policy")
+    shown.add_column("observes")
+    for column in ("mean return", "95 % CI", "solved", "actions", "ms/episode"):
+        shown.add_column(column, justify="right")
+    for row in table.itertuples():
+        if row.episodes == 0:
+            shown.add_row(row.policy, row.obs, row.note)
+            continue
+        shown.add_row(
+            row.policy,
+            row.obs,
+            f"{row.mean_return:.3f}",
+            f"{row.ci_low:.3f} to {row.ci_high:.3f}",
+            f"{row.success_rate:.0%}",
+            f"{row.mean_length:.1f}",
+            f"{row.ms_per_episode:.3f}",
+        )
+    console.print(shown)

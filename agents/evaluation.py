@@ -1,0 +1,204 @@
+"""The comparison: policies side by side on the same start worlds."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from gymnasium.vector import AutoresetMode
+
+from agents.policies import Contestant, contestants
+from karel_gym.env import is_solved
+from karel_gym.registration import sample_worlds, task_of
+from karel_gym.tasks.task import default_max_steps
+from karel_gym.vector import KarelVectorEnv
+from karel_gym.world import WorldBatch
+from programmatic import execute
+
+BOOTSTRAP_SAMPLES = 10_000
+CALLS_PER_STEP = 100  # how many calls a program may make for each step of the horizon
+
+
+def evaluate(
+    policies: Any,
+    env_id: str,
+    episodes: int = 100,
+    seed: int = 0,
+    height: int | None = None,
+    width: int | None = None,
+    deterministic: bool | None = None,
+) -> pd.DataFrame:
+    """Evaluate policies on the same start worlds; see `evaluate_episodes` for the arguments.
+
+    Returns:
+        A row a policy: `policy`; `obs`, what it observes; `episodes`; `mean_return` with its
+        bootstrap 95 % confidence interval `ci_low` to `ci_high`; `success_rate`; `mean_length` in
+        actions; `ms_per_episode`, wall time; `note`, why a policy was not evaluated.
+
+    Example:
+        >>> sweep = "DEF run m( WHILE c( markersPresent c) w( pickMarker move w) m)"
+        >>> table = evaluate([sweep, "random"], "Karel-Harvester-v0", episodes=10)
+        >>> table[["policy", "success_rate"]].values.tolist()
+        [['program', 0.0], ['random', 0.0]]
+    """
+    return summarise(
+        evaluate_episodes(policies, env_id, episodes, seed, height, width, deterministic), seed
+    )
+
+
+def evaluate_episodes(
+    policies: Any,
+    env_id: str,
+    episodes: int = 100,
+    seed: int = 0,
+    height: int | None = None,
+    width: int | None = None,
+    deterministic: bool | None = None,
+) -> pd.DataFrame:
+    """Let policies act from the same start worlds, one episode a world.
+
+    A policy that cannot take the worlds' size, or the observations of this task, is not run; its
+    row says why.
+
+    Args:
+        policies: One, several, or a mapping from names to policies: see
+            `agents.policies.contestants`.
+        env_id: The task's id.
+        episodes: How many, from 1 up.
+        seed: Of the start worlds, `karel_gym.sample_worlds(env_id, episodes, seed)`, and of
+            policies that draw.
+        height, width: Size of the worlds, walls included; default the task's own.
+        deterministic: Whether models take their most probable action; None: as each was made for.
+
+    Returns:
+        A row an episode: `policy`, `obs`, `episode`, `return`, `length` in actions, `solved`,
+        `seconds`, `note`.
+
+    Raises:
+        ValueError: The task is unknown, has no worlds of this size, or a policy is none.
+    """
+    worlds = sample_worlds(env_id, episodes, seed, height, width)
+    frames = []
+    for contestant in contestants(policies, seed):
+        note = _obstacle(contestant, worlds)
+        if note:
+            frame = pd.DataFrame({"episode": [-1], "return": np.nan, "note": note})
+        elif contestant.program is not None:
+            frame = _run_program(contestant, env_id, worlds)
+        else:
+            frame = _run_model(contestant, env_id, worlds, seed, deterministic)
+        frame.insert(0, "policy", contestant.name)
+        frame.insert(1, "obs", contestant.obs)
+        frames.append(frame)
+    return pd.concat(frames, ignore_index=True)
+
+
+def summarise(episodes: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+    """The table of `evaluate` from the episodes of `evaluate_episodes`.
+
+    Args:
+        episodes: As `evaluate_episodes` returns them.
+        seed: Of the bootstrap.
+    """
+    rows = []
+    for (policy, obs), group in episodes.groupby(["policy", "obs"], sort=False):
+        row = {"policy": policy, "obs": obs, "note": group["note"].iloc[0]}
+        done = group[group["episode"] >= 0]
+        row["episodes"] = len(done)
+        if len(done):
+            low, high = bootstrap_interval(done["return"].to_numpy(float), seed)
+            row |= {
+                "mean_return": done["return"].mean(),
+                "ci_low": low,
+                "ci_high": high,
+                "success_rate": done["solved"].mean(),
+                "mean_length": done["length"].mean(),
+                "ms_per_episode": 1000 * done["seconds"].mean(),
+            }
+        rows.append(row)
+    columns = ["policy", "obs", "episodes", "mean_return", "ci_low", "ci_high"]
+    columns += ["success_rate", "mean_length", "ms_per_episode", "note"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def bootstrap_interval(values: Any, seed: int = 0) -> tuple[float, float]:
+    """The 95 % percentile bootstrap interval of the mean of `values`, float, (n,)."""
+    values = np.asarray(values)
+    rng = np.random.default_rng(seed)
+    means = [
+        values[rng.integers(len(values), size=len(values))].mean() for _ in range(BOOTSTRAP_SAMPLES)
+    ]
+    low, high = np.percentile(means, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def _obstacle(contestant: Contestant, worlds: WorldBatch) -> str:
+    """Why a contestant cannot act in these worlds; empty if it can."""
+    if contestant.shape in (None, worlds.shape):
+        return ""
+    (height, width), (h, w) = contestant.shape or (0, 0), worlds.shape
+    return f"n/a: made for worlds of {height}x{width}, these are {h}x{w}"
+
+
+def _run_program(contestant: Contestant, env_id: str, worlds: WorldBatch) -> pd.DataFrame:
+    assert contestant.program is not None
+    horizon = default_max_steps(*worlds.shape)
+    start = time.perf_counter()
+    result = execute(
+        [contestant.program],
+        worlds,
+        env_id,
+        max_calls=CALLS_PER_STEP * horizon,
+        max_actions=horizon,
+    )
+    seconds = time.perf_counter() - start
+    solved = result.terminated[0] & is_solved(task_of(env_id), result.returns[0])
+    return _frame(result.returns[0], result.actions[0], solved, seconds)
+
+
+def _run_model(
+    contestant: Contestant,
+    env_id: str,
+    worlds: WorldBatch,
+    seed: int,
+    deterministic: bool | None,
+) -> pd.DataFrame:
+    n = len(worlds)
+    if deterministic is None:
+        deterministic = contestant.deterministic
+    if hasattr(contestant.policy, "set_random_seed"):
+        contestant.policy.set_random_seed(seed)
+    envs = KarelVectorEnv(
+        task_of(env_id), n, contestant.obs, *worlds.shape, autoreset_mode=AutoresetMode.NEXT_STEP
+    )
+    start = time.perf_counter()
+    observations, _ = envs.reset(seed=seed, options={"worlds": list(worlds)})
+    state, starts = None, np.ones(n, dtype=np.bool_)
+    running = np.ones(n, dtype=np.bool_)
+    returns, lengths = np.zeros(n), np.zeros(n, dtype=np.int64)
+    solved = np.zeros(n, dtype=np.bool_)
+    while running.any():
+        actions, state = contestant.policy.predict(observations, state, starts, deterministic)
+        observations, _, terminated, truncated, info = envs.step(actions)
+        starts = terminated | truncated
+        ended = running & starts
+        returns[ended] = info["return"][ended]
+        lengths[ended] = info["length"][ended]
+        solved[ended] = info["is_success"][ended]
+        running &= ~ended
+    return _frame(returns, lengths, solved, time.perf_counter() - start)
+
+
+def _frame(returns: Any, lengths: Any, solved: Any, seconds: float) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "episode": np.arange(len(returns)),
+            "return": returns,
+            "length": lengths,
+            "solved": solved,
+            "seconds": seconds / len(returns),
+            "note": "",
+        }
+    )

@@ -1,0 +1,48 @@
+"""The command `karel-gym benchmark`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Literal
+
+import pandas as pd
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from agents.commands import PIPE_WIDTH
+from agents.runs import write_json, write_text
+from benchmarks.machine import machine_name, versions
+from benchmarks.throughput import execution_rates
+
+
+def benchmark(
+    name: Annotated[Literal["throughput"], tyro.conf.Positional],
+    out: Path = Path("results/throughput"),
+) -> None:
+    """Measure rates on this machine.
+
+    Args:
+        name: What to measure.
+        out: Folder for config.json and rates.csv.
+    """
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=PIPE_WIDTH)
+    with console.status("measuring; the first run compiles"):
+        rates = list(execution_rates())
+    table = Table(title=machine_name(), title_justify="left", title_style="bold")
+    table.add_column("what")
+    for column in ("a second", "slowest", "fastest"):
+        table.add_column(column, justify="right")
+    table.add_column("of")
+    for rate in rates:
+        figures = (f"{x:,.0f}" for x in (rate.per_second, rate.slowest, rate.fastest))
+        table.add_row(rate.what, *figures, rate.unit)
+    console.print(table)
+    console.print(", ".join(f"{package} {number}" for package, number in versions().items()))
+    out.mkdir(parents=True, exist_ok=True)
+    write_json(out / "config.json", {"machine": machine_name(), "versions": versions()})
+    write_text(out / "rates.csv", pd.DataFrame(map(asdict, rates)).to_csv(index=False))
+    print(f"rates: {out}")

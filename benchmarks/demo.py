@@ -1,0 +1,54 @@
+"""The tour: train PPO on a maze task, compare it with a program, on the same and larger worlds.
+
+`make demo` runs it; it leaves tables, a learning curve and an animation in results/demo.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+from rich.console import Console
+
+from agents import train
+from agents.animation import animate
+from agents.commands import print_table, save_results
+from agents.drl import plot_learning_curve
+from agents.evaluation import evaluate_episodes, summarise
+from benchmarks.throughput import MAZE
+from karel_gym import sample_worlds
+
+ENV_ID = "Karel-Maze-v0"
+EPISODES = 100
+SIZES = (8, 16)
+SEED = 0
+EVALUATION_SEED = 1_000_000  # far from the seeds that training draws its worlds from
+
+
+def main(folder: Path = Path("results/demo")) -> None:
+    """Run the tour and leave its results in `folder`."""
+    console = Console()
+    start = time.perf_counter()
+    console.rule("[bold]PPO learns the maze from percepts")
+    run = folder / "ppo"
+    train("ppo", ENV_ID, obs="percepts", seed=SEED, run_dir=run, progress=sys.stderr.isatty())
+    plot_learning_curve(run, folder / "learning_curve.png")
+    policies = {"PPO": run, "LEAPS's program": MAZE, "random": "random"}
+    for size in SIZES:
+        seen = "the size it was trained on" if size == SIZES[0] else "a size PPO never saw"
+        console.rule(f"[bold]{EPISODES} mazes of {size}x{size}: {seen}")
+        episodes = evaluate_episodes(policies, ENV_ID, EPISODES, EVALUATION_SEED, size, size)
+        table = summarise(episodes)
+        print_table(table, f"{ENV_ID}, {EPISODES} worlds of {size}x{size}, seed {EVALUATION_SEED}")
+        config = {"env_id": ENV_ID, "episodes": EPISODES, "seed": EVALUATION_SEED, "size": size}
+        save_results(folder / f"{size}x{size}", table, episodes, config)
+    worlds = sample_worlds(ENV_ID, 3, EVALUATION_SEED)
+    animate(policies, ENV_ID, list(worlds), folder / "maze.gif", EVALUATION_SEED)
+    console.print(f"\nThe program both walk beside:\n{MAZE.pretty()}\n")
+    console.print(f"In {folder}: tables, learning_curve.png and maze.gif.")
+    console.print(f"The tour took {time.perf_counter() - start:.0f} s.")
+
+
+if __name__ == "__main__":
+    main()

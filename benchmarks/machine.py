@@ -1,0 +1,28 @@
+"""The machine and the versions that a measurement was made with."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+PACKAGES = ("karel-gym", "numpy", "numba", "gymnasium", "torch", "stable-baselines3")
+
+
+def machine_name() -> str:
+    """The processor's name and its number of usable cores."""
+    processor = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith("model name"):
+                processor = line.partition(":")[2].strip()
+                break
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{processor}, {cores} cores, {platform.system()}"
+
+
+def versions() -> dict[str, str]:
+    """The versions of Python and of the packages that rates depend on."""
+    return {"python": platform.python_version()} | {name: version(name) for name in PACKAGES}

@@ -1,0 +1,50 @@
+"""The commands `karel-gym tasks` and `karel-gym play`."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Annotated
+
+import tyro
+
+from karel_gym.play import play as play_in_window
+from karel_gym.registration import TASKS, task_of
+
+
+def tasks(name: Annotated[str, tyro.conf.Positional] = "") -> None:
+    """List the tasks, or describe one.
+
+    Args:
+        name: A task's id or a part of it, such as Maze; without it all tasks are listed.
+    """
+    if not name:
+        width = max(map(len, TASKS))
+        print(f"{'id':<{width}}  size   what the robot must do")
+        for env_id in TASKS:
+            task = task_of(env_id)
+            purpose = task.doc.splitlines()[0].partition(": ")[2]
+            print(f"{env_id:<{width}}  {f'{task.shape[0]}x{task.shape[1]}':<5}  {purpose}")
+        print("\nkarel-gym tasks NAME describes one.")
+        return
+    found = [env_id for env_id in TASKS if name.lower() in env_id.lower()]
+    if not found:
+        raise ValueError(f"no task's id contains {name!r}; known are {', '.join(TASKS)}")
+    pages: dict[str, list[str]] = {}
+    for env_id in found:
+        pages.setdefault(inspect.cleandoc(task_of(env_id).doc), []).append(env_id)
+    for page, env_ids in pages.items():
+        print(f"{', '.join(env_ids)}\n\n{page}\n")
+
+
+def play(env: str, height: int | None = None, width: int | None = None, seed: int = 0) -> None:
+    """Drive the robot with the keyboard.
+
+    Args:
+        env: The task's id.
+        height: Height of the worlds in cells, walls included; the task's own by default.
+        width: Width of the worlds in cells, walls included; the task's own by default.
+        seed: Of the first world.
+    """
+    returns = play_in_window(env, height=height, width=width, seed=seed)
+    for number, episode_return in enumerate(returns, 1):
+        print(f"episode {number}: return {episode_return:.3f}")
