@@ -85,7 +85,7 @@ class Episodes:
 
     Attributes:
         cells: uint8, (N, H*W).
-        robots: int32, (N, 2); position (row * W + column) and heading.
+        robots: int64, (N, 2); position (row * W + column) and heading.
         counters: int32, (N, N_COUNTERS).
         rngs: uint64, (N, 1).
         returns: float64, (N,); the sum of rewards so far.
@@ -111,7 +111,7 @@ class Episodes:
             raise ValueError(f"max_steps must be a whole number from 1 up, got {max_steps!r}")
         self.max_steps = max_steps or default_max_steps(self.height, self.width)
         self.cells = np.zeros((n, self.height * self.width), dtype=np.uint8)
-        self.robots = np.zeros((n, 2), dtype=np.int32)
+        self.robots = np.zeros((n, 2), dtype=np.int64)
         self.counters = np.zeros((n, N_COUNTERS), dtype=np.int32)
         self.rngs = np.zeros((n, 1), dtype=np.uint64)
         self.returns = np.zeros(n)
@@ -203,10 +203,12 @@ def sample_task_worlds(
     width = task.shape[1] if width is None else width
     task.check_shape(height, width)
     cells = np.empty((n, height * width), dtype=np.uint8)
-    robots = np.empty((n, 2), dtype=np.int32)
+    robots = np.empty((n, 2), dtype=np.int64)
     rngs = streams(seed, n)[:, None]
     generate_worlds.of(task)(cells, width, robots, rngs)
     rows, cols = np.divmod(robots[:, 0], width)
     return WorldBatch(
-        cells.reshape(n, height, width), np.stack([rows, cols, robots[:, 1]], axis=1), rngs[:, 0]
+        cells.reshape(n, height, width),
+        np.stack([rows, cols, robots[:, 1]], axis=1).astype(np.int32),
+        rngs[:, 0],
     )

@@ -76,7 +76,7 @@ def observation_space(kind: str, height: int, width: int) -> gymnasium.Space[Any
 
 
 def observe(
-    kind: str, cells: NDArray[np.uint8], robots: NDArray[np.int32], height: int, width: int
+    kind: str, cells: NDArray[np.uint8], robots: NDArray[np.int64], height: int, width: int
 ) -> NDArray[np.uint8] | NDArray[np.int8]:
     """Observations of a kind, (N, ...), of the worlds `cells`, (N, H*W), with `robots`, (N, 2)."""
     if kind == "percepts":

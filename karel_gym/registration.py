@@ -18,6 +18,18 @@ TASKS = {
     "Karel-Maze-v0": "karel_gym.tasks.maze:V0",
     "Karel-CleanHouse-v0": "karel_gym.tasks.cleanhouse:V0",
     "Karel-Harvester-v0": "karel_gym.tasks.harvester:V0",
+    "Karel-StairClimber-v1": "karel_gym.tasks.stairclimber:V1",
+    "Karel-FourCorners-v1": "karel_gym.tasks.fourcorners:V1",
+    "Karel-TopOff-v1": "karel_gym.tasks.topoff:V1",
+    "Karel-Maze-v1": "karel_gym.tasks.maze:V1",
+    "Karel-CleanHouse-v1": "karel_gym.tasks.cleanhouse:V1",
+    "Karel-Harvester-v1": "karel_gym.tasks.harvester:V1",
+    "Karel-DoorKey-v0": "karel_gym.tasks.doorkey:V0",
+    "Karel-OneStroke-v0": "karel_gym.tasks.onestroke:V0",
+    "Karel-Seeder-v0": "karel_gym.tasks.seeder:V0",
+    "Karel-Snake-v0": "karel_gym.tasks.snake:V0",
+    "Karel-PathFollow-v0": "karel_gym.tasks.pathfollow:V0",
+    "Karel-WallAvoider-v0": "karel_gym.tasks.wallavoider:V0",
 }
 
 

@@ -25,6 +25,7 @@ import numpy as np
 from karel_gym.kernels import inner
 from karel_gym.rng import below
 from karel_gym.robot import SOUTH, Effect, is_clear
+from karel_gym.tasks.harvester import count_markers, pick_all
 from karel_gym.tasks.rooms import is_beside_wall, on_border
 from karel_gym.tasks.task import FLAG, Task
 from karel_gym.world import MARKERS, WALL
@@ -112,4 +113,11 @@ def reward_v0(
     return 0.0, False
 
 
+@inner
+def generate_v1(cells: Any, width: int, rng: Any) -> tuple[int, int]:
+    furnish(cells, width, 1, rng)
+    return ROBOT, SOUTH
+
+
 V0 = Task(__doc__, (HEIGHT, WIDTH), (HEIGHT, WIDTH), generate_v0, begin_v0, reward_v0, True)
+V1 = Task(__doc__, (HEIGHT, WIDTH), (HEIGHT, WIDTH), generate_v1, count_markers, pick_all, True)

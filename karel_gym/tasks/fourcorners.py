@@ -8,7 +8,7 @@ Start worlds
 Reward
     v0: the change of the score, which is the share of corners with a marker, or 0 while a marker
     lies elsewhere (every marker beyond one a corner counts as elsewhere). v1: +1/4 for a corner's
-    first marker; -1 for a marker anywhere else.
+    first marker, -1/4 for picking it up again; -1 for a marker anywhere else.
 Termination
     v0: when the score is 1. v1: when all corners have a marker, or at the first -1.
 Definition
@@ -20,6 +20,7 @@ from __future__ import annotations
 from typing import Any
 
 from karel_gym.kernels import inner
+from karel_gym.rng import below
 from karel_gym.robot import EAST, Effect
 from karel_gym.tasks.rooms import bottom_row, open_room
 from karel_gym.tasks.task import Task
@@ -42,6 +43,12 @@ def is_corner(cells: Any, width: int, position: int) -> bool:
 def generate_v0(cells: Any, width: int, rng: Any) -> tuple[int, int]:
     open_room(cells, width)
     return bottom_row(cells, width, 2), EAST
+
+
+@inner
+def generate_v1(cells: Any, width: int, rng: Any) -> tuple[int, int]:
+    open_room(cells, width)
+    return bottom_row(cells, width, 2 + below(rng, width - 4)), EAST
 
 
 @inner
@@ -77,4 +84,17 @@ def reward_v0(
     return change / 4, score == 4
 
 
+@inner
+def reward_v1(
+    cells: Any, width: int, effect: Effect, counters: Any, rng: Any
+) -> tuple[float, bool]:
+    if effect.change == 0:
+        return 0.0, False
+    count(cells, width, effect, counters)
+    if counters[ELSEWHERE] > 0:
+        return -1.0, True
+    return effect.change / 4, counters[CORNERS] == 4
+
+
 V0 = Task(__doc__, (12, 12), (4, 5), generate_v0, begin, reward_v0)
+V1 = Task(__doc__, (12, 12), (4, 5), generate_v1, begin, reward_v1)

@@ -19,6 +19,7 @@ from __future__ import annotations
 from typing import Any
 
 from karel_gym.kernels import inner
+from karel_gym.rng import below
 from karel_gym.robot import EAST, Effect
 from karel_gym.tasks.rooms import bottom_row, open_room
 from karel_gym.tasks.task import Task
@@ -43,7 +44,13 @@ def generate_v0(cells: Any, width: int, rng: Any) -> tuple[int, int]:
 
 
 @inner
-def begin(cells: Any, width: int, position: int, counters: Any) -> None:
+def generate_v1(cells: Any, width: int, rng: Any) -> tuple[int, int]:
+    fill(cells, width)
+    return bottom_row(cells, width, 2 + below(rng, width - 4)), EAST
+
+
+@inner
+def count_markers(cells: Any, width: int, position: int, counters: Any) -> None:
     for cell in range(cells.size):
         counters[INITIAL] += cells[cell] & MARKERS
     counters[LEFT] = counters[INITIAL]
@@ -59,4 +66,16 @@ def reward_v0(
     return -effect.change / max(counters[INITIAL], 1), counters[LEFT] == 0
 
 
-V0 = Task(__doc__, (8, 8), (3, 3), generate_v0, begin, reward_v0)
+@inner
+def pick_all(cells: Any, width: int, effect: Effect, counters: Any, rng: Any) -> tuple[float, bool]:
+    """The reward of v1: a share for each marker picked, none may be put."""
+    if effect.change == 0:
+        return 0.0, False
+    counters[LEFT] += effect.change
+    if effect.change > 0:
+        return -1.0, True
+    return 1 / counters[INITIAL], counters[LEFT] == 0
+
+
+V0 = Task(__doc__, (8, 8), (3, 3), generate_v0, count_markers, reward_v0)
+V1 = Task(__doc__, (8, 8), (3, 5), generate_v1, count_markers, pick_all)

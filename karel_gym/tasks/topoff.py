@@ -32,6 +32,7 @@ from karel_gym.world import MARKERS
 
 # FLAG is set on the cells that start with a marker.
 RIGHT, SCORE = 0, 1  # counters of v0: right cells before the first wrong one, score * (W - 1)
+MARKED, TOPPED = 0, 1  # counters of v1: cells that start with a marker, those that hold two
 
 
 @inner
@@ -78,4 +79,42 @@ def reward_v0(
     return change / (width - 1), score == width - 1
 
 
+@inner
+def generate_v1(cells: Any, width: int, rng: Any) -> tuple[int, int]:
+    open_room(cells, width)
+    n_cells = width - 3
+    while True:  # every subset is equally likely; the empty and the full one are drawn again
+        marked = 0
+        for col in range(2, width - 1):
+            cell = bottom_row(cells, width, col)
+            cells[cell] = below(rng, 2)
+            marked += cells[cell]
+        if 0 < marked < n_cells:
+            return bottom_row(cells, width, 1), EAST
+
+
+@inner
+def begin_v1(cells: Any, width: int, position: int, counters: Any) -> None:
+    for cell in range(cells.size):
+        markers = cells[cell] & MARKERS
+        if markers:
+            cells[cell] |= FLAG
+            counters[MARKED] += 1
+            counters[TOPPED] += markers == 2
+
+
+@inner
+def reward_v1(
+    cells: Any, width: int, effect: Effect, counters: Any, rng: Any
+) -> tuple[float, bool]:
+    if effect.change == 0:
+        return 0.0, False
+    markers = cells[effect.position] & MARKERS
+    if cells[effect.position] & FLAG == 0 or markers == 0 or markers > 2:
+        return -1.0, True
+    counters[TOPPED] += effect.change
+    return effect.change / counters[MARKED], counters[TOPPED] == counters[MARKED]
+
+
 V0 = Task(__doc__, (12, 12), (4, 4), generate_v0, begin_v0, reward_v0)
+V1 = Task(__doc__, (12, 12), (4, 5), generate_v1, begin_v1, reward_v1)

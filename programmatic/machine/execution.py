@@ -184,10 +184,10 @@ def _run_once(
 
 def _arrays(
     batch: WorldBatch,
-) -> tuple[NDArray[np.uint8], NDArray[np.int32], NDArray[np.uint64]]:
+) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.uint64]]:
     """A batch as the kernels take it: cells (N, H*W), robots (N, 2), random states (N, 1)."""
     rows, cols, headings = batch.robots.T
-    robots = np.stack([rows * batch.shape[1] + cols, headings], axis=1).astype(np.int32)
+    robots = np.stack([rows * batch.shape[1] + cols, headings], axis=1).astype(np.int64)
     return batch.cells.reshape(len(batch), -1), robots, batch.random_states[:, None].copy()
 
 

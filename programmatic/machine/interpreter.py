@@ -141,7 +141,7 @@ def run(
     Args:
         code: int64, (L,).
         width: W.
-        robot: int32, (2,); position and heading. Changed, as the next three.
+        robot: int64, (2,); position and heading. Changed, as the next three.
         rng: uint64, (1,).
         cells: uint8, (H*W,).
         counters: int32, (N_COUNTERS,).
@@ -154,7 +154,7 @@ def run(
         The return, the numbers of actions and calls, and whether the episode terminated.
     """
     total, actions, calls, terminated = 0.0, 0, 0, False
-    position, heading = int(robot[0]), int(robot[1])
+    position, heading = robot[0], robot[1]
     pc = code[0]
     repeats = np.uint64(0)
     markers_hash = np.uint64(0)
@@ -241,7 +241,7 @@ def execute_all(
         codes: int64, (P, L).
         cells: uint8, (N, H*W); start worlds.
         width: W.
-        robots: int32, (N, 2).
+        robots: int64, (N, 2).
         rngs: uint64, (N, 1).
         max_calls, max_actions: Limits.
         skip_loops: Whether to look for endless loops.
@@ -252,12 +252,12 @@ def execute_all(
     begun_cells = cells.copy()
     begun_counters = np.zeros((n_worlds, N_COUNTERS), dtype=np.int32)
     for j in range(n_worlds):
-        begin(begun_cells[j], width, int(robots[j, 0]), begun_counters[j])
+        begin(begun_cells[j], width, robots[j, 0], begun_counters[j])
     n_runs = n_programs * n_worlds
     for chunk in prange(n_chunks):
         run_cells = np.empty((2, cells.shape[1]), dtype=np.uint8)
         run_counters = np.empty((2, N_COUNTERS), dtype=np.int32)
-        robot = np.empty(2, dtype=np.int32)
+        robot = np.empty(2, dtype=np.int64)
         rng = np.empty(1, dtype=np.uint64)
         no_trace = np.empty(0, dtype=np.int32)
         for k in range(chunk * n_runs // n_chunks, (chunk + 1) * n_runs // n_chunks):
@@ -296,7 +296,7 @@ def execute_one(
 ) -> Any:
     """Run one program in one world, which is changed to the final one; see `run`."""
     counters = np.zeros((2, N_COUNTERS), dtype=np.int32)
-    begin(cells, width, int(robot[0]), counters[0])
+    begin(cells, width, robot[0], counters[0])
     return run(
         code,
         width,

@@ -177,10 +177,10 @@ def test_negations_are_limited() -> None:
 
 
 def test_length_is_limited() -> None:
-    frame = 4
-    assert len(parse(["DEF", "run", "m(", *["move"] * (MAX_TOKENS - frame), "m)"])) == 4092
-    with pytest.raises(ProgramSyntaxError, match="at most 4096 tokens") as caught:
-        parse(["DEF", "run", "m(", *["move"] * (MAX_TOKENS - frame + 1), "m)"])
+    longest = f"DEF run m( {'move ' * (MAX_TOKENS - 4)}m)\n"
+    assert len(Program.parse(longest).tokens) == MAX_TOKENS
+    with pytest.raises(ProgramSyntaxError, match="at most 4096 tokens, got more") as caught:
+        Program.parse(f"{longest} m)")
     assert caught.value.position == MAX_TOKENS
 
 

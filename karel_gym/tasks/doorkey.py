@@ -1,0 +1,86 @@
+"""DoorKey: fetch the key, go through the door, mark the goal.
+
+What the robot must do
+    Pick up the key, a marker in the left room, which opens the door to the right room, and put a
+    second marker on the goal marker there.
+Start worlds
+    Two rooms parted by a wall on column ceil(W/2). The robot, facing east, and the key are on
+    random cells of the left room, not the same; the goal marker is on a random cell of the right.
+Reward
+    +1/2 when the key is picked, which opens the cells of rows 2 and 3 in the wall; then +1/2 when
+    the goal cell holds two markers. -1 for a marker put anywhere else and for picking the goal
+    marker.
+Termination
+    When the goal cell holds two markers, or at the first -1.
+Definition
+    v0: Carvalho et al. (ICLR 2024).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from karel_gym.kernels import inner
+from karel_gym.rng import below
+from karel_gym.robot import EAST, Effect
+from karel_gym.tasks.rooms import open_room
+from karel_gym.tasks.task import Task
+from karel_gym.world import MARKERS, WALL
+
+KEY, GOAL = 0, 1  # counters: positions; the key's is -1 once it is picked
+DOOR_ROWS = (2, 3)
+
+
+@inner
+def door_column(width: int) -> int:
+    return (width + 1) // 2
+
+
+@inner
+def random_cell(height: int, width: int, first_col: int, n_cols: int, rng: Any) -> int:
+    """The position of a random cell between the upper and lower wall in `n_cols` columns."""
+    row = 1 + below(rng, height - 2)
+    return row * width + first_col + below(rng, n_cols)
+
+
+@inner
+def generate(cells: Any, width: int, rng: Any) -> tuple[int, int]:
+    open_room(cells, width)
+    height, door = cells.size // width, door_column(width)
+    for row in range(height):
+        cells[row * width + door] = WALL
+    robot = random_cell(height, width, 1, door - 1, rng)
+    key = robot
+    while key == robot:
+        key = random_cell(height, width, 1, door - 1, rng)
+    goal = random_cell(height, width, door + 1, width - 2 - door, rng)
+    cells[key] = 1
+    cells[goal] = 1
+    return robot, EAST
+
+
+@inner
+def begin(cells: Any, width: int, position: int, counters: Any) -> None:
+    counters[KEY] = counters[GOAL] = -1
+    for cell in range(cells.size):
+        if cells[cell] & MARKERS:
+            counters[KEY if cell % width < door_column(width) else GOAL] = cell
+
+
+@inner
+def reward(cells: Any, width: int, effect: Effect, counters: Any, rng: Any) -> tuple[float, bool]:
+    if effect.change == 0:
+        return 0.0, False
+    markers = cells[effect.position] & MARKERS
+    if counters[KEY] >= 0:
+        if effect.position == counters[KEY] and markers == 0:
+            counters[KEY] = -1
+            for row in DOOR_ROWS:
+                cells[row * width + door_column(width)] &= MARKERS
+            return 0.5, False
+    elif effect.position == counters[GOAL] and markers == 2:
+        return 0.5, True
+    return -1.0, True
+
+
+V0 = Task(__doc__, (8, 8), (5, 6), generate, begin, reward)

@@ -1,0 +1,52 @@
+"""OneStroke: visit every cell without crossing the own trail.
+
+What the robot must do
+    Visit all cells; a cell becomes a wall when the robot leaves it.
+Start worlds
+    An empty room with the robot on a random cell, facing east.
+Reward
+    +1/(cells - 1) for each new cell. Markers may be put and picked.
+Termination
+    When all cells have been visited.
+Definition
+    v0: Carvalho et al. (ICLR 2024), whose released code pays 1/36 a cell; all cells give 1 here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from karel_gym.kernels import inner
+from karel_gym.rng import below
+from karel_gym.robot import EAST, Effect, is_clear
+from karel_gym.tasks.rooms import open_room
+from karel_gym.tasks.task import Task
+from karel_gym.world import WALL
+
+CELLS, VISITED = 0, 1  # counters: free cells at the start, those the robot has been to
+
+
+@inner
+def generate(cells: Any, width: int, rng: Any) -> tuple[int, int]:
+    open_room(cells, width)
+    row = 1 + below(rng, cells.size // width - 2)
+    return row * width + 1 + below(rng, width - 2), EAST
+
+
+@inner
+def begin(cells: Any, width: int, position: int, counters: Any) -> None:
+    for cell in range(cells.size):
+        counters[CELLS] += is_clear(cells, cell)
+    counters[VISITED] = 1
+
+
+@inner
+def reward(cells: Any, width: int, effect: Effect, counters: Any, rng: Any) -> tuple[float, bool]:
+    if effect.position == effect.origin:
+        return 0.0, False
+    cells[effect.origin] |= WALL
+    counters[VISITED] += 1
+    return 1 / (counters[CELLS] - 1), counters[VISITED] == counters[CELLS]
+
+
+V0 = Task(__doc__, (8, 8), (4, 4), generate, begin, reward)

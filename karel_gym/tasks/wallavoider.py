@@ -1,0 +1,63 @@
+"""WallAvoider: put one marker on every cell that is not beside the border.
+
+What the robot must do
+    Put exactly one marker on each cell that is not beside the wall around the world.
+Start worlds
+    An empty room with the robot on a random cell, facing anywhere.
+Reward
+    +1/n for the first marker on each of the n cells not beside the border; -1 for a marker beside
+    the border, for a second one on a cell, and for picking one.
+Termination
+    When all n cells have a marker, or at the first -1.
+Definition
+    v0: LLM-GS (Liu et al., ICLR 2025), in which the robot could also start in the border.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from karel_gym.kernels import inner
+from karel_gym.rng import below
+from karel_gym.robot import Effect
+from karel_gym.tasks.rooms import open_room
+from karel_gym.tasks.task import Task
+from karel_gym.world import MARKERS
+
+CELLS, MARKED = 0, 1  # counters: cells not beside the border, those of them with a marker
+
+
+@inner
+def generate(cells: Any, width: int, rng: Any) -> tuple[int, int]:
+    open_room(cells, width)
+    row = 1 + below(rng, cells.size // width - 2)
+    return row * width + 1 + below(rng, width - 2), below(rng, 4)
+
+
+@inner
+def is_inner(cells: Any, width: int, cell: int) -> bool:
+    """Whether a cell is neither in the border nor beside it."""
+    row, col = cell // width, cell % width
+    return 1 < row < cells.size // width - 2 and 1 < col < width - 2
+
+
+@inner
+def begin(cells: Any, width: int, position: int, counters: Any) -> None:
+    for cell in range(cells.size):
+        if is_inner(cells, width, cell):
+            counters[CELLS] += 1
+            counters[MARKED] += cells[cell] & MARKERS > 0
+
+
+@inner
+def reward(cells: Any, width: int, effect: Effect, counters: Any, rng: Any) -> tuple[float, bool]:
+    if effect.change == 0:
+        return 0.0, False
+    is_first = effect.change > 0 and cells[effect.position] & MARKERS == 1
+    if not is_first or not is_inner(cells, width, effect.position):
+        return -1.0, True
+    counters[MARKED] += 1
+    return 1 / counters[CELLS], counters[MARKED] == counters[CELLS]
+
+
+V0 = Task(__doc__, (8, 5), (5, 5), generate, begin, reward)
