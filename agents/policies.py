@@ -75,6 +75,19 @@ class Contestant:
         return self.policy.program if isinstance(self.policy, ProgramPolicy) else None
 
 
+def load(path: str | os.PathLike[str]) -> Any:
+    """The agent in a run folder, or the SB3 model in a zip.
+
+    Raises:
+        RunError: There is none, or it is damaged; the message says what, and where.
+    """
+    if (Path(path) / PROGRAM_FILE).exists():
+        return ProgramAgent.load(path)
+    from agents.drl import load as load_model
+
+    return load_model(path)
+
+
 def contestants(policies: Any, seed: int = 0) -> list[Contestant]:
     """The contestants that `policies` names.
 
@@ -131,13 +144,9 @@ def _from_text(name: str | None, text: str, seed: int) -> Contestant:
     path = Path(text)
     if _exists(path):
         label = name or path.name
-        if path.is_dir():
-            if (path / PROGRAM_FILE).exists():
-                return Contestant(label, ProgramAgent.load(path))
-            return _load_model(label, path)
-        if path.suffix == ".zip":
-            return _load_model(label, path)
-        return Contestant(label, ProgramPolicy(Program.load(path)))
+        if not path.is_dir() and path.suffix != ".zip":
+            return Contestant(label, ProgramPolicy(Program.load(path)))
+        return _contestant(label, load(path), seed)
     if text.split()[:1] == ["DEF"]:
         return Contestant(name or "program", ProgramPolicy(Program.parse(text)))
     raise ValueError(
@@ -151,12 +160,6 @@ def _exists(path: Path) -> bool:
         return path.exists()
     except (OSError, ValueError):  # a program's text is too long for a file's name
         return False
-
-
-def _load_model(name: str, path: Path) -> Contestant:
-    from agents.drl import load_model
-
-    return _from_model(name, load_model(path))
 
 
 def _from_model(name: str, model: Any) -> Contestant:

@@ -80,6 +80,7 @@ class KarelEnv(gymnasium.Env[Observation, np.int64]):
         self.render_mode = render_mode
         self.title = ""
         self.panel: Sequence[PanelLine] = ()
+        self._seeded = False
         self._running = False
         self._status = ""
         self._renderer: Renderer | None = None
@@ -101,22 +102,22 @@ class KarelEnv(gymnasium.Env[Observation, np.int64]):
         """Begin an episode.
 
         Args:
-            seed: Start of the random stream from which this and the following worlds come; world
-                0 of `karel_gym.sample_worlds(env_id, n, seed)` is the one that it starts in.
+            seed: Of this and the following worlds, which are those of
+                `karel_gym.sample_worlds(env_id, n, seed)`, one after the other.
             options: `{"world": World}` starts from that world instead of a random one.
 
         Raises:
             ValueError: An option is unknown, or the world has another size than this env's.
         """
-        first = self._np_random is None
         super().reset(seed=seed)
         unknown = set(options or ()) - {"world"}
         if unknown:
             raise ValueError(f"the only option of reset is 'world', got {sorted(unknown)}")
-        if seed is not None or first:
-            if seed is None:
-                seed = int(self.np_random.integers(2**63))
+        if seed is None and not self._seeded:
+            seed = int(self.np_random.integers(2**63))
+        if seed is not None:
             self.episodes.seed(0, seed)
+            self._seeded = True
         if options:
             if not isinstance(options["world"], World):
                 raise ValueError(f"the option 'world' must be a World, got {options['world']!r}")

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from karel_gym.kernels import kernel
-from karel_gym.rng import streams
+from karel_gym.rng import draw_state, states_of, stream_of
 from karel_gym.robot import act
 from karel_gym.tasks.task import N_COUNTERS, Task, begin, default_max_steps, generate, reward
 from karel_gym.world import MARKERS, WALL, World, WorldBatch
@@ -24,12 +24,20 @@ def generate_worlds(cells: Any, width: int, robots: Any, rngs: Any) -> None:
 
 @kernel()
 def begin_episodes(
-    which: Any, fresh: bool, cells: Any, width: int, robots: Any, counters: Any, rngs: Any
+    which: Any,
+    fresh: bool,
+    cells: Any,
+    width: int,
+    robots: Any,
+    counters: Any,
+    rngs: Any,
+    streams: Any,
 ) -> None:
     """Begin the episodes `which` (bool, (N,)), in new worlds if `fresh`, else in those that are."""
     for i in range(len(cells)):
         if which[i]:
             if fresh:
+                rngs[i] = draw_state(streams[i])
                 cells[i] = 0
                 robots[i] = generate(cells[i], width, rngs[i])
             counters[i] = 0
@@ -45,6 +53,7 @@ def step_episodes(
     robots: Any,
     counters: Any,
     rngs: Any,
+    streams: Any,
     returns: Any,
     lengths: Any,
     max_steps: int,
@@ -58,6 +67,7 @@ def step_episodes(
     """
     for i in range(len(cells)):
         if restarting[i]:
+            rngs[i] = draw_state(streams[i])
             cells[i] = 0
             robots[i] = generate(cells[i], width, rngs[i])
             counters[i] = 0
@@ -87,7 +97,8 @@ class Episodes:
         cells: uint8, (N, H*W).
         robots: int64, (N, 2); position (row * W + column) and heading.
         counters: int32, (N, N_COUNTERS).
-        rngs: uint64, (N, 1).
+        rngs: uint64, (N, 1); the random state of the present world.
+        streams: uint64, (N, 1); where the random states of later worlds come from.
         returns: float64, (N,); the sum of rewards so far.
         lengths: int64, (N,); the number of actions so far.
 
@@ -114,6 +125,7 @@ class Episodes:
         self.robots = np.zeros((n, 2), dtype=np.int64)
         self.counters = np.zeros((n, N_COUNTERS), dtype=np.int32)
         self.rngs = np.zeros((n, 1), dtype=np.uint64)
+        self.streams = np.zeros((n, 1), dtype=np.uint64)
         self.returns = np.zeros(n)
         self.lengths = np.zeros(n, dtype=np.int64)
         self._begin = begin_episodes.of(task)
@@ -123,8 +135,8 @@ class Episodes:
         return len(self.cells)
 
     def seed(self, index: int, seed: int) -> None:
-        """Let episode `index` draw its worlds from the random stream of `seed`."""
-        self.rngs[index] = streams(seed, 1)
+        """Let episode `index` draw its worlds from the stream of `seed`."""
+        self.streams[index] = stream_of(seed)
 
     def reset(self, which: NDArray[np.bool_]) -> None:
         """Begin the episodes `which`, bool, (N,), in new random worlds."""
@@ -149,7 +161,16 @@ class Episodes:
         self._start(which, fresh=False)
 
     def _start(self, which: NDArray[np.bool_], fresh: bool) -> None:
-        self._begin(which, fresh, self.cells, self.width, self.robots, self.counters, self.rngs)
+        self._begin(
+            which,
+            fresh,
+            self.cells,
+            self.width,
+            self.robots,
+            self.counters,
+            self.rngs,
+            self.streams,
+        )
         self.returns[which] = 0.0
         self.lengths[which] = 0
 
@@ -178,6 +199,7 @@ class Episodes:
             self.robots,
             self.counters,
             self.rngs,
+            self.streams,
             self.returns,
             self.lengths,
             self.max_steps,
@@ -204,7 +226,7 @@ def sample_task_worlds(
     task.check_shape(height, width)
     cells = np.empty((n, height * width), dtype=np.uint8)
     robots = np.empty((n, 2), dtype=np.int64)
-    rngs = streams(seed, n)[:, None]
+    rngs = states_of(seed, n)[:, None]
     generate_worlds.of(task)(cells, width, robots, rngs)
     rows, cols = np.divmod(robots[:, 0], width)
     return WorldBatch(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import warnings
 from typing import TYPE_CHECKING
 
 import gymnasium
@@ -52,6 +53,8 @@ def register_all() -> None:
     """Register the ids of this package."""
     for env_id, task in TASKS.items():
         register(env_id, task)
+    # Here v0 and v1 are two definitions, neither of which is out of date.
+    warnings.filterwarnings("ignore", message=r".*environment Karel-\w+-v0 is out of date")
 
 
 def task_named(name: str) -> Task:
@@ -85,8 +88,8 @@ def sample_worlds(
 ) -> WorldBatch:
     """Random start worlds of a task.
 
-    World 0 is the one in which `env.reset(seed=seed)` starts; the others are independent of it and
-    of each other, and world i is the same whatever `n` is.
+    They are the worlds in which an env starts at `reset(seed=seed)` and at the resets after it;
+    world i is the same whatever `n` is.
 
     Args:
         env_id: The task's id.

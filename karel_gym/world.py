@@ -66,7 +66,7 @@ class World:
     random_state: int = 0
 
     def __post_init__(self) -> None:
-        cells = np.ascontiguousarray(self.cells, dtype=np.uint8)
+        cells = np.array(self.cells, dtype=np.uint8, order="C")
         cells.flags.writeable = False
         object.__setattr__(self, "cells", cells)
         for name in ("row", "col", "heading", "random_state"):
@@ -244,6 +244,23 @@ class WorldBatch:
     robots: NDArray[np.int32]
     random_states: NDArray[np.uint64]
 
+    def __post_init__(self) -> None:
+        self.cells = np.ascontiguousarray(self.cells, dtype=np.uint8)
+        self.robots = np.ascontiguousarray(self.robots, dtype=np.int32)
+        self.random_states = np.ascontiguousarray(self.random_states, dtype=np.uint64)
+        shapes = self.robots.shape, self.random_states.shape
+        if self.cells.ndim != 3 or shapes != ((len(self.cells), 3), (len(self.cells),)):
+            raise WorldError(
+                "a batch needs cells of shape (N, H, W), robots (N, 3) and random_states (N,), got "
+                f"{self.cells.shape}, {self.robots.shape} and {self.random_states.shape}"
+            )
+        _check_size(*self.shape)
+        for index in np.flatnonzero(_faulty(self))[:1]:
+            try:
+                self[int(index)]
+            except WorldError as error:
+                raise WorldError(f"world {index} of the batch: {error}") from None
+
     @classmethod
     def from_worlds(cls, worlds: Sequence[World]) -> WorldBatch:
         """The batch of `worlds`.
@@ -288,7 +305,7 @@ class WorldBatch:
         if not -len(self) <= index < len(self):
             raise IndexError(f"world {index} of a batch of {len(self)}")
         row, col, heading = (int(x) for x in self.robots[index])
-        return World(self.cells[index].copy(), row, col, heading, int(self.random_states[index]))
+        return World(self.cells[index], row, col, heading, int(self.random_states[index]))
 
     def __iter__(self) -> Iterator[World]:
         return (self[i] for i in range(len(self)))
@@ -311,6 +328,7 @@ def _check(world: World) -> None:
     border[1:-1, 1:-1] = False
     for message, faults in (
         ("the border must be wall, it is open at {}", border & ~walls),
+        ("unknown bits are set in the cell at {}", (cells & ~np.uint8(WALL | MARKERS)) != 0),
         (f"a cell holds 0 to {MAX_MARKERS} markers, there are more at {{}}", markers > MAX_MARKERS),
     ):
         if faults.any():
@@ -319,6 +337,20 @@ def _check(world: World) -> None:
     _check_inside(row, col, cells.shape, "the robot")
     if walls[row, col]:
         raise WorldError(f"the robot stands in the wall at row {row}, column {col}")
+
+
+def _faulty(batch: WorldBatch) -> NDArray[np.bool_]:
+    """Which worlds of a batch break a rule: bool, (N,)."""
+    height, width = batch.shape
+    rows, cols, headings = batch.robots.T
+    outside = (rows < 0) | (rows >= height) | (cols < 0) | (cols >= width)
+    faulty: NDArray[np.bool_] = outside | (headings < 0) | (headings >= len(HEADINGS))
+    robots = np.arange(len(batch)), np.where(outside, 0, rows), np.where(outside, 0, cols)
+    faulty |= (batch.cells[robots] & WALL) != 0
+    for side in (np.s_[:, 0], np.s_[:, -1], np.s_[:, :, 0], np.s_[:, :, -1]):
+        faulty |= ((batch.cells[side] & WALL) == 0).any(axis=1)
+    faulty |= (batch.markers > MAX_MARKERS).any(axis=(1, 2))
+    return faulty | ((batch.cells & ~np.uint8(WALL | MARKERS)) != 0).any(axis=(1, 2))
 
 
 def _check_walls_are_bare(walls: NDArray[np.bool_], markers: NDArray[np.int64]) -> None:
@@ -378,4 +410,8 @@ def _integers(entry: Any, name: str, form: str) -> list[int]:
         or any(isinstance(x, bool) or not isinstance(x, (int, np.integer)) for x in entry)
     ):
         raise WorldError(f"{name} must be {form or 'whole numbers'}, got {entry!r}")
-    return [int(x) for x in entry]
+    numbers = [int(x) for x in entry]
+    for number in numbers:
+        if number.bit_length() > 64:
+            raise WorldError(f"{name} has a number of {number.bit_length()} bits; 64 is the most")
+    return numbers

@@ -1,4 +1,4 @@
-"""What holds for all tests: no window opens, and hypothesis does not judge the time of a compile."""
+"""For all tests: no window opens, and hypothesis does not judge the time of a compilation."""
 
 from __future__ import annotations
 

@@ -428,12 +428,14 @@ class Run:
     """What one run did.
 
     Attributes:
-        total: The return, the sum of `rewards`.
+        total: The return, the sum of `rewards` and `idle`.
         actions: How many actions were made.
         calls: How many actions and percepts were made.
         terminated: Whether the task ended.
         final: The last world, in its JSON form.
         rewards: The reward of each action.
+        idle: What a run without any action is paid. In an env a halted program keeps turning left,
+            so such a run is judged as if it had turned once.
     """
 
     final: dict[str, Any]
@@ -441,10 +443,11 @@ class Run:
     calls: int = 0
     terminated: bool = False
     rewards: list[float] = field(default_factory=list)
+    idle: float = 0.0
 
     @property
     def total(self) -> float:
-        return sum(self.rewards)
+        return sum(self.rewards, self.idle)
 
 
 class _StopError(Exception):
@@ -528,5 +531,7 @@ def run(
     machine = _Machine(grid, TASKS[env_id](grid, food), max_calls, max_actions)
     with contextlib.suppress(_StopError):
         machine.block(program.body)
+    if machine.run.actions == 0 and max_actions != 0:
+        machine.run.idle, machine.run.terminated = machine.task.step(grid.copy(), grid)
     machine.run.final = grid.to_json()
     return machine.run

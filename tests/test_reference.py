@@ -43,6 +43,13 @@ def test_nests_without_a_call_end(inner: str) -> None:
     assert (result.calls, result.actions) == (1, 1)
 
 
+def test_a_run_without_actions_has_the_score_of_its_start() -> None:
+    idle = Program.parse("DEF run m( IF c( markersPresent c) i( move i) m)")
+    topoff = run(idle, {**ROOM, "agent": [3, 1, "E"]}, "Karel-TopOff-v0")
+    assert (topoff.total, topoff.actions, topoff.calls) == (1 / 4, 0, 1)
+    assert run(idle, ROOM, "Karel-Harvester-v0").total == 0
+
+
 def snake(program: str, foods: list[Cell], world: dict[str, Any] = ROOM) -> tuple[Any, list[Any]]:
     offered = []
 

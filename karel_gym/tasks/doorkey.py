@@ -23,7 +23,7 @@ from typing import Any
 from karel_gym.kernels import inner
 from karel_gym.rng import below
 from karel_gym.robot import EAST, Effect
-from karel_gym.tasks.rooms import open_room
+from karel_gym.tasks.rooms import on_border, open_room
 from karel_gym.tasks.task import Task
 from karel_gym.world import MARKERS, WALL
 
@@ -76,7 +76,9 @@ def reward(cells: Any, width: int, effect: Effect, counters: Any, rng: Any) -> t
         if effect.position == counters[KEY] and markers == 0:
             counters[KEY] = -1
             for row in DOOR_ROWS:
-                cells[row * width + door_column(width)] &= MARKERS
+                cell = row * width + door_column(width)
+                if cell < cells.size and not on_border(cells, width, cell):
+                    cells[cell] &= MARKERS
             return 0.5, False
     elif effect.position == counters[GOAL] and markers == 2:
         return 0.5, True

@@ -103,11 +103,12 @@ def execute(
     _check_types("programs", programs, Program)
     codes = compile(programs)
     shape = len(programs), len(worlds)
-    returns = np.zeros(shape)
-    actions, calls = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
-    terminated = np.zeros(shape, dtype=np.bool_)
+    returns = np.empty(shape)
+    actions, calls = np.empty(shape, dtype=np.int64), np.empty(shape, dtype=np.int64)
+    terminated = np.empty(shape, dtype=np.bool_)
+    results = returns, actions, calls, terminated
     for columns, batch in _by_size(worlds):
-        part = [array[:, columns] for array in (returns, actions, calls, terminated)]
+        part = [np.empty((len(programs), len(batch)), dtype=array.dtype) for array in results]
         cells, robots, rngs = _arrays(batch)
         execute_all.of(task)(
             codes,
@@ -120,9 +121,9 @@ def execute(
             CHUNKS_PER_THREAD * numba.get_num_threads(),
             *part,
         )
-        for array, values in zip((returns, actions, calls, terminated), part, strict=True):
+        for array, values in zip(results, part, strict=True):
             array[:, columns] = values
-    return ExecutionResult(returns, actions, calls, terminated, programs, worlds, task, limits)
+    return ExecutionResult(*results, programs, worlds, task, limits)
 
 
 def trace(

@@ -195,7 +195,9 @@ def run(
                 anchor_total, anchor_actions, anchor_calls = total, actions, calls
                 copy(counters, anchor_counters)
                 copy(cells, anchor_cells)
-        percepts = sense(cells, width, position, heading)
+        percepts = 0
+        if op_of(code[pc]) != ACT:
+            percepts = sense(cells, width, position, heading)
         at, pc, repeats, made, looped = advance(code, pc, repeats, percepts, max_calls - calls)
         calls += made
         if at == NO_ACTION:

@@ -56,7 +56,7 @@ def test_text_round_trip(world: World) -> None:
     again = World.from_text(str(world))
     assert (again.robot, again.random_state) == (world.robot, 0)
     assert np.array_equal(again.cells, world.cells)
-    assert World.from_text(f"\n   {str(world)}\n\n".replace("\n", "\n   ")) == again
+    assert World.from_text(f"\n   {world!s}\n\n".replace("\n", "\n   ")) == again
 
 
 def test_markers_under_the_robot_are_told() -> None:
@@ -206,7 +206,11 @@ def test_faulty_cells_are_refused_with_the_place(
 
 @pytest.mark.parametrize(
     ("markers", "place"),
-    [(np.full((4, 5), 11), "11 markers"), (np.full((4, 5), -1), "-1 markers"), ([[0]], "one shape")],
+    [
+        (np.full((4, 5), 11), "row 0, column 0 holds 11 markers"),
+        (np.full((4, 5), -1), "row 0, column 0 holds -1 markers"),
+        ([[0]], "one shape"),
+    ],
 )
 def test_from_parts_refuses_impossible_markers(markers: Any, place: str) -> None:
     with pytest.raises(WorldError, match=place):
@@ -244,20 +248,18 @@ json_like = st.recursive(
 def test_any_data_is_a_world_or_a_world_error(data: Any) -> None:
     try:
         world = World.from_json(data)
-    except WorldError as error:
-        assert str(error)
-    else:
-        assert World.from_json(world.to_json()) == world
+    except WorldError:
+        return
+    assert World.from_json(world.to_json()) == world
 
 
 @given(text=st.text("#.>^v<19X\n ") | st.text())
 def test_any_text_is_a_world_or_a_world_error(text: str) -> None:
     try:
         world = World.from_text(text)
-    except WorldError as error:
-        assert str(error)
-    else:
-        assert World.from_text(str(world)) == world
+    except WorldError:
+        return
+    assert World.from_text(str(world)) == world
 
 
 @given(world=worlds())

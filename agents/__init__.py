@@ -1,0 +1,40 @@
+"""Everything that acts, deep RL baselines and programs, behind one `predict`."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from agents.drl import train
+    from agents.evaluation import evaluate, evaluate_episodes, summarise
+    from agents.policies import load
+    from agents.program import ProgramAgent
+    from agents.runs import RunError
+
+__all__ = [
+    "ProgramAgent",
+    "RunError",
+    "evaluate",
+    "evaluate_episodes",
+    "load",
+    "summarise",
+    "train",
+]
+
+# torch, Stable-Baselines3 and pandas are slow to import: what needs them is imported when used.
+_LAZY = {
+    "ProgramAgent": "agents.program",
+    "RunError": "agents.runs",
+    "evaluate": "agents.evaluation",
+    "evaluate_episodes": "agents.evaluation",
+    "load": "agents.policies",
+    "summarise": "agents.evaluation",
+    "train": "agents.drl",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(importlib.import_module(_LAZY[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

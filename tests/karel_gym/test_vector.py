@@ -1,0 +1,285 @@
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium.error import ResetNeeded
+from gymnasium.vector import AutoresetMode
+from gymnasium.wrappers.vector import RecordEpisodeStatistics
+
+from karel_gym import KarelVectorEnv, World, sample_worlds
+from karel_gym.registration import TASKS, task_of
+
+N, STEPS = 6, 150
+INFO = ("return", "length", "is_success")
+
+
+def make_vector(env_id: str, mode: str = "NextStep", n: int = N, **kwargs: Any) -> KarelVectorEnv:
+    return KarelVectorEnv(task_of(env_id), n, autoreset_mode=mode, **kwargs)
+
+
+def make_singles(env_id: str, n: int = N, **kwargs: Any) -> list[Any]:
+    return [gymnasium.make(env_id, **kwargs).unwrapped for _ in range(n)]
+
+
+def actions_of(env_id: str) -> Any:
+    """Random actions, (STEPS, N)."""
+    return np.random.default_rng(list(env_id.encode())).integers(5, size=(STEPS, N))
+
+
+def assert_info(info: dict[str, Any], i: int, expected: dict[str, Any]) -> None:
+    assert {key: info[key][i] for key in INFO} == expected
+
+
+# Horizons short enough that every mode sees many episodes end, by their task and by the horizon.
+HORIZON = 17
+
+
+@pytest.mark.parametrize("env_id", TASKS)
+def test_next_step_mode_agrees_with_single_envs(env_id: str) -> None:
+    kind = "grid" if env_id.endswith("v1") else "percepts"
+    envs = make_vector(env_id, obs=kind, max_steps=HORIZON)
+    singles = make_singles(env_id, obs=kind, max_steps=HORIZON)
+    observations, info = envs.reset(seed=50)
+    for i, env in enumerate(singles):
+        obs, own = env.reset(seed=50 + i)
+        assert np.array_equal(observations[i], obs)
+        assert_info(info, i, own)
+    ended = np.zeros(N, bool)
+    for actions in actions_of(env_id):
+        observations, rewards, terminated, truncated, info = envs.step(actions)
+        for i, env in enumerate(singles):
+            if ended[i]:
+                (obs, own), reward, end = env.reset(), 0.0, [False, False]
+            else:
+                obs, reward, *end, own = env.step(int(actions[i]))
+            assert np.array_equal(observations[i], obs)
+            assert (rewards[i], [terminated[i], truncated[i]]) == (reward, end)
+            assert_info(info, i, own)
+        ended = terminated | truncated
+        assert envs.worlds == [env.world for env in singles]
+    assert info["length"].max() < HORIZON
+
+
+@pytest.mark.parametrize("env_id", TASKS)
+def test_same_step_mode_agrees_with_single_envs(env_id: str) -> None:
+    kind = "percepts" if env_id.endswith("v1") else "grid"
+    envs = make_vector(env_id, "SameStep", obs=kind, max_steps=HORIZON)
+    singles = make_singles(env_id, obs=kind, max_steps=HORIZON)
+    envs.reset(seed=[7 * i for i in range(N)])
+    for i, env in enumerate(singles):
+        env.reset(seed=7 * i)
+    for actions in actions_of(env_id):
+        observations, rewards, terminated, truncated, info = envs.step(actions)
+        assert ("final_obs" in info) == (terminated | truncated).any()
+        for i, env in enumerate(singles):
+            obs, reward, *end, own = env.step(int(actions[i]))
+            assert (rewards[i], [terminated[i], truncated[i]]) == (reward, end)
+            if any(end):
+                assert info["_final_obs"][i]
+                assert info["_final_info"][i]
+                assert np.array_equal(info["final_obs"][i], obs)
+                assert_info(info["final_info"], i, own)
+                assert all(info["final_info"][f"_{key}"][i] for key in INFO)
+                obs, own = env.reset()
+            elif "final_obs" in info:
+                assert not info["_final_obs"][i]
+                assert info["final_obs"][i] is None
+            assert np.array_equal(observations[i], obs)
+            assert_info(info, i, own)
+
+
+@pytest.mark.parametrize("env_id", TASKS)
+def test_disabled_mode_resets_what_the_mask_says(env_id: str) -> None:
+    envs = make_vector(env_id, "Disabled", obs="percepts", max_steps=HORIZON)
+    singles = make_singles(env_id, obs="percepts", max_steps=HORIZON)
+    envs.reset(seed=3)
+    for i, env in enumerate(singles):
+        env.reset(seed=3 + i)
+    for actions in actions_of(env_id):
+        observations, _, terminated, truncated, _ = envs.step(actions)
+        steps = [env.step(int(action)) for env, action in zip(singles, actions, strict=True)]
+        assert np.array_equal(observations, [step[0] for step in steps])
+        ended = terminated | truncated
+        assert ended.tolist() == [step[2] or step[3] for step in steps]
+        if ended.any():
+            with pytest.raises(ResetNeeded, match=str(int(np.flatnonzero(ended)[0]))):
+                envs.step(actions)
+            observations, info = envs.reset(options={"reset_mask": ended})
+            for i in np.flatnonzero(ended):
+                obs, own = singles[i].reset()
+                assert np.array_equal(observations[i], obs)
+                assert_info(info, int(i), own)
+        assert envs.worlds == [env.world for env in singles]
+
+
+@pytest.mark.parametrize("mode", ["NextStep", "SameStep"])
+@pytest.mark.parametrize("env_id", TASKS)
+def test_recorded_statistics_agree_with_the_info(env_id: str, mode: str) -> None:
+    envs = RecordEpisodeStatistics(make_vector(env_id, mode, obs="percepts", max_steps=HORIZON))
+    envs.reset(seed=11)
+    n_ended = 0
+    for actions in actions_of(env_id):
+        _, _, terminated, truncated, info = envs.step(actions)
+        own = info.get("final_info", info)
+        for i in np.flatnonzero(terminated | truncated):
+            assert info["episode"]["r"][i] == pytest.approx(own["return"][i])
+            assert info["episode"]["l"][i] == own["length"][i]
+            n_ended += 1
+    assert n_ended >= N
+
+
+def test_make_vec_returns_the_native_env() -> None:
+    for mode in (None, "vector_entry_point"):
+        envs = gymnasium.make_vec("Karel-Maze-v0", num_envs=3, vectorization_mode=mode)
+        assert isinstance(envs.unwrapped, KarelVectorEnv)
+        assert envs.num_envs == 3
+        assert envs.spec is not None
+        assert envs.spec.id == "Karel-Maze-v0"
+        assert envs.metadata["autoreset_mode"] is AutoresetMode.NEXT_STEP
+    envs = gymnasium.make_vec(
+        "Karel-Maze-v0", 2, vector_kwargs={"autoreset_mode": "SameStep"}, obs="percepts", height=9
+    )
+    assert envs.unwrapped.shape == (9, 8)
+    assert envs.metadata["autoreset_mode"] is AutoresetMode.SAME_STEP
+    assert envs.observation_space.shape == (2, 5)
+
+
+def test_gymnasiums_own_vector_env_agrees() -> None:
+    kwargs: dict[str, Any] = {"max_steps": HORIZON}
+    native = gymnasium.make_vec("Karel-Harvester-v0", 3, **kwargs)
+    sync = gymnasium.make_vec("Karel-Harvester-v0", 3, vectorization_mode="sync", **kwargs)
+    assert native.observation_space == sync.observation_space
+    assert native.action_space == sync.action_space
+    assert np.array_equal(native.reset(seed=1)[0], sync.reset(seed=1)[0])
+    for actions in actions_of("Karel-Harvester-v0")[:, :3]:
+        for one, other in zip(native.step(actions)[:4], sync.step(actions)[:4], strict=True):
+            assert np.array_equal(one, other)
+
+
+def test_results_of_a_step_are_not_overwritten_by_the_next() -> None:
+    envs = make_vector("Karel-Harvester-v0", max_steps=5)
+    first = [envs.reset(seed=0)]
+    kept = [first[0][0].copy()]
+    for _ in range(12):
+        result = envs.step(np.full(N, 3))
+        first.append(result)
+        kept.append(result[0].copy())
+    lengths = [result[-1]["length"][0] for result in first]
+    assert lengths == [0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5, 0]
+    assert all(np.array_equal(r[0], k) for r, k in zip(first, kept, strict=True))
+
+
+def test_envs_start_from_given_worlds() -> None:
+    worlds = list(sample_worlds("Karel-Snake-v0" if "Karel-Snake-v0" in TASKS else "Karel-Maze-v0", N))
+    envs = make_vector("Karel-Maze-v0")
+    envs.reset(seed=0, options={"worlds": worlds})
+    assert envs.worlds == worlds
+    before = envs.worlds
+    mask = np.arange(N) % 2 == 0
+    envs.reset(options={"worlds": worlds[::-1], "reset_mask": mask})
+    assert envs.worlds == [
+        new if at else old for new, old, at in zip(worlds[::-1], before, mask, strict=True)
+    ]
+
+
+def test_the_following_worlds_come_from_the_seed() -> None:
+    world = sample_worlds("Karel-Maze-v0", 1, 99)[0]
+    envs = make_vector("Karel-Maze-v0")
+    envs.reset(seed=0, options={"worlds": [World(world.cells, *world.robot)] * N})
+    envs.reset()
+    assert len(set(envs.worlds)) == N
+
+
+def test_unseeded_envs_differ() -> None:
+    envs, others = make_vector("Karel-Maze-v0"), make_vector("Karel-Maze-v0")
+    envs.reset()
+    others.reset()
+    assert len({*envs.worlds, *others.worlds}) == 2 * N
+
+
+def test_one_env_of_many_can_be_seeded() -> None:
+    envs = make_vector("Karel-Maze-v0")
+    envs.reset(seed=0)
+    first = envs.worlds
+    envs.reset(seed=[None] * 4 + [4, None])
+    assert envs.worlds[4] == first[4]
+    assert not any(one == other for one, other in zip(envs.worlds[:4], first[:4], strict=True))
+    only_last = np.arange(N) == N - 1
+    before = envs.worlds
+    envs.reset(seed=0, options={"reset_mask": only_last})
+    assert envs.worlds == [*before[:-1], first[-1]]
+
+
+@pytest.mark.parametrize(
+    ("actions", "message"),
+    [
+        ([0, 1, 2, 3, 4, 5], "0 move, 1 turnLeft.*got 5"),
+        ([0, 1, 2, 3, 4, -1], "got -1"),
+        ([0, 1, 2, 3, 4], "shape .6,."),
+        (np.zeros((N, 1), int), "shape .6,."),
+        (np.zeros(N), "integers"),
+        (3, "shape .6,."),
+    ],
+)
+def test_bad_actions_are_refused_and_do_nothing(actions: Any, message: str) -> None:
+    envs = make_vector("Karel-Harvester-v0")
+    envs.reset(seed=0)
+    before = envs.worlds
+    with pytest.raises(ValueError, match=message):
+        envs.step(actions)
+    assert envs.worlds == before
+    assert envs.step(np.zeros(N, np.uint8))[4]["length"].tolist() == [1] * N
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"seed": [1, 2]}, "seed must have one entry an env: 6, got 2"),
+        ({"seed": [-1] * N}, "seed"),
+        ({"options": {"world": 1}}, "'worlds' and 'reset_mask', got .'world'"),
+        ({"options": {"worlds": []}}, "worlds must have one entry an env: 6, got 0"),
+        ({"options": {"worlds": sample_worlds("Karel-Maze-v0", N, 0, 9, 9)}}, "8x8, got one of 9x9"),
+        ({"options": {"reset_mask": [1] * N}}, "reset_mask must be bool"),
+        ({"options": {"reset_mask": [True]}}, "reset_mask must be bool, .6,."),
+    ],
+)
+def test_bad_arguments_of_reset_are_refused(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make_vector("Karel-Maze-v0").reset(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"n": 0}, "num_envs must be at least 1"),
+        ({"mode": "Sometimes"}, "Sometimes"),
+        ({"render_mode": "human"}, "None or 'rgb_array'"),
+        ({"obs": "pixels"}, "'grid', 'percepts'"),
+        ({"height": 3}, "4 to 1000 rows"),
+        ({"max_steps": 0}, "1 up"),
+    ],
+)
+def test_bad_arguments_are_refused(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make_vector("Karel-Maze-v0", **arguments)
+
+
+@pytest.mark.parametrize("mode", ["NextStep", "SameStep", "Disabled"])
+def test_a_step_needs_a_reset(mode: str) -> None:
+    envs = make_vector("Karel-Maze-v0", mode)
+    with pytest.raises(ResetNeeded):
+        envs.step(np.zeros(N, int))
+
+
+def test_render() -> None:
+    envs = make_vector("Karel-Maze-v0", n=2, render_mode="rgb_array")
+    envs.reset(seed=0)
+    pictures = envs.render()
+    assert pictures is not None
+    assert len(pictures) == 2
+    assert all(picture.dtype == np.uint8 and picture.shape[2] == 3 for picture in pictures)
+    assert not np.array_equal(*pictures)
+    assert make_vector("Karel-Maze-v0").render() is None
