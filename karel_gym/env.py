@@ -40,6 +40,8 @@ class KarelEnv(gymnasium.Env[Observation, np.int64]):
         obs: "grid" or "percepts".
         height, width: Size of the worlds, walls included; default the task's own.
         max_steps: Horizon after which an episode is truncated; default 10 * (H-2) * (W-2).
+        reward: "default"; "sparse", 1 when the task is complete; or, in Maze and StairClimber, "dense",
+            the progress in Manhattan distance over the initial distance.
         render_mode: None, "human" (a window), "rgb_array" or "ansi".
 
     Raises:
@@ -66,13 +68,14 @@ class KarelEnv(gymnasium.Env[Observation, np.int64]):
         height: int | None = None,
         width: int | None = None,
         max_steps: int | None = None,
+        reward: str = "default",
         render_mode: str | None = None,
     ) -> None:
         if render_mode not in (None, *self.metadata["render_modes"]):
             raise ValueError(
                 f"render_mode must be None, 'human', 'rgb_array' or 'ansi', got {render_mode!r}"
             )
-        self.task = task_named(task) if isinstance(task, str) else task
+        self.task = (task_named(task) if isinstance(task, str) else task).with_reward(reward)
         self.episodes = Episodes(self.task, 1, height, width, max_steps)
         self.obs = obs
         self.observation_space = observation_space(obs, *self.shape)

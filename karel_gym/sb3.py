@@ -29,7 +29,7 @@ class KarelSB3VecEnv(VecEnv):
         env_id: The task's id.
         num_envs: N.
         seed: Env i's first reset is seeded with `seed + i`; None draws seeds from the system.
-        obs, height, width, max_steps: As `KarelEnv`'s.
+        obs, height, width, max_steps, reward: As `KarelEnv`'s.
         render_mode: None or "rgb_array".
 
     Raises:
@@ -45,6 +45,7 @@ class KarelSB3VecEnv(VecEnv):
         height: int | None = None,
         width: int | None = None,
         max_steps: int | None = None,
+        reward: str = "default",
         render_mode: str | None = None,
     ) -> None:
         self.envs = KarelVectorEnv(
@@ -54,6 +55,7 @@ class KarelSB3VecEnv(VecEnv):
             height,
             width,
             max_steps,
+            reward,
             AutoresetMode.SAME_STEP,
             render_mode,
         )

@@ -35,7 +35,7 @@ class KarelVectorEnv(VectorEnv[Observations, NDArray[np.int64], NDArray[Any]]):
     Args:
         task: The task, or where it is: 'module:NAME'. `gymnasium.make_vec` fills it in.
         num_envs: N.
-        obs, height, width, max_steps: As `KarelEnv`'s.
+        obs, height, width, max_steps, reward: As `KarelEnv`'s.
         autoreset_mode: When an episode that has ended gives way to the next: at the next step
             ("NextStep": that step's action is ignored, its reward is 0), in the same one
             ("SameStep": the last observation and info are `final_obs` and `final_info`), or when
@@ -59,6 +59,7 @@ class KarelVectorEnv(VectorEnv[Observations, NDArray[np.int64], NDArray[Any]]):
         height: int | None = None,
         width: int | None = None,
         max_steps: int | None = None,
+        reward: str = "default",
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         render_mode: str | None = None,
     ) -> None:
@@ -67,7 +68,7 @@ class KarelVectorEnv(VectorEnv[Observations, NDArray[np.int64], NDArray[Any]]):
             raise ValueError(f"num_envs must be at least 1, got {num_envs}")
         if render_mode not in (None, *self.metadata["render_modes"]):
             raise ValueError(f"render_mode must be None or 'rgb_array', got {render_mode!r}")
-        self.task = task_named(task) if isinstance(task, str) else task
+        self.task = (task_named(task) if isinstance(task, str) else task).with_reward(reward)
         self.episodes = Episodes(self.task, num_envs, height, width, max_steps)
         self.obs = obs
         self.num_envs = num_envs

@@ -119,5 +119,15 @@ def generate_v1(cells: Any, width: int, rng: Any) -> tuple[int, int]:
     return ROBOT, SOUTH
 
 
-V0 = Task(__doc__, (HEIGHT, WIDTH), (HEIGHT, WIDTH), generate_v0, begin_v0, reward_v0, True)
-V1 = Task(__doc__, (HEIGHT, WIDTH), (HEIGHT, WIDTH), generate_v1, count_markers, pick_all, True)
+V0 = Task(
+    __doc__, (HEIGHT, WIDTH), (HEIGHT, WIDTH), generate_v0, begin_v0, reward_v0, fixed_shape=True
+)
+V1 = Task(
+    __doc__,
+    (HEIGHT, WIDTH),
+    (HEIGHT, WIDTH),
+    generate_v1,
+    count_markers,
+    pick_all,
+    fixed_shape=True,
+)

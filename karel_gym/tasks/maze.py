@@ -6,7 +6,8 @@ Start worlds
     A maze carved depth-first from the lower left corner, where the robot stands facing east. The
     marker lies on a random free cell; in v1 never on the robot's.
 Reward
-    +1 on reaching the marker's cell. Picking the marker up does not count.
+    +1 on reaching the marker's cell. Picking the marker up does not count. Dense: the progress in
+    Manhattan distance, over the initial distance.
 Termination
     When the marker's cell is reached.
 Definition
@@ -20,11 +21,11 @@ from typing import Any
 from karel_gym.kernels import inner
 from karel_gym.rng import below
 from karel_gym.robot import EAST, Effect, ahead
-from karel_gym.tasks.rooms import bottom_row, on_border
+from karel_gym.tasks.rooms import bottom_row, distance, on_border, progress
 from karel_gym.tasks.task import Task
 from karel_gym.world import MARKERS, WALL
 
-GOAL = 0  # counter: the marker's position
+GOAL, DISTANCE = 0, 1  # counters: the marker's position, its distance at the start
 PARENT_SHIFT = 4  # while a maze is carved, a cell's task bits tell the heading back to its parent
 PARENT = 0x30
 
@@ -96,6 +97,7 @@ def begin(cells: Any, width: int, position: int, counters: Any) -> None:
     for cell in range(cells.size):
         if cells[cell] & MARKERS:
             counters[GOAL] = cell
+            counters[DISTANCE] = distance(width, position, cell)
 
 
 @inner
@@ -105,5 +107,13 @@ def reward(cells: Any, width: int, effect: Effect, counters: Any, rng: Any) -> t
     return 0.0, False
 
 
-V0 = Task(__doc__, (8, 8), (4, 5), generate_v0, begin, reward)
-V1 = Task(__doc__, (8, 8), (4, 5), generate_v1, begin, reward)
+@inner
+def dense(cells: Any, width: int, effect: Effect, counters: Any, rng: Any) -> tuple[float, bool]:
+    gain, terminated = reward(cells, width, effect, counters, rng)
+    if counters[DISTANCE] == 0:  # the robot began on the marker
+        return gain, terminated
+    return progress(width, effect, counters[GOAL], counters[DISTANCE]), terminated
+
+
+V0 = Task(__doc__, (8, 8), (4, 5), generate_v0, begin, reward, dense)
+V1 = Task(__doc__, (8, 8), (4, 5), generate_v1, begin, reward, dense)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from karel_gym.kernels import inner
+from karel_gym.robot import Effect
 from karel_gym.world import WALL
 
 
@@ -32,6 +33,19 @@ def is_beside_wall(cells: Any, width: int, position: int) -> bool:
         | cells[position - 1]
         | cells[position + 1]
     ) & WALL != 0
+
+
+@inner
+def distance(width: int, a: int, b: int) -> int:
+    """The Manhattan distance of two positions."""
+    return abs(a // width - b // width) + abs(a % width - b % width)
+
+
+@inner
+def progress(width: int, effect: Effect, goal: int, initial: int) -> float:
+    """How much nearer to `goal` an action brought the robot, in parts of the `initial` distance."""
+    before, after = distance(width, effect.origin, goal), distance(width, effect.position, goal)
+    return (before - after) / initial
 
 
 @inner

@@ -7,7 +7,7 @@ Start worlds
     the marker lies on a random higher step.
 Reward
     +1 on reaching the marker's cell, -1 on entering a cell that is neither a step nor right above
-    one.
+    one. Dense: the progress in Manhattan distance, over the initial distance, and the same -1.
 Termination
     At either.
 Definition
@@ -21,11 +21,11 @@ from typing import Any
 from karel_gym.kernels import inner
 from karel_gym.rng import below
 from karel_gym.robot import EAST, Effect
-from karel_gym.tasks.rooms import bottom_row, open_room
+from karel_gym.tasks.rooms import bottom_row, distance, open_room, progress
 from karel_gym.tasks.task import FLAG, Task
 from karel_gym.world import MARKERS, WALL
 
-GOAL = 0  # counter: the marker's position
+GOAL, DISTANCE = 0, 1  # counters: the marker's position, its distance at the start
 
 
 @inner
@@ -59,6 +59,7 @@ def begin(cells: Any, width: int, position: int, counters: Any) -> None:
     for cell in range(cells.size):
         if cells[cell] & MARKERS:
             counters[GOAL] = cell
+            counters[DISTANCE] = distance(width, position, cell)
     for step in range(count_steps(cells, width)):
         cell = step_position(cells, width, step)
         cells[cell] |= FLAG
@@ -74,5 +75,13 @@ def reward(cells: Any, width: int, effect: Effect, counters: Any, rng: Any) -> t
     return 0.0, False
 
 
-V0 = Task(__doc__, (12, 12), (4, 4), generate, begin, reward)
+@inner
+def dense(cells: Any, width: int, effect: Effect, counters: Any, rng: Any) -> tuple[float, bool]:
+    gain, terminated = reward(cells, width, effect, counters, rng)
+    if gain < 0 or counters[DISTANCE] == 0:
+        return gain, terminated
+    return progress(width, effect, counters[GOAL], counters[DISTANCE]), terminated
+
+
+V0 = Task(__doc__, (12, 12), (4, 4), generate, begin, reward, dense)
 V1 = V0

@@ -6,9 +6,11 @@ compiled once a task, with the task's own in their place (see `karel_gym.kernels
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
+from karel_gym.kernels import inner
 from karel_gym.robot import Effect
 from karel_gym.world import MAX_SIDE
 
@@ -63,6 +65,19 @@ def reward(cells: Any, width: int, effect: Effect, counters: Any, rng: Any) -> t
     raise TypeError("a stand-in: kernels call the task's own reward")
 
 
+def sparse(reward: Any) -> Any:
+    """The kernel that pays 1 for the action that completes the task, which `reward` judges."""
+
+    @inner
+    def judge(
+        cells: Any, width: int, effect: Effect, counters: Any, rng: Any
+    ) -> tuple[float, bool]:
+        gain, terminated = reward(cells, width, effect, counters, rng)
+        return 1.0 if terminated and gain > 0 else 0.0, terminated
+
+    return judge
+
+
 @dataclass(frozen=True, eq=False)
 class Task:
     """A task: its worlds and its reward.
@@ -74,6 +89,7 @@ class Task:
         generate: Kernel, writes a start world.
         begin: Kernel, prepares the episode from a world.
         reward: Kernel, judges an action.
+        dense: Kernel, judges an action by the progress it made; None if the task has none.
         fixed_shape: Whether `shape` is the only one.
         max_return: The return of an episode in which the task was solved.
     """
@@ -84,8 +100,29 @@ class Task:
     generate: Any
     begin: Any
     reward: Any
+    dense: Any = None
     fixed_shape: bool = False
     max_return: float = 1.0
+
+    @cache  # noqa: B019 (tasks live as long as the program)
+    def with_reward(self, kind: str) -> Task:
+        """This task with another reward.
+
+        Args:
+            kind: "default"; "dense", progress in Manhattan distance over the initial distance,
+                where the task has it; or "sparse", 1 when the task is complete.
+
+        Raises:
+            ValueError: The task has no such reward.
+        """
+        if kind == "default":
+            return self
+        if kind == "sparse":
+            return replace(self, reward=sparse(self.reward))
+        if kind == "dense" and self.dense is not None:
+            return replace(self, reward=self.dense)
+        kinds = ["'default'", "'sparse'", *(["'dense'"] if self.dense is not None else [])]
+        raise ValueError(f"this task's reward is one of {', '.join(kinds)}; got {kind!r}")
 
     def check_shape(self, height: int, width: int) -> None:
         """Raise a ValueError unless the task has worlds of this size."""

@@ -153,7 +153,8 @@ def test_an_episode_must_be_begun() -> None:
 def test_episodes_are_truncated_at_the_horizon(env_id: str) -> None:
     shape = task_of(env_id).shape
     # In a maze the marker may lie below the robot, which then has arrived.
-    starts = [w for w in sample_worlds(env_id, 9, 3) if "Maze" not in env_id or w.markers[6, 1] == 0]
+    worlds = sample_worlds(env_id, 9, 3)
+    starts = [world for world in worlds if "Maze" not in env_id or world.markers[6, 1] == 0]
     for horizon, env in (
         (10 * (shape[0] - 2) * (shape[1] - 2), make(env_id, obs="percepts")),
         (3, make(env_id, obs="percepts", max_steps=3)),

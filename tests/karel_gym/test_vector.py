@@ -47,7 +47,7 @@ def test_next_step_mode_agrees_with_single_envs(env_id: str) -> None:
         obs, own = env.reset(seed=50 + i)
         assert np.array_equal(observations[i], obs)
         assert_info(info, i, own)
-    ended = np.zeros(N, bool)
+    ended, n_ended = np.zeros(N, bool), 0
     for actions in actions_of(env_id):
         observations, rewards, terminated, truncated, info = envs.step(actions)
         for i, env in enumerate(singles):
@@ -59,8 +59,9 @@ def test_next_step_mode_agrees_with_single_envs(env_id: str) -> None:
             assert (rewards[i], [terminated[i], truncated[i]]) == (reward, end)
             assert_info(info, i, own)
         ended = terminated | truncated
+        n_ended += ended.sum()
         assert envs.worlds == [env.world for env in singles]
-    assert info["length"].max() < HORIZON
+    assert n_ended >= N * (STEPS // (HORIZON + 1))
 
 
 @pytest.mark.parametrize("env_id", TASKS)
@@ -140,7 +141,7 @@ def test_make_vec_returns_the_native_env() -> None:
         assert envs.spec.id == "Karel-Maze-v0"
         assert envs.metadata["autoreset_mode"] is AutoresetMode.NEXT_STEP
     envs = gymnasium.make_vec(
-        "Karel-Maze-v0", 2, vector_kwargs={"autoreset_mode": "SameStep"}, obs="percepts", height=9
+        "Karel-Maze-v0", 2, autoreset_mode="SameStep", obs="percepts", height=9
     )
     assert envs.unwrapped.shape == (9, 8)
     assert envs.metadata["autoreset_mode"] is AutoresetMode.SAME_STEP
@@ -173,7 +174,7 @@ def test_results_of_a_step_are_not_overwritten_by_the_next() -> None:
 
 
 def test_envs_start_from_given_worlds() -> None:
-    worlds = list(sample_worlds("Karel-Snake-v0" if "Karel-Snake-v0" in TASKS else "Karel-Maze-v0", N))
+    worlds = list(sample_worlds("Karel-Harvester-v0", N))
     envs = make_vector("Karel-Maze-v0")
     envs.reset(seed=0, options={"worlds": worlds})
     assert envs.worlds == worlds
@@ -241,7 +242,7 @@ def test_bad_actions_are_refused_and_do_nothing(actions: Any, message: str) -> N
         ({"seed": [-1] * N}, "seed"),
         ({"options": {"world": 1}}, "'worlds' and 'reset_mask', got .'world'"),
         ({"options": {"worlds": []}}, "worlds must have one entry an env: 6, got 0"),
-        ({"options": {"worlds": sample_worlds("Karel-Maze-v0", N, 0, 9, 9)}}, "8x8, got one of 9x9"),
+        ({"options": {"worlds": sample_worlds("Karel-Maze-v0", N, 0, 9, 9)}}, "got one of 9x9"),
         ({"options": {"reset_mask": [1] * N}}, "reset_mask must be bool"),
         ({"options": {"reset_mask": [True]}}, "reset_mask must be bool, .6,."),
     ],

@@ -1,0 +1,163 @@
+"""SB3 models in files: ours are data only, foreign ones are said to be programs.
+
+The zip that SB3 writes holds weights and pickled settings. Here a model is built anew from its
+settings in JSON, and of the zip only weights and counters are read: nothing in it is executed. A zip
+without our settings can only be unpickled, which can run any code; a warning says so.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import warnings
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from stable_baselines3.common.base_class import BaseAlgorithm
+
+from agents.extractors import GridCnn
+from agents.hyperparameters import HyperparameterError, arguments, check_names
+from agents.runs import RunError, replacing
+from karel_gym.sb3 import KarelSB3VecEnv
+
+ALGORITHMS = {
+    "ppo": "stable_baselines3:PPO",
+}
+"""The class of each algorithm, 'module:NAME'; its hyperparameters are in hyperparams/<algo>.yml."""
+
+SETTINGS = "karel_gym_settings"  # the model's attribute, and the entry of its zip
+COUNTERS = ("num_timesteps", "_n_updates", "_episode_num", "_n_calls")
+
+
+def algorithm_class(algo: str) -> type[BaseAlgorithm]:
+    """The class of an algorithm.
+
+    Raises:
+        ValueError: There is no such algorithm; the message lists those that are.
+    """
+    if algo not in ALGORITHMS:
+        raise ValueError(f"there is no algorithm {algo!r}; known are {', '.join(ALGORITHMS)}")
+    module, _, name = ALGORITHMS[algo].partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def build_model(settings: dict[str, Any], device: str = "auto") -> BaseAlgorithm:
+    """An untrained model.
+
+    Args:
+        settings: algo, env_id, obs, num_envs, height, width, max_steps, seed, hyperparameters and
+            deterministic, of which the model gets the attribute `acts_deterministically`.
+        device: "auto", "cpu" or "cuda".
+
+    Raises:
+        ValueError: A setting cannot be; the message says which.
+    """
+    algo_class = algorithm_class(settings["algo"])
+    check_names(algo_class, settings["hyperparameters"])
+    values = arguments(settings["hyperparameters"])
+    if values.get("policy") == "CnnPolicy":
+        # SB3's own network needs images of 36x36 and more, of values up to 255.
+        kwargs = values.get("policy_kwargs") or {}
+        values["policy_kwargs"] = {"features_extractor_class": GridCnn} | kwargs
+    env = KarelSB3VecEnv(
+        settings["env_id"],
+        settings["num_envs"],
+        obs=settings["obs"],
+        height=settings["height"],
+        width=settings["width"],
+        max_steps=settings["max_steps"],
+    )
+    try:
+        model = algo_class(env=env, seed=settings["seed"], device=device, **values)
+    except (TypeError, ValueError, AssertionError) as error:
+        reason = " ".join(str(error).split())
+        raise HyperparameterError(
+            f"{algo_class.__name__} cannot be made with these hyperparameters: {reason}"
+        ) from error
+    vars(model)[SETTINGS] = settings
+    vars(model)["acts_deterministically"] = settings["deterministic"]
+    return model
+
+
+def save_model(model: BaseAlgorithm, path: Path) -> None:
+    """Write a model as SB3 does, as a whole or not at all."""
+    with replacing(path) as temporary:
+        model.save(temporary)
+
+
+def load_model(path: str | os.PathLike[str], device: str = "auto") -> BaseAlgorithm:
+    """The model in a zip, as it was when it was written.
+
+    Raises:
+        RunError: The file is missing or damaged, or no SB3 model; the message says which.
+    """
+    path = Path(path)
+    data = read_data(path)
+    if SETTINGS not in data:
+        return _load_foreign(path, device)
+    try:
+        model = build_model(data[SETTINGS], device)
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunError(f"the settings in {path} make no model: {error!r}") from None
+    restore(model, path)
+    return model
+
+
+def restore(model: BaseAlgorithm, path: Path) -> None:
+    """Give a model the weights, the optimiser's state and the counters of a zip.
+
+    Raises:
+        RunError: The file is missing or damaged, or of a model with other networks.
+    """
+    data = read_data(path)
+    try:
+        model.set_parameters(str(path), device=model.device)
+        counters = {name: int(data[name]) for name in COUNTERS if name in data}
+    except Exception as error:  # a damaged archive can fail in any of torch's and zipfile's ways
+        reason = str(error).strip().partition("\n")[0]
+        raise RunError(f"{path} does not hold the weights of this model: {reason}") from None
+    vars(model).update(counters)
+
+
+def read_data(path: Path) -> dict[str, Any]:
+    """The settings and counters in a model's zip, as JSON: what is pickled in them stays so.
+
+    Raises:
+        RunError: The file is missing or damaged, or no SB3 model.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+            if damaged:
+                raise RunError(f"{path} is damaged: {damaged} in it has another checksum")
+            data = json.loads(archive.read("data"))
+    except FileNotFoundError:
+        raise RunError(f"there is no model {path}") from None
+    except OSError as error:
+        raise RunError(f"{path} cannot be read: {error.strerror}") from None
+    except zipfile.BadZipFile:
+        raise RunError(f"{path} is damaged or cut off: it is no zip file") from None
+    except KeyError:
+        raise RunError(f"{path} is no model of Stable-Baselines3: it has no settings") from None
+    except RunError:
+        raise
+    except Exception as error:  # zlib, struct, UTF-8, JSON: whatever a damaged archive leads to
+        raise RunError(f"{path} is damaged: {error}") from None
+    if not isinstance(data, dict):
+        raise RunError(f"{path} is no model of Stable-Baselines3: it has no settings")
+    return data
+
+
+def _load_foreign(path: Path, device: str) -> BaseAlgorithm:
+    warnings.warn(
+        f"{path} was not written by karel-gym: loading it runs whatever code is pickled in it",
+        stacklevel=3,
+    )
+    for algo in ALGORITHMS:
+        try:
+            return algorithm_class(algo).load(path, device=device)
+        except Exception as error:  # unpickling can fail in any way
+            reason = str(error).strip().partition("\n")[0]
+    raise RunError(f"{path} is no model of {', '.join(ALGORITHMS)}: {reason}")

@@ -1,0 +1,154 @@
+"""The run folder: what a training or a search leaves, written so that a crash cannot damage it.
+
+    config.json          every setting of the run, and the versions of the packages
+    checkpoints/         step-000081920.zip, ...: where an interrupted run can go on
+
+A file is first written under another name and then renamed: it is there as a whole or not at all.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+CONFIG_FILE = "config.json"
+CHECKPOINT_FOLDER = "checkpoints"
+CHECKPOINT_NAME = re.compile(r"step-(\d+)\.\w+")
+PACKAGES = ("karel-gym", "gymnasium", "numpy", "stable-baselines3", "torch")
+
+
+class RunError(RuntimeError):
+    """A run folder or a file in it is missing, damaged or in the way; the message says which."""
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A temporary file beside `path` that takes its place when the block ends without an error.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     with replacing(Path(folder) / "a.txt") as temporary:
+        ...         _ = temporary.write_text("whole")
+        ...     sorted(os.listdir(folder))
+        ['a.txt']
+    """
+    path = Path(path)
+    # The suffix stays: writers of zips, images and tables go by it.
+    temporary = path.with_name(f".{path.stem}-{os.getpid()}{path.suffix}")
+    try:
+        yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Write a text file, as a whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: str | os.PathLike[str], value: Any) -> None:
+    """Write a JSON file, as a whole or not at all."""
+    write_text(path, json.dumps(value, indent=2) + "\n")
+
+
+def versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
+    """The versions of Python and of the installed ones among `packages`."""
+    found = {"python": platform.python_version()}
+    for package in packages:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def begin_run(run: Path, config: dict[str, Any], overwrite: bool = False) -> None:
+    """Make the folder of a run and write its configuration.
+
+    Args:
+        run: The folder.
+        config: The settings, as JSON values.
+        overwrite: Whether an earlier run there may be removed: its configuration, checkpoints,
+            models, logs and TensorBoard events. Other files stay.
+
+    Raises:
+        RunError: A run is there already and may not be removed, or the folder cannot be made.
+    """
+    if (run / CONFIG_FILE).exists():
+        if not overwrite:
+            raise RunError(
+                f"{run} holds a run already: resume it, overwrite it, or name another folder"
+            )
+        _clear(run)
+    try:
+        (run / CHECKPOINT_FOLDER).mkdir(parents=True, exist_ok=True)
+        write_json(run / CONFIG_FILE, config)
+    except OSError as error:
+        raise RunError(f"{run} cannot be written: {error.strerror}") from None
+
+
+def read_config(run: Path) -> dict[str, Any]:
+    """The configuration of a run.
+
+    Raises:
+        RunError: The folder is missing or no run's, or its configuration is damaged.
+    """
+    file = run / CONFIG_FILE
+    try:
+        config = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        if not run.is_dir():
+            raise RunError(f"there is no run folder {run}") from None
+        raise RunError(f"{run} is no run folder: it has no {CONFIG_FILE}") from None
+    except OSError as error:
+        raise RunError(f"{file} cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise RunError(f"{file} is damaged: {error}") from None
+    if not isinstance(config, dict):
+        raise RunError(f"{file} is damaged: it holds no settings")
+    return config
+
+
+def checkpoint_path(run: Path, step: int, suffix: str = ".zip") -> Path:
+    """Where the checkpoint of a step belongs."""
+    return run / CHECKPOINT_FOLDER / f"step-{step:09d}{suffix}"
+
+
+def checkpoints(run: Path) -> list[Path]:
+    """The checkpoints of a run, by step."""
+    found = [
+        (int(match[1]), path)
+        for path in (run / CHECKPOINT_FOLDER).glob("step-*")
+        if (match := CHECKPOINT_NAME.fullmatch(path.name))
+    ]
+    return [path for _, path in sorted(found)]
+
+
+def latest_checkpoint(run: Path) -> Path:
+    """The checkpoint of the highest step.
+
+    Raises:
+        RunError: There is none.
+    """
+    found = checkpoints(run)
+    if not found:
+        raise RunError(f"{run / CHECKPOINT_FOLDER} holds no checkpoint (step-N.zip) to go on from")
+    return found[-1]
+
+
+def _clear(run: Path) -> None:
+    patterns = ("*.zip", "progress.csv", "evaluations.csv", "events.out.tfevents.*", CONFIG_FILE)
+    for path in [*checkpoints(run), *(p for pattern in patterns for p in run.glob(pattern))]:
+        path.unlink()

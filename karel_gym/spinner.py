@@ -1,0 +1,34 @@
+"""A sign of life while a kernel compiles."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+PATIENCE = 0.5  # seconds of compiling before anything is said
+
+
+@contextmanager
+def compiling(name: str, is_compiled: Callable[[], bool]) -> Iterator[None]:
+    """Say on a terminal that `name` compiles, should it still do so after a moment."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+
+    status = Console(stderr=True).status(f"compiling {name}; later starts use the cached code")
+
+    def show() -> None:
+        if not is_compiled():
+            status.start()
+
+    timer = threading.Timer(PATIENCE, show)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
+        status.stop()

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from karel_gym.episodes import Episodes, generate_worlds, step_episodes
+from karel_gym.registration import task_named
+from karel_gym.tasks.task import Task
+
+HARVESTER, MAZE = "karel_gym.tasks.harvester:V0", "karel_gym.tasks.maze:V0"
+
+SOURCE = '''
+import numpy as np
+from karel_gym.kernels import inner
+from karel_gym.tasks.harvester import V0 as HARVESTER
+from karel_gym.tasks.task import Task
+
+BONUS = 3.0
+TABLE = np.arange(2000.0)
+LIMITS = (1, 2)
+
+
+@inner
+def half(value):
+    return value / 2
+
+
+@inner
+def plus(value, more=0.25):
+    return value + more
+
+
+@inner
+def reward(cells, width, effect, counters, rng):
+    return plus(half(BONUS)) + TABLE[1000] + LIMITS[1], False
+
+
+V0 = Task("doc", (8, 8), (3, 3), HARVESTER.generate, HARVESTER.begin, reward)
+'''
+REWARD = 3.0 / 2 + 0.25 + 1000 + 2
+
+
+def first_reward(task: Task) -> float:
+    episodes = Episodes(task, 1)
+    episodes.seed(0, 0)
+    episodes.reset(np.ones(1, bool))
+    rewards, _, _ = episodes.step(np.array([1]))
+    return float(rewards[0])
+
+
+@pytest.fixture
+def load(tmp_path: Path) -> Callable[[str], Task]:
+    """Write source to one and the same file and import it, as a new process would."""
+
+    def load_source(source: str) -> Task:
+        path = tmp_path / "rewarding.py"
+        path.write_text(source)
+        scope: dict[str, Any] = {"__name__": "rewarding", "__file__": str(path)}
+        exec(compile(source, str(path), "exec"), scope)
+        task: Task = scope["V0"]
+        return task
+
+    return load_source
+
+
+def test_kernels_are_specialised_to_tasks() -> None:
+    one, other = (step_episodes.of(task_named(name)) for name in (HARVESTER, MAZE))
+    assert one is not other
+    assert one.py_func.__qualname__ != other.py_func.__qualname__
+    assert step_episodes.of(task_named(HARVESTER)) is one
+    picked = []
+    for name in (HARVESTER, MAZE):
+        episodes = Episodes(task_named(HARVESTER), 1)
+        episodes.seed(0, 0)
+        episodes.reset(np.ones(1, bool))
+        episodes._step = step_episodes.of(task_named(name))
+        rewards, _, _ = episodes.step(np.array([3]))
+        picked.append(float(rewards[0]))
+    assert picked == [pytest.approx(1 / 36), 0]
+
+
+def test_tasks_that_share_code_share_the_compiled_kernel() -> None:
+    maze = task_named(MAZE)
+    other = Task(maze.doc, maze.shape, maze.min_shape, maze.generate, maze.begin, maze.reward)
+    names = {
+        kernel.of(task).py_func.__qualname__
+        for kernel in (step_episodes, generate_worlds)
+        for task in (maze, other)
+    }
+    assert len(names) == 2
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "change"),
+    [
+        ("return plus(half(BONUS))", "return 1 + plus(half(BONUS))", 1.0),
+        ("value / 2", "value / 3", -0.5),
+        ("BONUS = 3.0", "BONUS = 5.0", 1.0),
+        ("np.arange(2000.0)", "np.arange(2000.0) + 7 * (np.arange(2000) == 1000)", 7.0),
+        ("LIMITS = (1, 2)", "LIMITS = (1, 4)", 2.0),
+        ("more=0.25", "more=0.75", 0.5),
+        ("def half(value):\n    return value / 2", "half = inner(lambda value: 3 * value)", 3.0),
+        ("value + more", "value - more", -0.5),
+    ],
+)
+def test_changed_code_is_compiled_anew(
+    load: Callable[[str], Task], before: str, after: str, change: float
+) -> None:
+    assert SOURCE.count(before) == 1
+    changed = SOURCE.replace(before, after)
+    if after.startswith("half = "):
+        changed = changed.replace("@inner\nhalf", "half")
+    old = load(SOURCE)
+    name = step_episodes.of(old).py_func.__qualname__
+    assert first_reward(old) == pytest.approx(REWARD)
+    new = load(changed)
+    assert step_episodes.of(new).py_func.__qualname__ != name
+    assert first_reward(new) == pytest.approx(REWARD + change)
+
+
+def test_unchanged_code_keeps_its_name(load: Callable[[str], Task]) -> None:
+    names = {step_episodes.of(load(SOURCE)).py_func.__qualname__ for _ in range(2)}
+    assert len(names) == 1
+    moved = load("# A comment that moves all lines.\n" + SOURCE)
+    assert step_episodes.of(moved).py_func.__qualname__ in names
