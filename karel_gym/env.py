@@ -40,8 +40,8 @@ class KarelEnv(gymnasium.Env[Observation, np.int64]):
         obs: "grid" or "percepts".
         height, width: Size of the worlds, walls included; default the task's own.
         max_steps: Horizon after which an episode is truncated; default 10 * (H-2) * (W-2).
-        reward: "default"; "sparse", 1 when the task is complete; or, in Maze and StairClimber, "dense",
-            the progress in Manhattan distance over the initial distance.
+        reward: "default"; "sparse", 1 when the task is complete; or, in Maze and StairClimber,
+            "dense", the progress in Manhattan distance over the initial distance.
         render_mode: None, "human" (a window), "rgb_array" or "ansi".
 
     Raises:

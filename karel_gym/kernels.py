@@ -22,6 +22,8 @@ import numpy as np
 from numba.core import config as numba_config
 from numba.core.dispatcher import Dispatcher
 
+from karel_gym.spinner import compiling
+
 if TYPE_CHECKING:
     from karel_gym.tasks.task import Task
 
@@ -53,14 +55,30 @@ class Kernel:
         """This kernel with `task`'s generate, begin and reward."""
         return self._compile_for(task)
 
-    def _compile(self, task: Task | None) -> Dispatcher:
+    def _compile(self, task: Task | None) -> Callable[..., Any]:
         function = _bind(self.function, task)
         digest = hashlib.sha256(f"bounds checked: {numba_config.BOUNDSCHECK}".encode())  # type: ignore[attr-defined]
         _update(digest, function, set())
         function.__qualname__ = f"{self.function.__name__}_{digest.hexdigest()[:16]}"
-        return numba.njit(nogil=True, error_model="numpy", cache=True, parallel=self.parallel)(
-            function
-        )
+        options = {"nogil": True, "error_model": "numpy", "parallel": self.parallel}
+        return _Announced(numba.njit(cache=True, **options)(function), self.function.__name__)
+
+
+class _Announced:
+    """A compiled function whose first call may take seconds, and says so."""
+
+    def __init__(self, compiled: Dispatcher, name: str) -> None:
+        self.compiled = compiled
+        self.name = name
+        self._is_compiled = False
+
+    def __call__(self, *args: Any) -> Any:
+        if self._is_compiled:
+            return self.compiled(*args)
+        with compiling(self.name, lambda: bool(self.compiled.signatures)):
+            result = self.compiled(*args)
+        self._is_compiled = True
+        return result
 
 
 def kernel(parallel: bool = False) -> Callable[[Callable[..., Any]], Kernel]:
