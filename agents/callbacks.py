@@ -92,9 +92,7 @@ class Evaluation(Periodic):
         deterministic: Whether the policy takes its most probable action.
     """
 
-    def __init__(
-        self, run: Path, env: VecEnv, every: int, seed: int, deterministic: bool
-    ) -> None:
+    def __init__(self, run: Path, env: VecEnv, every: int, seed: int, deterministic: bool) -> None:
         super().__init__(every)
         self.run = run
         self.env = env
@@ -142,7 +140,7 @@ class Evaluation(Periodic):
             "std_return": float(np.std(returns)),
             "success_rate": float(np.mean(successes)),
             "mean_length": float(np.mean(lengths)),
-            "episodes": len(returns),
+            "episodes": self.env.num_envs,
         }
 
 

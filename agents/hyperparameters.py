@@ -1,9 +1,9 @@
 """Hyperparameters as data: one YAML file an algorithm, in the layout of RL Baselines3 Zoo.
 
-A file has a block an env id. The block of an id is for percepts; 'ID/grid' is for grids; ids without
-a block use 'default' and 'default/grid'. A block's keys are the arguments of the algorithm, and
-`n_envs`, `n_timesteps` and `env_kwargs`. Strings such as "dict(net_arch=[32, 32])" are read by a
-parser that knows literals, `dict(...)` and `nn.ACTIVATION`, never by `eval`.
+A file has a block an env id. The block of an id is for percepts; 'ID/grid' is for grids; ids
+without a block use 'default' and 'default/grid'. A block's keys are the arguments of the algorithm,
+and `n_envs`, `n_timesteps` and `env_kwargs`. Strings such as "dict(net_arch=[32, 32])" are read by
+a parser that knows literals, `dict(...)` and `nn.ACTIVATION`, never by `eval`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """SB3 models in files: ours are data only, foreign ones are said to be programs.
 
 The zip that SB3 writes holds weights and pickled settings. Here a model is built anew from its
-settings in JSON, and of the zip only weights and counters are read: nothing in it is executed. A zip
-without our settings can only be unpickled, which can run any code; a warning says so.
+settings in JSON, and of the zip only weights and counters are read: nothing in it is executed. A
+zip without our settings can only be unpickled, which can run any code; a warning says so.
 """
 
 from __future__ import annotations

@@ -60,8 +60,10 @@ class Kernel:
         digest = hashlib.sha256(f"bounds checked: {numba_config.BOUNDSCHECK}".encode())  # type: ignore[attr-defined]
         _update(digest, function, set())
         function.__qualname__ = f"{self.function.__name__}_{digest.hexdigest()[:16]}"
-        options = {"nogil": True, "error_model": "numpy", "parallel": self.parallel}
-        return _Announced(numba.njit(cache=True, **options)(function), self.function.__name__)
+        compiled = numba.njit(cache=True, nogil=True, error_model="numpy", parallel=self.parallel)(
+            function
+        )
+        return _Announced(compiled, self.function.__name__)
 
 
 class _Announced:

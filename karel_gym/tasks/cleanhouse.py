@@ -14,6 +14,8 @@ Termination
     v0: when the ten cells are empty. v1: when no marker is left, or at the first -1.
 Definition
     v0: LEAPS (Trivedi et al., NeurIPS 2021). v1: Carvalho et al. (ICLR 2024).
+Reference program
+    Follows the right-hand wall. Return 1.000 in both definitions. See `programs/cleanhouse.karel`.
 """
 
 from __future__ import annotations

@@ -14,6 +14,8 @@ Termination
     When the goal cell holds two markers, or at the first -1.
 Definition
     v0: Carvalho et al. (ICLR 2024).
+Reference program
+    Return 1.000. See `programs/doorkey.karel`.
 """
 
 from __future__ import annotations

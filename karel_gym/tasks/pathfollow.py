@@ -13,6 +13,8 @@ Termination
     When no marker is left, or at the first -1.
 Definition
     v0: LLM-GS (Liu et al., ICLR 2025).
+Reference program
+    Return 0.998. See `programs/pathfollow.karel`.
 """
 
 from __future__ import annotations
@@ -37,7 +39,8 @@ def generate(cells: Any, width: int, rng: Any) -> tuple[int, int]:
     row, col = start // width, 1
     cells[start] = 1
     while row > 1 or col < width - 2:
-        if row > 1 and (col == width - 2 or below(rng, 2) == 0):
+        ups, rights = row - 1, width - 2 - col
+        if below(rng, ups + rights) < ups:  # each path is equally likely
             row -= 1
         else:
             col += 1

@@ -11,6 +11,8 @@ Termination
     When every cell has a marker, or at the first -1.
 Definition
     v0: Carvalho et al. (ICLR 2024).
+Reference program
+    Goes row by row. Return 1.000, also at 100x100. See `programs/seeder.karel`.
 """
 
 from __future__ import annotations

@@ -14,6 +14,8 @@ Termination
 Definition
     v0: Carvalho et al. (ICLR 2024). In their released code the robot never perceives new food or
     its body; here it does.
+Reference program
+    Return 1.000 within 10,000 calls. See `programs/snake.karel`.
 """
 
 from __future__ import annotations

@@ -12,6 +12,8 @@ Termination
     At either.
 Definition
     v0: LEAPS (Trivedi et al., NeurIPS 2021). v1: Carvalho et al. (ICLR 2024).
+Reference program
+    Return 1.000 in both definitions, also at 100x100. See `programs/stairclimber.karel`.
 """
 
 from __future__ import annotations

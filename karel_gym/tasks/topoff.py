@@ -17,6 +17,8 @@ Termination
     v0: when the score is 1. v1: when all marked cells hold two, or at the first -1.
 Definition
     v0: LEAPS (Trivedi et al., NeurIPS 2021). v1: Carvalho et al. (ICLR 2024).
+Reference program
+    Return 1.000 in both definitions, also at 100x100. See `programs/topoff.karel`.
 """
 
 from __future__ import annotations

@@ -11,6 +11,8 @@ Termination
     When all n cells have a marker, or at the first -1.
 Definition
     v0: LLM-GS (Liu et al., ICLR 2025), in which the robot could also start in the border.
+Reference program
+    Goes row by row. Return 1.000. See `programs/wallavoider.karel`.
 """
 
 from __future__ import annotations

@@ -239,13 +239,70 @@ def test_a_seed_begins_in_its_world(env_id: str) -> None:
     for seed in (0, 1, 12345, 2**63):
         env.reset(seed=seed)
         assert env.world == sample_worlds(env_id, 1, seed)[0]
-    env.reset(seed=3)
-    env.reset()
-    second = env.world
-    env.reset(seed=3)
-    env.step(TURN_LEFT)
-    env.reset()
-    assert env.world == second
+    worlds = sample_worlds(env_id, 4, 3)
+    for seed, world in zip((3, None, None, None), worlds, strict=True):
+        env.reset(seed=seed)
+        assert env.world == world
+        env.step(PUT)
+
+
+@pytest.mark.parametrize("env_id", TASKS)
+def test_rewards_that_a_task_does_not_have_are_refused(env_id: str) -> None:
+    with pytest.raises(ValueError, match="'default', 'sparse'.*got 'lavish'"):
+        make(env_id, reward="lavish")
+    if env_id.split("-")[1] not in ("Maze", "StairClimber"):
+        with pytest.raises(ValueError, match="'default', 'sparse'; got 'dense'"):
+            make(env_id, reward="dense")
+
+
+@pytest.mark.parametrize(
+    "env_id", ["Karel-Maze-v0", "Karel-StairClimber-v1", "Karel-Harvester-v0", "Karel-TopOff-v1"]
+)
+def test_the_sparse_reward_is_one_for_success(env_id: str) -> None:
+    height, width = task_of(env_id).min_shape
+    size = {"height": height, "width": width + 1}
+    env, sparse = make(env_id, **size), make(env_id, **size, reward="sparse")
+    rng = np.random.default_rng(4)
+    results = set()
+    for seed in range(60):
+        env.reset(seed=seed)
+        sparse.reset(seed=seed)
+        ended = False
+        while not ended:
+            action = int(rng.integers(5))
+            _, _, *end, info = env.step(action)
+            _, reward, *same_end, same_info = sparse.step(action)
+            ended = any(end)
+            assert same_end == end
+            assert reward == info["is_success"] == same_info["is_success"]
+        results.add(info["is_success"])
+    assert results == {True, False}
+
+
+@pytest.mark.parametrize("env_id", ["Karel-Maze-v1", "Karel-StairClimber-v0"])
+def test_the_dense_reward_is_the_progress(env_id: str) -> None:
+    env, dense = make(env_id, max_steps=60), make(env_id, max_steps=60, reward="dense")
+    rng = np.random.default_rng(4)
+    results = set()
+    for seed in range(60):
+        env.reset(seed=seed)
+        dense.reset(seed=seed)
+        (goal,) = np.argwhere(env.world.markers)
+        initial = abs(goal - env.world.robot[:2]).sum()
+        ended = False
+        while not ended:
+            action = int(rng.choice(5, p=[0.5, 0.2, 0.2, 0.05, 0.05]))
+            _, reward, *end, _ = env.step(action)
+            *_, info = dense.step(action)
+            ended = any(end)
+            progress = 1 - abs(goal - env.world.robot[:2]).sum() / initial
+            if reward < 0:
+                assert info["return"] < progress
+            else:
+                assert info["return"] == pytest.approx(progress)
+            assert info["is_success"] == (reward == 1)
+        results.add(reward)
+    assert results == ({0, 1} if "Maze" in env_id else {-1, 0, 1})
 
 
 def second_worlds(options: dict[str, Any]) -> list[World]:

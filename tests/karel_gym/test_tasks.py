@@ -15,7 +15,7 @@ import pytest
 
 from karel_gym import World, WorldBatch, sample_worlds
 from karel_gym.registration import TASKS, task_of
-from karel_gym.rng import streams
+from karel_gym.rng import states_of
 
 N = 2_000  # worlds a size
 N_LARGE = 30  # worlds of 100x100
@@ -393,9 +393,9 @@ def test_different_seeds_and_indices_differ(env_id: str) -> None:
         assert len(set(looks[0])) > 1
 
 
-def test_streams_of_all_seeds_are_apart() -> None:
+def test_the_states_of_all_seeds_differ() -> None:
     seeds = [*range(100), *(2**i for i in range(7, 64)), 2**64 - 1]
-    states = np.concatenate([streams(seed, 500) for seed in seeds])
+    states = np.concatenate([states_of(seed, 500) for seed in seeds])
     assert len(np.unique(states)) == len(states)
 
 

@@ -1,0 +1,173 @@
+"""The settings of a training, and their way into and out of config.json."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from agents.hyperparameters import HyperparameterError, check_names, read_hyperparameters
+from agents.models import algorithm_class
+from agents.runs import CONFIG_FILE, RunError, read_config, versions
+from karel_gym.sb3 import KarelSB3VecEnv
+
+COMMAND = "train"
+NOT_STORED = ("run_dir", "progress")
+MAY_DIFFER = ("total_timesteps", "checkpoint_every", "eval_every", "device", "torch_threads")
+COUNTS = ("total_timesteps", "num_envs", "checkpoint_every", "eval_every", "eval_episodes")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """The settings of a training. None stands for what the hyperparameters or the task say."""
+
+    algo: str
+    """The algorithm: ppo."""
+    env_id: str
+    """The task's id."""
+    obs: str = "percepts"
+    """What the policy observes: percepts or grid."""
+    total_timesteps: int | None = None
+    """Steps to train for, of all envs together; by default n_timesteps of the hyperparameters."""
+    seed: int = 0
+    """Of the network, the worlds and the actions; equal seeds give equal results on a CPU."""
+    run_dir: Path | None = None
+    """The run folder; by default runs/ALGO-TASK-OBS-SEED."""
+    num_envs: int | None = None
+    """Envs stepped at once; by default n_envs of the hyperparameters."""
+    height: int | None = None
+    """Height of the worlds in cells, walls included; by default the task's own."""
+    width: int | None = None
+    """Width of the worlds in cells, walls included; by default the task's own."""
+    max_steps: int | None = None
+    """Horizon of an episode in steps; by default 10 * (height-2) * (width-2)."""
+    device: str = "auto"
+    """Where the network runs: auto, cpu or cuda."""
+    torch_threads: int | None = 1
+    """CPU threads of the network; small ones are fastest with one. None: torch's own choice."""
+    progress: bool | None = None
+    """Whether to show a progress bar; by default on a terminal."""
+    checkpoint_every: int | None = None
+    """Steps between two checkpoints; by default a tenth of the training."""
+    eval_every: int | None = None
+    """Steps between two evaluations; by default a twentieth of the training."""
+    eval_episodes: int = 100
+    """Worlds of an evaluation, the same each time."""
+    deterministic: bool = False
+    """Whether the policy takes its most probable action when it is evaluated: a policy without
+    memory must draw its actions to find a way out of a loop."""
+    hyperparameters: Mapping[str, int | float | str | bool] = field(default_factory=dict)
+    """Hyperparameters with other values than in agents/hyperparams/ALGO.yml."""
+
+    @property
+    def run(self) -> Path:
+        """The run folder."""
+        if self.run_dir is not None:
+            return Path(self.run_dir)
+        task = self.env_id.rpartition(":")[2]
+        return Path("runs") / f"{self.algo}-{task}-{self.obs}-{self.seed}"
+
+    def to_json(self) -> dict[str, Any]:
+        """The settings as JSON values, without those that are of no consequence later."""
+        return {name: value for name, value in asdict(self).items() if name not in NOT_STORED}
+
+
+def resolve(config: TrainConfig) -> TrainConfig:
+    """The settings with every None and every hyperparameter filled in.
+
+    Raises:
+        ValueError: The algorithm, the task, a setting or a hyperparameter is unknown or cannot be.
+    """
+    algo_class = algorithm_class(config.algo)
+    _check_numbers(config)
+    check_names(algo_class, config.hyperparameters)
+    for name in ("n_envs", "n_timesteps", "env_kwargs"):
+        if name in config.hyperparameters:
+            raise HyperparameterError(
+                f"{name} is set by num_envs, total_timesteps, or obs, height, width and max_steps"
+            )
+    try:
+        json.dumps(dict(config.hyperparameters))
+    except TypeError:
+        raise HyperparameterError(
+            "hyperparameters must be numbers, texts, lists or dicts of them; write others as text, "
+            'such as policy_kwargs="dict(activation_fn=nn.Tanh)"'
+        ) from None
+    env = KarelSB3VecEnv(
+        config.env_id,
+        obs=config.obs,
+        height=config.height,
+        width=config.width,
+        max_steps=config.max_steps,
+    ).envs
+    env_id = config.env_id.rpartition(":")[2]
+    values = read_hyperparameters(config.algo, env_id, config.obs) | dict(config.hyperparameters)
+    total = config.total_timesteps or int(values["n_timesteps"])
+    num_envs = config.num_envs or int(values["n_envs"])
+    for name in ("n_envs", "n_timesteps", "env_kwargs"):
+        values.pop(name, None)
+    return replace(
+        config,
+        env_id=env_id,
+        run_dir=config.run,
+        total_timesteps=total,
+        num_envs=num_envs,
+        height=env.shape[0],
+        width=env.shape[1],
+        max_steps=env.episodes.max_steps,
+        checkpoint_every=config.checkpoint_every or max(total // 10, 1),
+        eval_every=config.eval_every or max(total // 20, 1),
+        hyperparameters=values,
+    )
+
+
+def config_json(config: TrainConfig) -> dict[str, Any]:
+    """What config.json of a training holds."""
+    return {"command": COMMAND, **config.to_json(), "versions": versions()}
+
+
+def read_train_config(run: Path) -> TrainConfig:
+    """The settings of the training in a run folder.
+
+    Raises:
+        RunError: The folder is missing or no training's, or its configuration is damaged.
+    """
+    stored = read_config(run)
+    if stored.get("command") != COMMAND:
+        raise RunError(f"{run / CONFIG_FILE} is not of a training: its command is not {COMMAND!r}")
+    names = [f.name for f in fields(TrainConfig) if f.name not in NOT_STORED]
+    missing = [name for name in names if name not in stored]
+    if missing:
+        raise RunError(f"{run / CONFIG_FILE} is damaged: it lacks {', '.join(missing)}")
+    config = TrainConfig(**{name: stored[name] for name in names}, run_dir=run)
+    try:
+        _check_numbers(config)
+    except ValueError as error:
+        raise RunError(f"{run / CONFIG_FILE} is damaged: {error}") from None
+    return config
+
+
+def check_same(earlier: TrainConfig, config: TrainConfig) -> None:
+    """Check that a run can go on with these settings.
+
+    Raises:
+        RunError: It was begun with others; the message lists them.
+    """
+    before, now = earlier.to_json(), config.to_json()
+    differing = [name for name in now if name not in MAY_DIFFER and now[name] != before[name]]
+    if differing:
+        listed = "; ".join(f"{name} was {before[name]!r}, not {now[name]!r}" for name in differing)
+        raise RunError(f"the run in {config.run} cannot go on with other settings: {listed}")
+
+
+def _check_numbers(config: TrainConfig) -> None:
+    for name in COUNTS:
+        value = getattr(config, name)
+        if value is not None and (not isinstance(value, int) or value < 1):
+            raise ValueError(f"{name} must be a whole number from 1 up, got {value!r}")
+    if not isinstance(config.seed, int) or not 0 <= config.seed < 2**32:
+        raise ValueError(f"seed must be a whole number from 0 to 2**32 - 1, got {config.seed!r}")
+    if not isinstance(config.hyperparameters, Mapping):
+        raise ValueError(f"hyperparameters must be a table, got {config.hyperparameters!r}")
