@@ -33,7 +33,7 @@ def animate(
     fps: int = 8,
     max_frames: int = MAX_FRAMES,
 ) -> None:
-    """Write an animation: a row a policy, a column a world.
+    """Write an animation: a row a world, a column a policy.
 
     Args:
         policies: As for `agents.evaluate`.
@@ -55,7 +55,7 @@ def animate(
     able = [c for c in contestants(policies, seed) if c.shape in (None, worlds[0].shape)]
     if not able:
         raise ValueError("no policy can act in worlds of this size: there is nothing to show")
-    rows = [[_episode(c, env_id, world, seed, deterministic) for world in worlds] for c in able]
+    rows = [[_episode(c, env_id, world, seed, deterministic) for c in able] for world in worlds]
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import pandas as pd
 import tyro
+import yaml
 from rich.console import Console
 from rich.table import Table
 
@@ -16,6 +17,73 @@ from agents.runs import write_json, write_text
 from karel_gym.registration import sample_worlds
 
 PIPE_WIDTH = 120  # columns of a table that is not shown on a terminal
+
+
+def train(
+    algo: Annotated[str, tyro.conf.Positional] = "ppo",
+    *,
+    env: str = "",
+    obs: Literal["percepts", "grid"] = "percepts",
+    steps: float | None = None,
+    seed: int = 0,
+    run: Path | None = None,
+    resume: Path | None = None,
+    overwrite: bool = False,
+    num_envs: int | None = None,
+    height: int | None = None,
+    width: int | None = None,
+    checkpoint_every: int | None = None,
+    eval_every: int | None = None,
+    device: Literal["auto", "cpu", "cuda"] = "auto",
+    hyperparameters: dict[str, str] = {},  # noqa: B006 (tyro reads it, nobody changes it)
+) -> None:
+    """Train a deep RL baseline, or go on with an interrupted training.
+
+    Args:
+        algo: The algorithm: ppo.
+        env: The task's id.
+        obs: What the policy observes.
+        steps: Steps to train for, of all envs together; by default what hyperparams/ALGO.yml says.
+        seed: Of the network, the worlds and the actions.
+        run: The run folder; by default runs/ALGO-ENV-OBS-SEED.
+        resume: A run folder whose training goes on, with its own settings.
+        overwrite: Remove what is in the run folder.
+        num_envs: Envs stepped at once; by default what hyperparams/ALGO.yml says.
+        height: Height of the worlds in cells, walls included; the task's own by default.
+        width: Width of the worlds in cells, walls included; the task's own by default.
+        checkpoint_every: Steps between two checkpoints; by default a tenth of the training.
+        eval_every: Steps between two evaluations; by default a twentieth of the training.
+        device: Where the network runs.
+        hyperparameters: Names and values in place of those in hyperparams/ALGO.yml.
+    """
+    from agents.drl import resume as go_on
+    from agents.drl import train_run
+    from agents.settings import TrainConfig
+
+    total = None if steps is None else int(steps)
+    if resume is not None:
+        model = go_on(resume, total, device=None if device == "auto" else device)
+    elif not env:
+        raise ValueError("name the task with --env, or a run folder with --resume")
+    else:
+        values = {name: yaml.safe_load(text) for name, text in hyperparameters.items()}
+        config = TrainConfig(
+            algo,
+            env,
+            obs=obs,
+            total_timesteps=total,
+            seed=seed,
+            run_dir=run,
+            num_envs=num_envs,
+            height=height,
+            width=width,
+            checkpoint_every=checkpoint_every,
+            eval_every=eval_every,
+            device=device,
+            hyperparameters=values,
+        )
+        model = train_run(config, overwrite=overwrite)
+    print(f"trained {model.num_timesteps:,} steps; run folder: {vars(model)['run_dir']}")
 
 
 def evaluate(
@@ -82,17 +150,17 @@ def print_table(table: pd.DataFrame, title: str) -> None:
     shown.add_column("observes")
     for column in ("mean return", "95 % CI", "solved", "actions", "ms/episode"):
         shown.add_column(column, justify="right")
-    for row in table.itertuples():
-        if row.episodes == 0:
-            shown.add_row(row.policy, row.obs, row.note)
+    for row in table.to_dict("records"):
+        if row["episodes"] == 0:
+            shown.add_row(row["policy"], row["obs"], row["note"])
             continue
         shown.add_row(
-            row.policy,
-            row.obs,
-            f"{row.mean_return:.3f}",
-            f"{row.ci_low:.3f} to {row.ci_high:.3f}",
-            f"{row.success_rate:.0%}",
-            f"{row.mean_length:.1f}",
-            f"{row.ms_per_episode:.3f}",
+            row["policy"],
+            row["obs"],
+            f"{row['mean_return']:.3f}",
+            f"{row['ci_low']:.3f} to {row['ci_high']:.3f}",
+            f"{row['success_rate']:.0%}",
+            f"{row['mean_length']:.1f}",
+            f"{row['ms_per_episode']:.3f}",
         )
     console.print(shown)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -145,14 +146,10 @@ def _obstacle(contestant: Contestant, worlds: WorldBatch) -> str:
 def _run_program(contestant: Contestant, env_id: str, worlds: WorldBatch) -> pd.DataFrame:
     assert contestant.program is not None
     horizon = default_max_steps(*worlds.shape)
+    run = partial(execute, [contestant.program], worlds, env_id, CALLS_PER_STEP * horizon)
+    run(max_actions=1)  # compiles, where that has not been done
     start = time.perf_counter()
-    result = execute(
-        [contestant.program],
-        worlds,
-        env_id,
-        max_calls=CALLS_PER_STEP * horizon,
-        max_actions=horizon,
-    )
+    result = run(max_actions=horizon)
     seconds = time.perf_counter() - start
     solved = result.terminated[0] & is_solved(task_of(env_id), result.returns[0])
     return _frame(result.returns[0], result.actions[0], solved, seconds)

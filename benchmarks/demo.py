@@ -14,10 +14,10 @@ from rich.console import Console
 from agents import train
 from agents.animation import animate
 from agents.commands import print_table, save_results
-from agents.drl import plot_learning_curve
+from agents.curves import plot_learning_curve
 from agents.evaluation import evaluate_episodes, summarise
-from benchmarks.throughput import MAZE
 from karel_gym import sample_worlds
+from programmatic.references import reference_program
 
 ENV_ID = "Karel-Maze-v0"
 EPISODES = 100
@@ -34,7 +34,8 @@ def main(folder: Path = Path("results/demo")) -> None:
     run = folder / "ppo"
     train("ppo", ENV_ID, obs="percepts", seed=SEED, run_dir=run, progress=sys.stderr.isatty())
     plot_learning_curve(run, folder / "learning_curve.png")
-    policies = {"PPO": run, "LEAPS's program": MAZE, "random": "random"}
+    program = reference_program(ENV_ID)  # it is LEAPS's
+    policies = {"PPO": run, "LEAPS's program": program, "random": "random"}
     for size in SIZES:
         seen = "the size it was trained on" if size == SIZES[0] else "a size PPO never saw"
         console.rule(f"[bold]{EPISODES} mazes of {size}x{size}: {seen}")
@@ -45,7 +46,7 @@ def main(folder: Path = Path("results/demo")) -> None:
         save_results(folder / f"{size}x{size}", table, episodes, config)
     worlds = sample_worlds(ENV_ID, 3, EVALUATION_SEED)
     animate(policies, ENV_ID, list(worlds), folder / "maze.gif", EVALUATION_SEED)
-    console.print(f"\nThe program both walk beside:\n{MAZE.pretty()}\n")
+    console.print(f"\nThe program both walk beside:\n{program.pretty()}\n")
     console.print(f"In {folder}: tables, learning_curve.png and maze.gif.")
     console.print(f"The tour took {time.perf_counter() - start:.0f} s.")
 

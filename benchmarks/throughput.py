@@ -9,22 +9,14 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from karel_gym import sample_worlds
-from programmatic import Program, execute
+from programmatic import execute
+from programmatic.references import reference_program
 
 REPEATS = 7
-
-MAZE = Program.parse(
-    "DEF run m( WHILE c( noMarkersPresent c) w( IFELSE c( rightIsClear c) i( turnRight i) "
-    "ELSE e( WHILE c( not c( frontIsClear c) c) w( turnLeft w) e) move w) m)"
-)
-"""LEAPS's program for the maze (Trivedi et al., NeurIPS 2021)."""
-HARVESTER = Program.parse(
-    "DEF run m( WHILE c( markersPresent c) w( WHILE c( markersPresent c) w( pickMarker move w) "
-    "turnRight move turnLeft WHILE c( markersPresent c) w( pickMarker move w) turnLeft move "
-    "turnRight w) m)"
-)
 
 
 @dataclass(frozen=True)
@@ -45,7 +37,7 @@ class Rate:
     fastest: float
 
 
-def measure(what: str, unit: str, do: Callable[[], float], repeats: int = REPEATS) -> Rate:
+def measure(what: str, unit: str, do: Callable[..., Any], repeats: int = REPEATS) -> Rate:
     """The rate of `do`, which returns how many units it did; it is run once before, untimed."""
     do()
     rates = []
@@ -58,21 +50,10 @@ def measure(what: str, unit: str, do: Callable[[], float], repeats: int = REPEAT
 
 def execution_rates(copies: int = 512, n_worlds: int = 16) -> Iterator[Rate]:
     """Rates of `execute`, in rollouts and in calls, of two programs in `n_worlds` worlds each."""
-    for env_id, program in (("Karel-Maze-v0", MAZE), ("Karel-Harvester-v0", HARVESTER)):
+    for env_id in ("Karel-Maze-v0", "Karel-Harvester-v0"):
         worlds = sample_worlds(env_id, n_worlds)
-        programs = [program] * copies
-        calls = float(execute(programs, worlds, env_id).calls.sum())
+        programs = [reference_program(env_id)] * copies
+        run = partial(execute, programs, worlds, env_id)
         what = f"execute, {env_id}, {copies} programs x {n_worlds} worlds"
-
-        rollouts = measure(
-            what, "rollouts", lambda p=programs, w=worlds, e=env_id: execute(p, w, e).returns.size
-        )
-        per_rollout = calls / (copies * n_worlds)
-        yield rollouts
-        yield Rate(
-            what,
-            "calls",
-            rollouts.per_second * per_rollout,
-            rollouts.slowest * per_rollout,
-            rollouts.fastest * per_rollout,
-        )
+        yield measure(what, "rollouts", lambda run=run: run().returns.size)
+        yield measure(what, "calls", lambda run=run: run().calls.sum())

@@ -14,7 +14,8 @@ Termination
 Definition
     v0: LEAPS (Trivedi et al., NeurIPS 2021). v1: Carvalho et al. (ICLR 2024).
 Reference program
-    Walks along the border. Return 1.000 in both definitions, also at 100x100. See `programs/fourcorners.karel`.
+    Walks along the border. Return 1.000 in both definitions, also at 100x100.
+    See `programs/fourcorners.karel`.
 """
 
 from __future__ import annotations

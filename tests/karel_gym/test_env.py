@@ -14,7 +14,7 @@ from karel_gym import KarelEnv, World, sample_worlds
 from karel_gym.registration import TASKS, task_of
 
 KINDS = ("grid", "percepts")
-MOVE, TURN_LEFT, _TURN_RIGHT, PICK, PUT = range(5)
+MOVE, TURN_LEFT, TURN_RIGHT, PICK, PUT = range(5)
 
 
 def another_size(env_id: str) -> dict[str, int]:
@@ -248,7 +248,7 @@ def test_a_seed_begins_in_its_world(env_id: str) -> None:
 
 @pytest.mark.parametrize("env_id", TASKS)
 def test_rewards_that_a_task_does_not_have_are_refused(env_id: str) -> None:
-    with pytest.raises(ValueError, match="'default', 'sparse'.*got 'lavish'"):
+    with pytest.raises(ValueError, match=r"'default', 'sparse'.*got 'lavish'"):
         make(env_id, reward="lavish")
     if env_id.split("-")[1] not in ("Maze", "StairClimber"):
         with pytest.raises(ValueError, match="'default', 'sparse'; got 'dense'"):
@@ -291,7 +291,9 @@ def test_the_dense_reward_is_the_progress(env_id: str) -> None:
         initial = abs(goal - env.world.robot[:2]).sum()
         ended = False
         while not ended:
-            action = int(rng.choice(5, p=[0.5, 0.2, 0.2, 0.05, 0.05]))
+            # Steps up the stairs, mostly.
+            upward = (TURN_LEFT, MOVE, TURN_RIGHT, MOVE)[env.episodes.lengths[0] % 4]
+            action = upward if rng.random() < 0.9 else int(rng.integers(5))
             _, reward, *end, _ = env.step(action)
             *_, info = dense.step(action)
             ended = any(end)

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import importlib
+import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
+import numba
 import numpy as np
 import pytest
 
@@ -60,15 +62,19 @@ def cache_name(task: Task, kernel: Kernel = step_episodes) -> str:
 
 
 @pytest.fixture
-def load(tmp_path: Path) -> Callable[[str], Task]:
-    """Write source to one and the same file and import it, as a new process would."""
+def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Task]:
+    """Write source to a file and import it, as a new process would that finds the same cache."""
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path / "cache"))
 
-    def load_source(source: str) -> Task:
-        path = tmp_path / "rewarding.py"
-        path.write_text(source)
-        scope: dict[str, Any] = {"__name__": "rewarding", "__file__": str(path)}
-        exec(compile(source, str(path), "exec"), scope)
-        task: Task = scope["V0"]
+    def load_source(source: str, name: str = "rewarding") -> Task:
+        for path in tmp_path.glob("*.py"):
+            path.unlink()
+            monkeypatch.delitem(sys.modules, path.stem, raising=False)
+        (tmp_path / f"{name}.py").write_text(source)
+        importlib.invalidate_caches()
+        task: Task = importlib.import_module(name).V0
         return task
 
     return load_source
@@ -114,7 +120,7 @@ def test_tasks_that_share_code_share_the_compiled_kernel() -> None:
     ],
 )
 def test_changed_code_is_compiled_anew(
-    load: Callable[[str], Task], before: str, after: str, change: float
+    load: Callable[..., Task], before: str, after: str, change: float
 ) -> None:
     assert SOURCE.count(before) == 1
     changed = SOURCE.replace(before, after)
@@ -128,8 +134,14 @@ def test_changed_code_is_compiled_anew(
     assert first_reward(new) == pytest.approx(REWARD + change)
 
 
-def test_unchanged_code_keeps_its_name(load: Callable[[str], Task]) -> None:
+def test_unchanged_code_keeps_its_name(load: Callable[..., Task]) -> None:
     names = {cache_name(load(SOURCE)) for _ in range(2)}
     assert len(names) == 1
     moved = load("# A comment that moves all lines.\n" + SOURCE)
     assert cache_name(moved) in names
+
+
+def test_a_renamed_module_is_compiled_anew(load: Callable[..., Task]) -> None:
+    """Compiled code on disk looks its functions' modules up by name."""
+    old = cache_name(load(SOURCE, "rewarding"))
+    assert cache_name(load(SOURCE, "rewarding_well")) != old

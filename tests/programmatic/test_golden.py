@@ -64,7 +64,8 @@ def test_recorded_runs_are_reproduced(env_id: str, definition: str) -> None:
         if "rewards" in run:
             paid = np.flatnonzero(rewards)
             assert (paid + 1).tolist() == [number for number, _ in run["rewards"]]
-            np.testing.assert_allclose(rewards[paid], [gain for _, gain in run["rewards"]], atol=1e-5)
+            gains = [gain for _, gain in run["rewards"]]
+            np.testing.assert_allclose(rewards[paid], gains, atol=1e-5)
         if steps:
             assert steps[-1].world.to_json() == run["final"]
 
