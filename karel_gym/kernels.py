@@ -122,9 +122,10 @@ def _update(digest: Any, function: FunctionType, seen: set[CodeType]) -> None:
     if code in seen:
         return
     seen.add(code)
+    digest.update(function.__module__.encode())  # numba's cached code imports it by this name
     digest.update(code.co_code)
     digest.update(repr([c for c in code.co_consts if not isinstance(c, CodeType)]).encode())
-    digest.update(repr(code.co_names).encode())
+    digest.update(repr((code.co_names, function.__defaults__, function.__kwdefaults__)).encode())
     cells = [cell.cell_contents for cell in function.__closure__ or ()]
     for value in [function.__globals__.get(name) for name in code.co_names] + cells:
         if isinstance(value, Dispatcher):
@@ -134,6 +135,6 @@ def _update(digest: Any, function: FunctionType, seen: set[CodeType]) -> None:
         elif isinstance(value, type):
             digest.update(repr(getattr(value, "_fields", value.__qualname__)).encode())
         elif isinstance(value, np.ndarray):
-            digest.update(value.tobytes())
+            digest.update(f"{value.dtype} {value.shape}".encode() + value.tobytes())
         elif not callable(value):
             digest.update(repr(value).encode())

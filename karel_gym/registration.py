@@ -73,10 +73,19 @@ def task_named(name: str) -> Task:
 def task_of(env_id: str) -> Task:
     """The task that is registered under an id.
 
+    Args:
+        env_id: The id; in 'module:ID' the module, which registers the id, is imported before.
+
     Raises:
-        ValueError: No Karel task is; the message lists the ids that are.
+        ValueError: No Karel task is, or there is no such module; the message lists the ids known.
     """
-    spec = gymnasium.registry.get(env_id.rpartition(":")[2])
+    module, _, name = env_id.rpartition(":")
+    if module:
+        try:
+            importlib.import_module(module)
+        except ImportError as error:
+            raise ValueError(f"the module of {env_id!r} cannot be imported: {error}") from None
+    spec = gymnasium.registry.get(name)
     if spec is None or "task" not in spec.kwargs:
         known = sorted(i for i, s in gymnasium.registry.items() if "task" in s.kwargs)
         raise ValueError(f"{env_id!r} is no Karel task; known are {', '.join(known)}")

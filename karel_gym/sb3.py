@@ -68,7 +68,14 @@ class KarelSB3VecEnv(VecEnv):
             self.seed(seed)
 
     def reset(self) -> VecEnvObs:
-        """Begin an episode in every env, with the seeds and options given before."""
+        """Begin an episode in every env, with the seeds and options given before.
+
+        Raises:
+            ValueError: An option is unknown, or a world has another size than these envs'.
+        """
+        unknown = {name for options in self._options for name in options} - {"world"}
+        if unknown:
+            raise ValueError(f"the only option of reset is 'world', got {sorted(unknown)}")
         worlds = [options.get("world") for options in self._options]
         observations, info = self.envs.reset(seed=self._seeds)
         if any(worlds):

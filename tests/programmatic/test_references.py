@@ -1,0 +1,23 @@
+"""The reference programs have the returns that their files state."""
+
+from __future__ import annotations
+
+import pytest
+
+from karel_gym import sample_worlds
+from karel_gym.registration import TASKS, task_of
+from programmatic import execute
+from programmatic.references import reference_program, reference_return
+
+
+@pytest.mark.parametrize("env_id", TASKS)
+def test_reference_program_has_the_return_that_is_stated(env_id: str) -> None:
+    stated, n_worlds, seed = reference_return(env_id)
+    result = execute([reference_program(env_id)], sample_worlds(env_id, n_worlds, seed), env_id)
+    assert result.returns.mean() == pytest.approx(stated, abs=5e-4)
+    assert f"{stated:.3f}" in task_of(env_id).doc
+
+
+def test_unknown_tasks_have_no_reference_program() -> None:
+    with pytest.raises(ValueError, match="no reference program of 'Karel-Fetch-v0'"):
+        reference_program("Karel-Fetch-v0")
