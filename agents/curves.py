@@ -33,9 +33,11 @@ def plot_learning_curve(run_dir: str | os.PathLike[str], path: str | os.PathLike
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.add_subplot()
     if "rollout/ep_rew_mean" in progress:
+        # Before every env can have met its horizon, only episodes that ended early are counted.
+        fair = progress[progress[STEP_COLUMN] > (config.num_envs or 1) * (config.max_steps or 1)]
         axes.plot(
-            progress[STEP_COLUMN],
-            progress["rollout/ep_rew_mean"],
+            fair[STEP_COLUMN],
+            fair["rollout/ep_rew_mean"],
             color=TRAINING,
             label="training, mean of the last 100 episodes",
         )
@@ -63,6 +65,7 @@ def plot_learning_curve(run_dir: str | os.PathLike[str], path: str | os.PathLike
     )
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.set_xlim(left=0)
+    axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, loc="lower right")

@@ -14,7 +14,22 @@ from rich.table import Table
 from agents.commands import PIPE_WIDTH
 from agents.runs import write_json, write_text
 from benchmarks.machine import machine_name, versions
-from benchmarks.throughput import execution_rates
+from benchmarks.throughput import (
+    execution_rates,
+    memory_of_worlds,
+    pure_python_rates,
+    random_program_rates,
+    stepping_rates,
+    training_rates,
+)
+
+SOURCES = (
+    execution_rates,
+    pure_python_rates,
+    random_program_rates,
+    stepping_rates,
+    training_rates,
+)
 
 
 def benchmark(
@@ -30,8 +45,13 @@ def benchmark(
     console = Console()
     if not console.is_terminal:
         console = Console(width=PIPE_WIDTH)
-    with console.status("measuring; the first run compiles"):
-        rates = list(execution_rates())
+    rates = []
+    with console.status("measuring") as status:
+        for source in SOURCES:
+            for rate in source():
+                status.update(f"measured {rate.what}")
+                rates.append(rate)
+        megabytes = memory_of_worlds() / 1e6
     table = Table(title=machine_name(), title_justify="left", title_style="bold")
     table.add_column("what")
     for column in ("a second", "slowest", "fastest"):
@@ -41,8 +61,10 @@ def benchmark(
         figures = (f"{x:,.0f}" for x in (rate.per_second, rate.slowest, rate.fastest))
         table.add_row(rate.what, *figures, rate.unit)
     console.print(table)
+    console.print(f"One million worlds of 8x8 take {megabytes:.0f} MB.")
     console.print(", ".join(f"{package} {number}" for package, number in versions().items()))
+    config = {"machine": machine_name(), "versions": versions(), "million_worlds_mb": megabytes}
     out.mkdir(parents=True, exist_ok=True)
-    write_json(out / "config.json", {"machine": machine_name(), "versions": versions()})
+    write_json(out / "config.json", config)
     write_text(out / "rates.csv", pd.DataFrame(map(asdict, rates)).to_csv(index=False))
     print(f"rates: {out}")

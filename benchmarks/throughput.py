@@ -5,18 +5,31 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import statistics
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
-from karel_gym import sample_worlds
+import gymnasium
+import numpy as np
+
+from karel_gym import KarelSB3VecEnv, sample_worlds
 from programmatic import execute
 from programmatic.references import reference_program
+from programmatic.sampling import sample_programs
 
+REFERENCE = Path(__file__).resolve().parent.parent / "tests" / "reference.py"
 REPEATS = 7
+NUM_ENVS = 1024
+STEPS = 200
+PPO_ENVS = 64
+PPO_STEPS = 60 * PPO_ENVS * 64  # sixty updates
 
 
 @dataclass(frozen=True)
@@ -43,7 +56,7 @@ def measure(what: str, unit: str, do: Callable[..., Any], repeats: int = REPEATS
     rates = []
     for _ in range(repeats):
         start = time.perf_counter()
-        units = do()
+        units = float(do())
         rates.append(units / (time.perf_counter() - start))
     return Rate(what, unit, statistics.median(rates), min(rates), max(rates))
 
@@ -57,3 +70,102 @@ def execution_rates(copies: int = 512, n_worlds: int = 16) -> Iterator[Rate]:
         what = f"execute, {env_id}, {copies} programs x {n_worlds} worlds"
         yield measure(what, "rollouts", lambda run=run: run().returns.size)
         yield measure(what, "calls", lambda run=run: run().calls.sum())
+
+
+def random_program_rates(n_programs: int = 8192, n_worlds: int = 32) -> Iterator[Rate]:
+    """Rates of `execute` on random programs, some of which never end."""
+    env_id = "Karel-DoorKey-v0"
+    programs, worlds = sample_programs(n_programs), sample_worlds(env_id, n_worlds)
+    endless = (execute(programs, worlds, env_id).calls == 10_000).mean()
+    what = f"execute, {env_id}, random programs, {endless:.0%} of runs never end"
+    yield measure(what, "rollouts", lambda: execute(programs, worlds, env_id).returns.size)
+
+
+def pure_python_rates(n_worlds: int = 16) -> Iterator[Rate]:
+    """Rates of the tests' plain Python interpreter on the programs of `execution_rates`.
+
+    It is part of the repository and not of the installed package, where nothing is measured.
+    """
+    if not REFERENCE.exists():
+        return
+    spec = importlib.util.spec_from_file_location("reference", REFERENCE)
+    assert spec is not None
+    assert spec.loader is not None
+    reference = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = reference  # its dataclasses look themselves up there
+    spec.loader.exec_module(reference)
+    for env_id in ("Karel-Maze-v0", "Karel-Harvester-v0"):
+        worlds = [world.to_json() for world in sample_worlds(env_id, n_worlds)]
+        program = reference_program(env_id)
+
+        def run(program: Any = program, worlds: Any = worlds, env_id: str = env_id) -> int:
+            for world in worlds:
+                reference.run(program, world, env_id)
+            return len(worlds)
+
+        yield measure(f"plain Python interpreter, {env_id}", "rollouts", run)
+
+
+def stepping_rates() -> Iterator[Rate]:
+    """Rates of stepping vector envs with random actions, beside those of other suites."""
+    for obs in ("percepts", "grid"):
+        envs = gymnasium.make_vec("Karel-Maze-v0", num_envs=NUM_ENVS, obs=obs)
+        yield _stepping_rate(f"vector env, Karel-Maze-v0, {obs}, {NUM_ENVS} envs", envs, STEPS)
+    cartpole = gymnasium.make_vec("CartPole-v1", num_envs=NUM_ENVS)
+    yield _stepping_rate(f"vector env, Gymnasium's CartPole-v1, {NUM_ENVS} envs", cartpole, STEPS)
+    if importlib.util.find_spec("minigrid") is not None:
+        importlib.import_module("minigrid")
+        minigrid = gymnasium.make_vec(
+            "MiniGrid-Empty-8x8-v0", num_envs=16, vectorization_mode="sync"
+        )
+        yield _stepping_rate("SyncVectorEnv, MiniGrid-Empty-8x8-v0, 16 envs", minigrid, 20)
+
+
+def _stepping_rate(what: str, envs: gymnasium.vector.VectorEnv[Any, Any, Any], steps: int) -> Rate:
+    envs.reset(seed=0)
+    envs.action_space.seed(0)
+    actions = [envs.action_space.sample() for _ in range(steps)]
+
+    def run() -> int:
+        for action in actions:
+            envs.step(action)
+        return steps * envs.num_envs
+
+    return measure(what, "steps", run)
+
+
+def training_rates() -> Iterator[Rate]:
+    """Rates of PPO on a task, and of the same PPO on an env that costs nothing."""
+    from benchmarks.free_env import FreeVecEnv
+
+    task = KarelSB3VecEnv("Karel-Maze-v0", PPO_ENVS, seed=0, obs="percepts")
+    free = FreeVecEnv(PPO_ENVS, task.observation_space, task.action_space)
+    for what, env in (("Karel-Maze-v0", task), ("an env that returns constants", free)):
+        yield measure(
+            f"PPO, percepts, {PPO_ENVS} envs, {what}", "frames", partial(_train, env), repeats=3
+        )
+
+
+def _train(env: Any) -> int:
+    import torch
+    from stable_baselines3 import PPO
+
+    from agents.hyperparameters import arguments, read_hyperparameters
+
+    values = read_hyperparameters("ppo", "Karel-Maze-v0", "percepts")
+    for name in ("n_envs", "n_timesteps", "env_kwargs"):
+        values.pop(name, None)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # as in training: small networks are fastest so
+    try:
+        PPO(env=env, device="cpu", seed=0, **arguments(values)).learn(PPO_STEPS)
+    finally:
+        torch.set_num_threads(threads)
+    return PPO_STEPS
+
+
+def memory_of_worlds(n: int = 1_000_000) -> int:
+    """Bytes of `n` worlds of 8x8."""
+    worlds = sample_worlds("Karel-Harvester-v0", n)
+    arrays: list[np.ndarray[Any, Any]] = [worlds.cells, worlds.robots, worlds.random_states]
+    return sum(array.nbytes for array in arrays)

@@ -161,10 +161,11 @@ def compile_programs(tokens: Any, lengths: Any, codes: Any) -> None:
 
 def compile(programs: Sequence[Program]) -> NDArray[np.int64]:
     """The bytecode of programs: int64, (N, L), where L is the length of the longest."""
-    lengths = np.array([len(program.tokens) for program in programs], dtype=np.int64)
-    tokens = np.full((len(programs), int(lengths.max())), PAD, dtype=np.int8)
-    for row, program in zip(tokens, programs, strict=True):
-        row[: len(program.tokens)] = program.tokens
+    rows = [bytes(program.tokens) for program in programs]
+    lengths = np.array([len(row) for row in rows], dtype=np.int64)
+    longest = int(lengths.max())
+    padded = b"".join(row.ljust(longest, bytes([PAD])) for row in rows)
+    tokens = np.frombuffer(padded, dtype=np.int8).reshape(len(rows), longest)
     codes = np.zeros(tokens.shape, dtype=np.int64)
     compile_programs(tokens, lengths, codes)
     return codes

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import gymnasium
@@ -41,9 +42,12 @@ SKILLED = [
         "REPEAT R=19 r( WHILE c( frontIsClear c) w( putMarker move w) turnRight move turnRight r)",
         "REPEAT R=2 r( pickMarker REPEAT R=15 r( IF c( rightIsClear c) i( turnRight i) r) "
         "turnRight WHILE c( noMarkersPresent c) w( move move turnLeft w) r) putMarker pickMarker",
-        "WHILE c( noMarkersPresent c) w( WHILE c( frontIsClear c) w( turnLeft move "
-        "IF c( frontIsClear c) i( IF c( leftIsClear c) i( turnLeft move turnRight move i) move i) "
-        "move w) move w) turnRight",
+        # Round and round an 8x8 room, through all cells.
+        "WHILE c( frontIsClear c) w( move w) turnLeft WHILE c( frontIsClear c) w( move w) turnLeft "
+        "WHILE c( noMarkersPresent c) w( move REPEAT R=2 r( REPEAT R=4 r( move r) turnLeft move "
+        "turnLeft REPEAT R=4 r( move r) turnRight move turnRight r) REPEAT R=4 r( move r) turnLeft "
+        "move turnLeft REPEAT R=5 r( move r) turnLeft REPEAT R=5 r( move r) turnLeft w)",
+        "putMarker WHILE c( frontIsClear c) w( move IF c( noMarkersPresent c) i( putMarker i) w)",
         "REPEAT R=15 r( IF c( frontIsClear c) i( WHILE c( markersPresent c) w( WHILE c( "
         "markersPresent c) w( turnRight pickMarker move turnLeft w) IF c( frontIsClear c) i( "
         "turnLeft move turnRight i) move w) pickMarker i) r)",
@@ -100,9 +104,9 @@ def assert_agrees_with_reference(
             assert final == expected.final
 
 
-# 18 tasks * 30 examples * 4 programs * 13 worlds are 28,080 pairs.
+# 18 tasks * 24 examples * 4 programs * 12 worlds are 20,736 pairs.
 @pytest.mark.parametrize("env_id", TASKS)
-@settings(max_examples=30)
+@settings(max_examples=24)
 @given(
     several=st.lists(programs(), min_size=4, max_size=4),
     world=worlds(min_side=5).filter(lambda world: world.markers.any()),
@@ -129,16 +133,23 @@ def test_the_machine_agrees_with_the_reference(
 @pytest.mark.parametrize("env_id", TASKS)
 def test_skilled_programs_agree_with_the_reference(env_id: str) -> None:
     own = [world for world in starts(env_id, 5, 3) if world.shape == task_of(env_id).shape]
-    assert_agrees_with_reference(env_id, SKILLED, own, max_calls=1_000)
-    best = execute(SKILLED, sample_worlds(env_id, 50, 1), env_id).returns.mean(axis=1).max()
-    assert best > (0.9 if env_id.endswith(("Maze-v0", "StairClimber-v0", "Snake-v0")) else 0.04)
+    assert_agrees_with_reference(env_id, SKILLED, own, max_calls=1_500)
+    assert execute(SKILLED, sample_worlds(env_id, 50, 1), env_id).returns.max() > 0.1
+
+
+@pytest.mark.parametrize("env_id", TASKS)
+def test_long_programs_agree_with_the_reference(env_id: str) -> None:
+    several = random_programs(30, 9)
+    assert_agrees_with_reference(env_id, several, starts(env_id, 9, 2), max_calls=250)
 
 
 def test_food_reappears_where_the_worlds_stream_says() -> None:
     world = sample_worlds("Karel-Snake-v0", 1, 3)[0]
     result = execute([SKILLED[7]], [world], "Karel-Snake-v0")
     assert result.returns.item() == pytest.approx(1)
-    assert run(SKILLED[7], world.to_json(), "Karel-Snake-v0").total < 1  # food in another place
+    there = run(SKILLED[7], world.to_json(), "Karel-Snake-v0", food=Food(world))
+    elsewhere = run(SKILLED[7], world.to_json(), "Karel-Snake-v0")
+    assert result.actions.item() == there.actions != elsewhere.actions
 
 
 def random_block(rng: np.random.Generator, depth: int) -> str:
@@ -161,7 +172,9 @@ def random_statement(rng: np.random.Generator, depth: int) -> str:
     return f"IFELSE {condition} i( {body} i) ELSE e( {random_block(rng, depth - 1)} e)"
 
 
+@cache
 def random_programs(n: int, seed: int) -> list[Program]:
+    """Programs that are longer than hypothesis' and loop more."""
     rng = np.random.default_rng(seed)
     return [Program.parse(f"DEF run m( {random_block(rng, 4)} m)") for _ in range(n)]
 
@@ -222,14 +235,13 @@ LOOPS = [
 ROOM = World.from_text("#######\n#.....#\n#.....#\n#>....#\n#######")
 
 
-@pytest.mark.parametrize("env_id", ["Karel-FourCorners-v0", "Karel-TopOff-v0", "Karel-Harvester-v0"])
-@pytest.mark.parametrize("loop", LOOPS)
-def test_loops_reach_every_limit_as_if_run_out(env_id: str, loop: str) -> None:
+@pytest.mark.parametrize("env_id", ["Karel-FourCorners-v0", "Karel-TopOff-v0"])
+def test_loops_reach_every_limit_as_if_run_out(env_id: str) -> None:
     batch = WorldBatch.from_worlds([ROOM, World(ROOM.cells, 2, 3, 2), World(ROOM.cells, 3, 5, 0)])
-    program = [Program.parse(f"DEF run m( {loop} m)")]
-    for limit in (*range(0, 60), 500, 501, 502, 503):
+    several = [Program.parse(f"DEF run m( {loop} m)") for loop in LOOPS]
+    for limit in (*range(60), 500, 501, 502, 503):
         for limits in ((limit, NO_LIMIT), (100_000, limit)):
-            skipped, run_out = execute_both_ways(env_id, program, batch, *limits)
+            skipped, run_out = execute_both_ways(env_id, several, batch, *limits)
             np.testing.assert_allclose(skipped[0], run_out[0], atol=1e-6)
             for one, other in zip(skipped[1:], run_out[1:], strict=True):
                 assert np.array_equal(one, other)
@@ -242,7 +254,7 @@ def test_endless_loops_end_at_once() -> None:
         assert (execute(several, [ROOM], "Karel-FourCorners-v0", limit).calls == limit).all()
         result = execute(several, [ROOM], "Karel-FourCorners-v0", None, limit)
         assert (result.actions == limit).all()
-    perceiving = Program.parse("DEF run m( WHILE c( frontIsClear c) w( IF c( markersPresent c) i( move i) w) m)")
+    perceiving = Program.parse(f"DEF run m( {LOOPS[6]} m)")
     assert execute([perceiving], [ROOM], "Karel-Maze-v0", 10**15).calls.item() == 10**15
     assert time.perf_counter() - start < 60  # compilation included
 
@@ -255,13 +267,14 @@ def test_huge_nests_of_repeats_end_at_once(innermost: str, calls: int) -> None:
     depth = MAX_REPEAT_NESTING - 1
     nest = f"{'REPEAT R=19 r( ' * depth}{innermost}{' r)' * depth}"
     for text in (nest, f"WHILE c( frontIsClear c) w( {nest} turnLeft turnLeft w)"):
-        result = execute([Program.parse(f"DEF run m( {text} m)")], [ROOM], "Karel-Harvester-v0")
+        program = Program.parse(f"DEF run m( {text} m)")
+        result = execute([program], [World(ROOM.cells, 2, 3, 1)], "Karel-Harvester-v0")
         assert result.calls.item() == (calls if text == nest else 10_000)
 
 
 @pytest.mark.parametrize("limit", [0, 1, 2, 5, 99, 10_000])
 def test_limits_are_met_exactly(limit: int) -> None:
-    spin = Program.parse("DEF run m( WHILE c( frontIsClear c) w( turnLeft turnLeft turnLeft turnLeft w) m)")
+    spin = Program.parse(f"DEF run m( WHILE c( frontIsClear c) w( {'turnLeft ' * 4} w) m)")
     by_calls = execute([spin], [ROOM], "Karel-Maze-v0", max_calls=limit)
     assert by_calls.calls.item() == limit
     assert by_calls.actions.item() == limit - -(-limit // 5)
@@ -339,7 +352,7 @@ def test_traces_are_the_steps_of_an_env(env_id: str) -> None:
         ("REPEAT R=2 r( turnLeft move r) move", [6, 7, 6, 7, 9]),
         ("IFELSE c( frontIsClear c) i( move i) ELSE e( turnLeft e) turnRight", [8, 14]),
         ("IFELSE c( markersPresent c) i( move i) ELSE e( turnLeft e) turnRight", [12, 14]),
-        ("WHILE c( not c( leftIsClear c) c) w( turnLeft turnLeft w) turnLeft", [17]),
+        ("WHILE c( not c( rightIsClear c) c) w( turnLeft turnLeft w) turnLeft", [11, 12, 14]),
         ("REPEAT R=2 r( REPEAT R=2 r( turnLeft r) move r)", [9, 9, 11, 9, 9, 11]),
     ],
 )
