@@ -142,7 +142,10 @@ def _go_on(config: TrainConfig) -> BaseAlgorithm:
         model = build_model(config.to_json(), config.device)
     except (TypeError, ValueError) as error:
         raise RunError(f"{config.run / CONFIG_FILE} is damaged: {error}") from None
-    restore(model, checkpoint)
+    try:
+        restore(model, checkpoint)
+    except RunError as error:
+        raise RunError(f"{error}; delete it to go on from the checkpoint before it") from None
     write_json(config.run / CONFIG_FILE, config_json(config))
     _seed(model, config.seed)
     return _learn(model, config)
@@ -164,16 +167,13 @@ def _learn(model: BaseAlgorithm, config: TrainConfig) -> BaseAlgorithm:
     vars(model)["run_dir"] = str(run)
     if remaining <= 0:
         return model
-    progress = sys.stdout.isatty() if config.progress is None else config.progress
-    bar = ProgressBarCallback() if progress else None
     log = Logger(
         str(run), [ProgressLog(run / PROGRESS_FILE, step), TensorBoardOutputFormat(str(run))]
     )
     model.set_logger(log)
-    callbacks = _callbacks(config) + ([bar] if bar else [])
     try:
-        with _torch_threads(config.torch_threads):
-            model.learn(remaining, callbacks, reset_num_timesteps=step == 0)
+        with _torch_threads(config.torch_threads), _progress_bar(config.progress) as bar:
+            model.learn(remaining, [*_callbacks(config), *bar], reset_num_timesteps=step == 0)
         save_model(model, run / FINAL_FILE)
     except KeyboardInterrupt:
         save_model(model, checkpoint_path(run, model.num_timesteps))
@@ -185,8 +185,6 @@ def _learn(model: BaseAlgorithm, config: TrainConfig) -> BaseAlgorithm:
         raise
     finally:
         log.close()
-        if bar is not None and hasattr(bar, "pbar"):
-            bar.pbar.close()  # an interrupted training leaves it open, and the cursor hidden
     return model
 
 
@@ -215,3 +213,13 @@ def _torch_threads(number: int | None) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@contextmanager
+def _progress_bar(show: bool | None) -> Iterator[list[BaseCallback]]:
+    bar = ProgressBarCallback()
+    try:
+        yield [bar] if (sys.stdout.isatty() if show is None else show) else []
+    finally:
+        if hasattr(bar, "pbar"):
+            bar.pbar.close()  # an interrupted training leaves it open, and the cursor hidden

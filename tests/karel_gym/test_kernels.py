@@ -16,7 +16,7 @@ from karel_gym.tasks.task import Task
 
 HARVESTER, MAZE = "karel_gym.tasks.harvester:V0", "karel_gym.tasks.maze:V0"
 
-SOURCE = '''
+SOURCE = """
 import numpy as np
 from karel_gym.kernels import inner
 from karel_gym.tasks.harvester import V0 as HARVESTER
@@ -43,7 +43,7 @@ def reward(cells, width, effect, counters, rng):
 
 
 V0 = Task("doc", (8, 8), (3, 3), HARVESTER.generate, HARVESTER.begin, reward)
-'''
+"""
 REWARD = 3.0 / 2 + 0.25 + 1000 + 2
 
 

@@ -285,3 +285,32 @@ def test_a_batch_refuses_what_it_cannot_hold() -> None:
     for index in (1, -2):
         with pytest.raises(IndexError, match=f"world {index} of a batch of 1"):
             batch[index]
+
+
+@pytest.mark.parametrize(
+    ("part", "index", "value", "place"),
+    [
+        ("robots", (1, 0), 0, "world 1 of the batch: .*wall at row 0, column 1"),
+        ("robots", (2, 0), 4, "world 2 of the batch: .*row 4, column 1 is outside"),
+        ("robots", (0, 1), -1, "world 0 of the batch: .*column -1 is outside"),
+        ("robots", (2, 2), 4, "world 2 of the batch: .*heading is 4"),
+        ("cells", (1, 3, 2), 0, "world 1 of the batch: .*open at row 3, column 2"),
+        ("cells", (1, 1, 2), 11, "world 1 of the batch: .*row 1, column 2"),
+        ("cells", (0, 1, 2), 0x20, "world 0 of the batch: .*row 1, column 2"),
+    ],
+)
+def test_a_batch_of_faulty_arrays_is_refused_with_the_place(
+    part: str, index: tuple[int, ...], value: int, place: str
+) -> None:
+    batch = WorldBatch.from_worlds([World.from_json(ROOM)] * 3)
+    arrays = {
+        "cells": batch.cells.copy(),
+        "robots": batch.robots.copy(),
+        "random_states": batch.random_states,
+    }
+    assert list(WorldBatch(**arrays)) == list(batch)
+    arrays[part][index] = value
+    with pytest.raises(WorldError, match=place):
+        WorldBatch(**arrays)
+    with pytest.raises(WorldError, match=r"\(2, 4, 5\), \(3, 3\)"):
+        WorldBatch(batch.cells[:2], batch.robots, batch.random_states)

@@ -1,0 +1,323 @@
+"""Training, its run folder, resuming, loading; and what is said when something is wrong."""
+
+from __future__ import annotations
+
+import json
+import warnings
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from stable_baselines3 import PPO
+
+import agents.callbacks
+from agents.curves import plot_learning_curve
+from agents.drl import load, resume, train, train_run
+from agents.models import ALGORITHMS
+from agents.runs import RunError, checkpoint_path, checkpoints, latest_checkpoint
+from agents.settings import TrainConfig
+from karel_gym import KarelSB3VecEnv
+from karel_gym.observations import KINDS
+
+ENV_ID = "Karel-Maze-v0"
+SHORT: dict[str, Any] = {
+    "total_timesteps": 128,
+    "num_envs": 4,
+    "n_steps": 16,
+    "batch_size": 32,
+    "n_epochs": 1,
+    "eval_episodes": 3,
+    "max_steps": 20,
+    "device": "cpu",
+}
+
+
+def short(run: Path, algo: str = "ppo", **settings: Any) -> Any:
+    return train(algo, ENV_ID, run_dir=run, **(SHORT | settings))
+
+
+def weights(model: Any) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in model.policy.state_dict().items()}
+
+
+def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
+    return all(torch.equal(a[name], b[name]) for name in a)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = tmp_path_factory.mktemp("runs") / "trained"
+    short(run)
+    return run
+
+
+@pytest.mark.parametrize("algo", ALGORITHMS)
+@pytest.mark.parametrize("obs", KINDS)
+def test_leaves_a_run_folder_and_a_model_that_acts_the_same(
+    algo: str, obs: str, tmp_path: Path
+) -> None:
+    model = short(tmp_path, algo, obs=obs)
+    assert model.num_timesteps == 128
+    assert [path.stem for path in checkpoints(tmp_path)] == [
+        "step-000000000",
+        "step-000000064",
+        "step-000000128",
+    ]
+    names = {path.name for path in tmp_path.iterdir()}
+    assert {"config.json", "best.zip", "final.zip", "progress.csv", "evaluations.csv"} <= names
+    assert any(name.startswith("events.out.tfevents") for name in names)
+    assert not list(tmp_path.rglob(".*")), "a temporary file was left"
+    evaluations = pd.read_csv(tmp_path / "evaluations.csv")
+    assert evaluations["timesteps"].tolist() == [0, 64, 128]
+    config = json.loads((tmp_path / "config.json").read_text())
+    assert config["env_id"] == ENV_ID
+    assert (config["obs"], config["height"], config["num_envs"]) == (obs, 8, 4)
+    assert config["hyperparameters"]["n_steps"] == 16
+    assert "torch" in config["versions"]
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        again, best = load(tmp_path / "final.zip"), load(tmp_path)
+    assert same(weights(model), weights(again))
+    assert best.run_dir == str(tmp_path)
+    assert best.acts_deterministically is False
+    env = KarelSB3VecEnv(ENV_ID, 5, seed=3, obs=obs)
+    observations = env.reset()
+    expected, _ = model.predict(observations, deterministic=True)
+    np.testing.assert_array_equal(again.predict(observations, deterministic=True)[0], expected)
+
+
+def test_other_sizes_of_the_grid(tmp_path: Path) -> None:
+    model = short(tmp_path, obs="grid", height=20, width=33)
+    assert model.observation_space.shape == (16, 20, 33)
+    assert load(tmp_path).observation_space.shape == (16, 20, 33)
+
+
+def test_equal_seeds_give_equal_weights_and_evaluations_do_not_matter(tmp_path: Path) -> None:
+    first = short(tmp_path / "a", seed=5)
+    often = short(tmp_path / "b", seed=5, eval_every=64, eval_episodes=7)
+    other = short(tmp_path / "c", seed=6)
+    assert same(weights(first), weights(often))
+    assert not same(weights(first), weights(other))
+
+
+def test_resuming_goes_on_to_the_total(tmp_path: Path) -> None:
+    short(tmp_path, total_timesteps=192, checkpoint_every=64, learning_rate="lin_0.01")
+    for step in (128, 192):
+        checkpoint_path(tmp_path, step).unlink()
+    begun = weights(load(latest_checkpoint(tmp_path)))
+    model = resume(tmp_path)
+    assert model.num_timesteps == 192
+    assert latest_checkpoint(tmp_path) == checkpoint_path(tmp_path, 192)
+    ended = weights(model)
+    assert not same(ended, begun)
+    progress = pd.read_csv(tmp_path / "progress.csv")
+    assert progress["time/total_timesteps"].tolist() == [64, 128, 192]
+    # A third of the steps remained: the schedule went on where it was.
+    assert progress["train/learning_rate"].tolist()[-1] == pytest.approx(0.01 / 3)
+
+    for step in (128, 192):
+        checkpoint_path(tmp_path, step).unlink()
+    assert same(weights(resume(tmp_path)), ended)
+    assert resume(tmp_path).num_timesteps == 192
+    assert resume(tmp_path, total_timesteps=256).num_timesteps == 256
+    steps = pd.read_csv(tmp_path / "progress.csv")["time/total_timesteps"]
+    assert steps.tolist() == [64, 128, 192, 256]
+
+
+def test_resuming_by_train_wants_the_same_settings(tmp_path: Path) -> None:
+    short(tmp_path)
+    assert short(tmp_path, resume=True, total_timesteps=192).num_timesteps == 192
+    with pytest.raises(RunError, match="seed was 0, not 1"):
+        short(tmp_path, resume=True, seed=1)
+    with pytest.raises(RunError, match="holds a run already"):
+        short(tmp_path)
+    (tmp_path / "notes.txt").write_text("mine")
+    assert short(tmp_path, overwrite=True, seed=1).num_timesteps == 128
+    assert (tmp_path / "notes.txt").exists()
+
+
+def test_an_interrupted_training_says_how_to_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    act = agents.callbacks.Evaluation.act
+
+    def interrupt(self: agents.callbacks.Evaluation) -> None:
+        if self.num_timesteps == 64:
+            raise KeyboardInterrupt
+        act(self)
+
+    monkeypatch.setattr(agents.callbacks.Evaluation, "act", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        short(tmp_path, eval_every=64, checkpoint_every=100)
+    message = capsys.readouterr().err.strip()
+    assert message.startswith("interrupted at step 64 of 128;")
+    assert message.endswith(f"--resume {tmp_path}")
+    monkeypatch.undo()
+    assert resume(tmp_path).num_timesteps == 128
+
+
+def test_threads_are_given_back(tmp_path: Path) -> None:
+    before = torch.get_num_threads()
+    short(tmp_path, torch_threads=1 if before > 1 else 2)
+    assert torch.get_num_threads() == before
+
+
+def test_default_folder_and_prefixed_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    model = train_run(
+        TrainConfig(
+            "ppo",
+            f"karel_gym:{ENV_ID}",
+            total_timesteps=4,
+            num_envs=2,
+            eval_episodes=1,
+            max_steps=5,
+            hyperparameters={"n_steps": 2, "batch_size": 4},
+        )
+    )
+    assert model.run_dir == str(Path("runs") / f"ppo-{ENV_ID}-percepts-0")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"algo": "ppp"}, "there is no algorithm 'ppp'; known are ppo"),
+        ({"env_id": "Karel-Maize-v0"}, "'Karel-Maize-v0' is no Karel task; known are .*Karel-Maze"),
+        ({"learning_rat": 1}, "PPO has no hyperparameter 'learning_rat': did you mean learning_r"),
+        ({"n_envs": 3}, "n_envs is set by num_envs"),
+        ({"obs": "pixels"}, "obs must be one of"),
+        ({"height": 2}, "."),
+        ({"total_timesteps": 0}, "total_timesteps must be a whole number from 1 up, got 0"),
+        ({"seed": -1}, "seed must be a whole number"),
+        ({"batch_size": "many"}, "PPO cannot be made with these hyperparameters"),
+        ({"policy": "NoPolicy"}, "PPO cannot be made with these hyperparameters"),
+        ({"learning_rate": "fast"}, "learning_rate must be a number or such as lin_0.001"),
+        ({"policy_kwargs": {"activation_fn": torch.nn.Tanh}}, "write others as text"),
+        ({"policy_kwargs": "dict(x=__import__('os'))"}, "cannot be read"),
+    ],
+)
+def test_what_cannot_be_is_said_and_leaves_nothing(
+    settings: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    arguments = {"algo": "ppo", "env_id": ENV_ID, "run_dir": run} | SHORT | settings
+    with pytest.raises(ValueError, match=message) as caught:
+        train(**arguments)
+    assert "\n" not in str(caught.value)
+    assert not run.exists()
+
+
+def copy(run: Path, to: Path) -> Path:
+    for path in run.rglob("*"):
+        if path.is_file():
+            target = to / path.relative_to(run)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(path.read_bytes())
+    return to
+
+
+@pytest.mark.parametrize("damage", ["cut", "empty", "bits", "text", "junk"])
+@pytest.mark.parametrize("act", [load, resume])
+def test_a_damaged_model_is_one_line(act: Any, damage: str, trained: Path, tmp_path: Path) -> None:
+    run = copy(trained, tmp_path)
+    checkpoint_path(run, 128).unlink()
+    file = run / ("best.zip" if act is load else "checkpoints/step-000000064.zip")
+    content = bytearray(file.read_bytes())
+    if damage == "cut":
+        file.write_bytes(content[: len(content) // 2])
+    elif damage == "empty":
+        file.write_bytes(b"")
+    elif damage == "text":
+        file.write_text("no zip at all")
+    elif damage == "bits":
+        content[len(content) // 2] ^= 0xFF
+        file.write_bytes(content)
+    else:
+        rewrite(file, "policy.pth", lambda data: b"\x80\x04junk")
+    with pytest.raises(RunError) as caught:
+        act(run)
+    assert str(file) in str(caught.value)
+    assert (act is resume) == ("delete it" in str(caught.value))
+    assert "\n" not in str(caught.value)
+
+
+def rewrite(file: Path, name: str, change: Any) -> None:
+    with zipfile.ZipFile(file) as archive:
+        parts = {part: archive.read(part) for part in archive.namelist()}
+    parts[name] = change(parts[name])
+    with zipfile.ZipFile(file, "w") as archive:
+        for part, data in parts.items():
+            archive.writestr(part, data)
+
+
+@pytest.mark.parametrize("act", [load, resume, plot_learning_curve])
+def test_a_wrong_folder_is_one_line(act: Any, trained: Path, tmp_path: Path) -> None:
+    arguments = (tmp_path / "curve.png",) if act is plot_learning_curve else ()
+    with pytest.raises(RunError, match="there is no run folder"):
+        act(tmp_path / "nowhere", *arguments)
+    with pytest.raises(RunError, match=r"is no run folder: it has no config\.json"):
+        act(tmp_path, *arguments)
+    (tmp_path / "config.json").write_text("{")
+    with pytest.raises(RunError, match=r"config\.json is damaged"):
+        act(tmp_path, *arguments)
+    (tmp_path / "config.json").write_text('{"command": "evaluate"}')
+    with pytest.raises(RunError, match="is not of a training"):
+        act(tmp_path, *arguments)
+    (tmp_path / "config.json").write_text('{"command": "train", "algo": "ppo"}')
+    with pytest.raises(RunError, match="lacks env_id"):
+        act(tmp_path, *arguments)
+
+
+def test_missing_files_are_one_line(trained: Path, tmp_path: Path) -> None:
+    run = copy(trained, tmp_path)
+    for path in [*checkpoints(run), run / "best.zip", run / "final.zip"]:
+        path.unlink()
+    for act in (load, resume):
+        with pytest.raises(RunError, match="holds no checkpoint"):
+            act(run)
+    with pytest.raises(RunError, match="there is no model"):
+        load(run / "final.zip")
+    (run / "progress.csv").unlink()
+    with pytest.raises(RunError, match="has logged nothing yet"):
+        plot_learning_curve(run, tmp_path / "curve.png")
+
+
+def test_nothing_pickled_in_our_zips_is_run(trained: Path, tmp_path: Path) -> None:
+    file = tmp_path / "model.zip"
+    file.write_bytes((trained / "final.zip").read_bytes())
+
+    def poison(data: bytes) -> bytes:
+        entries = json.loads(data)
+        for entry in entries.values():
+            if isinstance(entry, dict) and ":serialized:" in entry:
+                entry[":serialized:"] = "bm8gcGlja2xl"
+        return json.dumps(entries).encode()
+
+    rewrite(file, "data", poison)
+    assert same(weights(load(file)), weights(load(trained / "final.zip")))
+
+
+def test_a_foreign_zip_is_loaded_with_a_warning(tmp_path: Path) -> None:
+    env = gymnasium.make(ENV_ID, obs="percepts")
+    model = PPO("MlpPolicy", env, n_steps=8, batch_size=8, device="cpu")
+    model.save(tmp_path / "foreign.zip")
+    with pytest.warns(UserWarning, match="was not written by karel-gym") as caught:
+        again = load(tmp_path / "foreign.zip")
+    assert len([w for w in caught if "karel-gym" in str(w.message)]) == 1
+    assert same(weights(model), weights(again))
+    with zipfile.ZipFile(tmp_path / "other.zip", "w") as archive:
+        archive.writestr("readme.txt", "hello")
+    with pytest.raises(RunError, match="is no model of Stable-Baselines3"):
+        load(tmp_path / "other.zip")
+
+
+def test_learning_curve(trained: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "pictures" / "curve.png"
+    plot_learning_curve(trained, picture)
+    assert picture.read_bytes().startswith(b"\x89PNG")

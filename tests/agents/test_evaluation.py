@@ -1,0 +1,124 @@
+"""The comparison: same worlds for all, honest statistics, n/a with its reason."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from agents import evaluate, evaluate_episodes, summarise
+from agents.evaluation import bootstrap_interval
+from agents.policies import Contestant, RandomPolicy
+from karel_gym import sample_worlds
+from karel_gym.observations import observation_space
+from karel_gym.registration import TASKS
+from karel_gym.tasks.task import default_max_steps
+from programmatic import Program, ProgramPolicy, execute
+from programmatic.references import reference_program
+
+SPIN = Program.parse("DEF run m( WHILE c( frontIsClear c) w( move w) turnLeft m)")
+
+
+class Stepped:
+    """A program that the comparison does not know to be one: it is stepped like a model."""
+
+    def __init__(self, program: Program) -> None:
+        self._policy = ProgramPolicy(program)
+
+    def predict(  # noqa: ANN201
+        self, observation, state=None, episode_start=None, deterministic=True
+    ):
+        return self._policy.predict(observation, state, episode_start, deterministic)
+
+
+@pytest.mark.parametrize("obs", ["percepts", "grid"])
+@pytest.mark.parametrize("env_id", TASKS)
+def test_stepping_a_program_gives_what_executing_it_gives(env_id: str, obs: str) -> None:
+    for program in (reference_program(env_id), SPIN):
+        policies = [Contestant("executed", ProgramPolicy(program))]
+        policies.append(Contestant("stepped", Stepped(program), obs))
+        episodes = evaluate_episodes(policies, env_id, episodes=10, seed=3)
+        executed, stepped = (episodes[episodes["policy"] == p.name] for p in policies)
+        np.testing.assert_allclose(executed["return"], stepped["return"], atol=1e-9)
+        assert executed["solved"].tolist() == stepped["solved"].tolist()
+
+
+def test_all_policies_start_in_the_worlds_of_the_seed() -> None:
+    worlds = sample_worlds("Karel-Maze-v0", 20, 7, 10, 12)
+    returns = execute(
+        [SPIN], worlds, "Karel-Maze-v0", max_actions=default_max_steps(10, 12)
+    ).returns
+    episodes = evaluate_episodes(SPIN, "Karel-Maze-v0", 20, seed=7, height=10, width=12)
+    assert episodes["return"].tolist() == returns[0].tolist()
+
+
+def test_random_policies_are_reproducible_and_differ_by_seed() -> None:
+    lengths = [
+        evaluate_episodes("random", "Karel-Maze-v0", 20, seed=s)["length"].tolist()
+        for s in (1, 1, 2)
+    ]
+    assert lengths[0] == lengths[1] != lengths[2]
+
+
+def test_a_policy_that_cannot_take_the_size_is_reported_with_the_reason() -> None:
+    policies = [Contestant("small", RandomPolicy(), "grid", shape=(8, 8)), SPIN]
+    table = evaluate(policies, "Karel-Maze-v0", episodes=5, height=16, width=16)
+    assert table["episodes"].tolist() == [0, 5]
+    assert table["note"].tolist() == ["n/a: made for worlds of 8x8, these are 16x16", ""]
+    assert np.isnan(table["mean_return"][0])
+
+
+def test_the_table_sums_the_episodes_up() -> None:
+    episodes = evaluate_episodes([SPIN, "random"], "Karel-Maze-v0", episodes=30)
+    table = summarise(episodes)
+    assert table["policy"].tolist() == ["program", "random"]
+    for row in table.to_dict("records"):
+        own = episodes[episodes["policy"] == row["policy"]]
+        assert row["mean_return"] == pytest.approx(own["return"].mean())
+        assert row["success_rate"] == pytest.approx(own["solved"].mean())
+        assert row["mean_length"] == pytest.approx(own["length"].mean())
+        assert row["ci_low"] <= row["mean_return"] <= row["ci_high"]
+
+
+def test_bootstrap_interval_covers_the_mean_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(0)
+    covered = 0
+    for trial in range(60):
+        low, high = bootstrap_interval(rng.random(50), seed=trial)
+        covered += low <= 0.5 <= high
+    assert 50 <= covered < 60
+    assert bootstrap_interval(np.ones(5)) == (1.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("policies", "message"),
+    [
+        ([], "no policy"),
+        ("nothing/there", "neither a program .* nor a run folder"),
+        ("DEF run m( mvoe m)", "did you mean 'move'"),
+        ([3], "a policy is a Program"),
+    ],
+)
+def test_what_is_no_policy_is_refused(policies: object, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        evaluate(policies, "Karel-Maze-v0", episodes=2)
+
+
+def test_bad_arguments_are_refused() -> None:
+    with pytest.raises(ValueError, match="at least 1"):
+        evaluate(SPIN, "Karel-Maze-v0", episodes=0)
+    with pytest.raises(ValueError, match="no Karel task"):
+        evaluate(SPIN, "CartPole-v1", episodes=1)
+
+
+def test_models_are_told_from_their_observation_space() -> None:
+    class Model:
+        def __init__(self, kind: str) -> None:
+            self.observation_space = observation_space(kind, 8, 9)
+
+        predict = RandomPolicy(0).predict
+
+    from agents.policies import contestants
+
+    grid, percepts = contestants({"grid": Model("grid"), "percepts": Model("percepts")})
+    assert (grid.obs, grid.shape) == ("grid", (8, 9))
+    assert (percepts.obs, percepts.shape) == ("percepts", None)

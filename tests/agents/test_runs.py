@@ -1,0 +1,93 @@
+"""The run folder: whole files, configurations, checkpoints by step."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from agents.runs import (
+    RunError,
+    begin_run,
+    checkpoint_path,
+    checkpoints,
+    latest_checkpoint,
+    read_config,
+    replacing,
+    versions,
+    write_json,
+    write_text,
+)
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
+    file = tmp_path / "a.txt"
+    write_text(file, "old")
+
+    def fail() -> None:
+        with replacing(file) as temporary:
+            temporary.write_text("new, but not")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert file.read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_json_that_cannot_be_written_leaves_the_old_file(tmp_path: Path) -> None:
+    write_json(tmp_path / "a.json", {"a": 1})
+    with pytest.raises(TypeError):
+        write_json(tmp_path / "a.json", {"a": object()})
+    assert json.loads((tmp_path / "a.json").read_text()) == {"a": 1}
+
+
+def test_checkpoints_are_in_the_order_of_their_steps(tmp_path: Path) -> None:
+    begin_run(tmp_path, {})
+    with pytest.raises(RunError, match="holds no checkpoint"):
+        latest_checkpoint(tmp_path)
+    steps = [5, 10_000_000_000, 0, 700]
+    for step in steps:
+        checkpoint_path(tmp_path, step).touch()
+    (tmp_path / "checkpoints" / "step-x.zip").touch()
+    (tmp_path / "checkpoints" / ".step-000000900-1.zip").touch()
+    expected = [checkpoint_path(tmp_path, step) for step in sorted(steps)]
+    assert checkpoints(tmp_path) == expected
+    assert latest_checkpoint(tmp_path) == expected[-1]
+
+
+def test_a_run_is_not_overwritten_unless_asked(tmp_path: Path) -> None:
+    run = tmp_path / "deep" / "run"
+    begin_run(run, {"a": 1})
+    checkpoint_path(run, 3).touch()
+    (run / "mine.txt").touch()
+    with pytest.raises(RunError, match="holds a run already"):
+        begin_run(run, {"a": 2})
+    assert read_config(run) == {"a": 1}
+    begin_run(run, {"a": 2}, overwrite=True)
+    assert read_config(run) == {"a": 2}
+    assert checkpoints(run) == []
+    assert (run / "mine.txt").exists()
+
+
+def test_a_folder_that_cannot_be(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(RunError, match="cannot be written"):
+        begin_run(tmp_path / "file" / "run", {})
+
+
+def test_configurations_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="there is no run folder"):
+        read_config(tmp_path / "nowhere")
+    with pytest.raises(RunError, match=r"it has no config\.json"):
+        read_config(tmp_path)
+    for content in (b"{", b"[]", b"\xff\xfe"):
+        (tmp_path / "config.json").write_bytes(content)
+        with pytest.raises(RunError, match=r"config\.json is damaged"):
+            read_config(tmp_path)
+
+
+def test_versions() -> None:
+    assert {"python", "numpy"} <= set(versions())
+    assert "no-such-package" not in versions(["no-such-package"])

@@ -1,0 +1,110 @@
+"""Endless loops: they end at once, with the results of running them out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from karel_gym import World, WorldBatch, sample_worlds
+from karel_gym.registration import TASKS, task_of
+from programmatic import Program, execute
+from programmatic.dsl import MAX_REPEAT_NESTING
+from programmatic.machine.bytecode import compile
+from programmatic.machine.interpreter import execute_all
+from tests.programmatic.sample_programs import ROOM, SKILLED, random_programs
+
+NO_LIMIT = 2**62
+LOOPS = [
+    "WHILE c( noMarkersPresent c) w( putMarker pickMarker w)",
+    "WHILE c( frontIsClear c) w( putMarker turnLeft turnLeft pickMarker turnLeft turnLeft w)",
+    "REPEAT R=3 r( move WHILE c( noMarkersPresent c) w( turnLeft w) r)",
+    "REPEAT R=19 r( WHILE c( leftIsClear c) w( REPEAT R=7 r( turnLeft turnRight r) w) r)",
+    "WHILE c( noMarkersPresent c) w( REPEAT R=5 r( IF c( frontIsClear c) i( move i) r) move w)",
+    "putMarker WHILE c( markersPresent c) w( pickMarker putMarker WHILE c( not c( frontIsClear c) "
+    "c) w( turnLeft w) move turnLeft turnLeft move turnLeft turnLeft w)",
+    "WHILE c( frontIsClear c) w( IF c( markersPresent c) i( move i) w)",
+    "turnLeft WHILE c( frontIsClear c) w( WHILE c( frontIsClear c) w( move w) move w)",
+]
+
+
+def execute_both_ways(
+    env_id: str,
+    several: Sequence[Program],
+    batch: WorldBatch,
+    max_calls: int = NO_LIMIT,
+    max_actions: int = NO_LIMIT,
+) -> tuple[list[Any], list[Any]]:
+    """Returns, actions, calls, terminated; with endless loops skipped, and with them run out."""
+    rows, cols, headings = batch.robots.T.astype(np.int64)
+    both = []
+    for skip_loops in (True, False):
+        shape = len(several), len(batch)
+        results = [np.empty(shape, kind) for kind in (np.float64, np.int64, np.int64, np.bool_)]
+        execute_all.of(task_of(env_id))(
+            compile(several),
+            batch.cells.reshape(len(batch), -1),
+            batch.shape[1],
+            np.stack([rows * batch.shape[1] + cols, headings], axis=1),
+            batch.random_states[:, None].copy(),
+            max_calls,
+            max_actions,
+            skip_loops,
+            8,
+            *results,
+        )
+        both.append(results)
+    return both[0], both[1]
+
+
+@pytest.mark.parametrize("env_id", TASKS)
+def test_skipping_loops_changes_nothing(env_id: str) -> None:
+    several = random_programs(800, 1) + SKILLED
+    batch = sample_worlds(env_id, 5, 2)
+    for limits in ((10_000, NO_LIMIT), (1_237, 611)):
+        skipped, run_out = execute_both_ways(env_id, several, batch, *limits)
+        np.testing.assert_allclose(skipped[0], run_out[0], atol=1e-6)
+        for one, other in zip(skipped[1:], run_out[1:], strict=True):
+            assert np.array_equal(one, other)
+        ran_out = (skipped[2] == limits[0]) | (skipped[1] == limits[1])
+        assert 0.02 < ran_out.mean() < 0.8  # there are endless loops, and other runs
+
+
+@pytest.mark.parametrize("env_id", ["Karel-FourCorners-v0", "Karel-TopOff-v0"])
+def test_loops_reach_every_limit_as_if_run_out(env_id: str) -> None:
+    batch = WorldBatch.from_worlds([ROOM, World(ROOM.cells, 2, 3, 2), World(ROOM.cells, 3, 5, 0)])
+    several = [Program.parse(f"DEF run m( {loop} m)") for loop in LOOPS]
+    for limit in (*range(60), 500, 501, 502, 503):
+        for limits in ((limit, NO_LIMIT), (100_000, limit)):
+            skipped, run_out = execute_both_ways(env_id, several, batch, *limits)
+            np.testing.assert_allclose(skipped[0], run_out[0], atol=1e-6)
+            for one, other in zip(skipped[1:], run_out[1:], strict=True):
+                assert np.array_equal(one, other)
+
+
+def test_endless_loops_end_at_once() -> None:
+    start = time.perf_counter()
+    several = [Program.parse(f"DEF run m( {loop} m)") for loop in LOOPS[:2]]
+    for limit in (10**15, 10**15 + 1, 10**15 + 2, 10**15 + 3):
+        assert (execute(several, [ROOM], "Karel-FourCorners-v0", limit).calls == limit).all()
+        result = execute(several, [ROOM], "Karel-FourCorners-v0", None, limit)
+        assert (result.actions == limit).all()
+    perceiving = Program.parse(f"DEF run m( {LOOPS[6]} m)")
+    assert execute([perceiving], [ROOM], "Karel-Maze-v0", 10**15).calls.item() == 10**15
+    assert time.perf_counter() - start < 60  # compilation included
+
+
+@pytest.mark.parametrize(
+    ("innermost", "calls"),
+    [("REPEAT R=0 r( move r)", 0), ("IF c( markersPresent c) i( move i)", 10_000)],
+)
+def test_huge_nests_of_repeats_end_at_once(innermost: str, calls: int) -> None:
+    depth = MAX_REPEAT_NESTING - 1
+    nest = f"{'REPEAT R=19 r( ' * depth}{innermost}{' r)' * depth}"
+    for text in (nest, f"WHILE c( frontIsClear c) w( {nest} turnLeft turnLeft w)"):
+        program = Program.parse(f"DEF run m( {text} m)")
+        result = execute([program], [World(ROOM.cells, 2, 3, 1)], "Karel-Harvester-v0")
+        assert result.calls.item() == (calls if text == nest else 10_000)
