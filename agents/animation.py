@@ -20,6 +20,7 @@ from programmatic import ProgramPolicy
 FORMATS = (".gif", ".png", ".mp4")
 CELL_EXTENT = 320  # pixels of a world's longer side, so that several fit beside each other
 MAX_FRAMES = 240
+COLOURS = 64
 HOLD = 8  # frames for which the end stays
 
 
@@ -115,11 +116,13 @@ def _write(frames: Iterator[Image], path: Path, fps: int) -> None:
     if path.suffix == ".mp4":
         _write_video(frames, path, fps)
         return
-    pictures = (PillowImage.fromarray(frame) for frame in frames)
-    if path.suffix == ".gif":  # one palette for all frames: colours stay, files are small
-        pictures = (picture.quantize(64, dither=PillowImage.Dither.NONE) for picture in pictures)
-    first = next(pictures)
-    first.save(path, save_all=True, append_images=pictures, duration=1000 // fps, loop=0)
+    # The pictures have few colours: a palette keeps the file and the list small.
+    pictures = [
+        PillowImage.fromarray(frame).quantize(COLOURS, dither=PillowImage.Dither.NONE)
+        for frame in frames
+    ]
+    first, *rest = pictures
+    first.save(path, save_all=True, append_images=rest, duration=1000 // fps, loop=0)
 
 
 def _write_video(frames: Iterator[Image], path: Path, fps: int) -> None:
