@@ -23,6 +23,7 @@ ENV_ID = "Karel-Maze-v0"
 EPISODES = 100
 SIZES = (8, 16)
 SEED = 0
+SHOWN_WORLD = 2  # of those of the comparison: its marker is far from the robot
 EVALUATION_SEED = 1_000_000  # far from the seeds that training draws its worlds from
 
 
@@ -44,8 +45,8 @@ def main(folder: Path = Path("results/demo")) -> None:
         print_table(table, f"{ENV_ID}, {EPISODES} worlds of {size}x{size}, seed {EVALUATION_SEED}")
         config = {"env_id": ENV_ID, "episodes": EPISODES, "seed": EVALUATION_SEED, "size": size}
         save_results(folder / f"{size}x{size}", table, episodes, config)
-    worlds = sample_worlds(ENV_ID, 3, EVALUATION_SEED)
-    animate(policies, ENV_ID, list(worlds), folder / "maze.gif", EVALUATION_SEED)
+    worlds = list(sample_worlds(ENV_ID, SHOWN_WORLD + 1, EVALUATION_SEED))[SHOWN_WORLD:]
+    animate(policies, ENV_ID, worlds, folder / "maze.gif", EVALUATION_SEED, max_frames=100)
     console.print(f"\nThe program both walk beside:\n{program.pretty()}\n")
     console.print(f"In {folder}: tables, learning_curve.png and maze.gif.")
     console.print(f"The tour took {time.perf_counter() - start:.0f} s.")

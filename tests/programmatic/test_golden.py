@@ -12,7 +12,7 @@ import pytest
 
 from karel_gym import World
 from karel_gym.registration import TASKS
-from programmatic import Program, execute, trace
+from programmatic import Program, TraceStep, execute, trace
 
 DATA = Path(__file__).parents[1] / "data"
 LINES = {"v0": 435, "v1": 1289}
@@ -45,40 +45,32 @@ def test_every_task_has_recorded_runs() -> None:
 
 @pytest.mark.parametrize(("env_id", "definition"), CASES)
 def test_recorded_runs_are_reproduced(env_id: str, definition: str) -> None:
-    for run in RUNS[definition][env_id]:
-        program, world = Program.parse(run["program"]), World.from_json(run["world"])
-        limit = run.get("action_limit")
-        result = execute([program], [world], env_id, max_actions=limit)
-        assert result.returns.item() == pytest.approx(run["return"], abs=1e-5)
-        assert result.actions.item() == run["actions"]
-        assert result.terminated.item() == run["terminated"]
-        if "calls" in run:
-            assert result.calls.item() == run["calls"]
-        assert result.final_world(0, 0).to_json() == run["final"]
-
-        steps = trace(program, world, env_id, max_actions=limit)
-        rewards = np.array([step.reward for step in steps])
-        assert len(steps) == run["actions"]
-        if "scores" in run:
-            np.testing.assert_allclose(np.cumsum(rewards), run["scores"], atol=1e-5)
-        if "rewards" in run:
-            paid = np.flatnonzero(rewards)
-            assert (paid + 1).tolist() == [number for number, _ in run["rewards"]]
-            gains = [gain for _, gain in run["rewards"]]
-            np.testing.assert_allclose(rewards[paid], gains, atol=1e-5)
-        if steps:
-            assert steps[-1].world.to_json() == run["final"]
+    runs = RUNS[definition][env_id]
+    for limit in {run.get("action_limit") for run in runs}:
+        group = [run for run in runs if run.get("action_limit") == limit]
+        programs = [Program.parse(run["program"]) for run in group]
+        worlds = [World.from_json(run["world"]) for run in group]
+        # Every program runs in every world; the recorded runs are on the diagonal.
+        result = execute(programs, worlds, env_id, max_actions=limit)
+        for i, run in enumerate(group):
+            assert result.returns[i, i] == pytest.approx(run["return"], abs=1e-5)
+            assert result.actions[i, i] == run["actions"]
+            assert result.terminated[i, i] == run["terminated"]
+            assert "calls" not in run or result.calls[i, i] == run["calls"]
+            assert result.final_world(i, i).to_json() == run["final"]
+            assert_traced(run, trace(programs[i], worlds[i], env_id, max_actions=limit))
 
 
-@pytest.mark.parametrize("env_id", sorted({env_id for env_id, _ in CASES}))
-def test_recorded_runs_together_are_the_same(env_id: str) -> None:
-    """Every program in every world; each run is found on the diagonal."""
-    runs = [run for definition in LINES for run in RUNS[definition].get(env_id, ())]
-    runs = [run for run in runs if "action_limit" not in run]
-    programs = [Program.parse(run["program"]) for run in runs]
-    worlds = [World.from_json(run["world"]) for run in runs]
-    if runs:
-        result = execute(programs, worlds, env_id)
-        returns = [run["return"] for run in runs]
-        np.testing.assert_allclose(np.diagonal(result.returns), returns, atol=1e-5)
-        assert np.diagonal(result.actions).tolist() == [run["actions"] for run in runs]
+def assert_traced(run: dict[str, Any], steps: list[TraceStep]) -> None:
+    """Check every action's reward; the older definition records their sums so far."""
+    assert len(steps) == run["actions"]
+    if steps:
+        assert steps[-1].world.to_json() == run["final"]
+    rewards = np.array([step.reward for step in steps])
+    if "scores" in run:
+        np.testing.assert_allclose(np.cumsum(rewards), run["scores"], atol=1e-5)
+    if "rewards" in run:
+        paid = np.flatnonzero(rewards)
+        assert (paid + 1).tolist() == [number for number, _ in run["rewards"]]
+        gains = [gain for _, gain in run["rewards"]]
+        np.testing.assert_allclose(rewards[paid], gains, atol=1e-5)

@@ -77,7 +77,7 @@ def test_skipping_loops_changes_nothing(env_id: str) -> None:
 def test_loops_reach_every_limit_as_if_run_out(env_id: str) -> None:
     batch = WorldBatch.from_worlds([ROOM, World(ROOM.cells, 2, 3, 2), World(ROOM.cells, 3, 5, 0)])
     several = [Program.parse(f"DEF run m( {loop} m)") for loop in LOOPS]
-    for limit in (*range(60), 500, 501, 502, 503):
+    for limit in (*range(30), 500, 501, 502, 503):
         for limits in ((limit, NO_LIMIT), (100_000, limit)):
             skipped, run_out = execute_both_ways(env_id, several, batch, *limits)
             np.testing.assert_allclose(skipped[0], run_out[0], atol=1e-6)
