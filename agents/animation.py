@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image as PillowImage
 
 from agents.policies import Contestant, contestants
+from agents.threads import torch_threads
 from karel_gym.rendering import Frame, Image, Renderer, image_grid
 from karel_gym.world import World
 from programmatic import ProgramPolicy
@@ -24,6 +25,7 @@ COLOURS = 64
 HOLD = 8  # frames for which the end stays
 
 
+@torch_threads(1)
 def animate(
     policies: Any,
     env_id: str,

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback, ProgressBarCallback
 from stable_baselines3.common.logger import Logger, TensorBoardOutputFormat
@@ -27,6 +26,7 @@ from agents.runs import (
     write_json,
 )
 from agents.settings import TrainConfig, check_same, config_json, read_train_config, resolve
+from agents.threads import torch_threads
 from karel_gym.sb3 import KarelSB3VecEnv
 
 FINAL_FILE = "final.zip"
@@ -172,7 +172,7 @@ def _learn(model: BaseAlgorithm, config: TrainConfig) -> BaseAlgorithm:
     )
     model.set_logger(log)
     try:
-        with _torch_threads(config.torch_threads), _progress_bar(config.progress) as bar:
+        with torch_threads(config.torch_threads), _progress_bar(config.progress) as bar:
             model.learn(remaining, [*_callbacks(config), *bar], reset_num_timesteps=step == 0)
         save_model(model, run / FINAL_FILE)
     except KeyboardInterrupt:
@@ -203,16 +203,6 @@ def _callbacks(config: TrainConfig) -> list[BaseCallback]:
         Evaluation(config.run, env, config.eval_every, EVALUATION_SEED, config.deterministic),
         Checkpoints(config.run, config.checkpoint_every),
     ]
-
-
-@contextmanager
-def _torch_threads(number: int | None) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(number or before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 @contextmanager

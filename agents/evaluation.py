@@ -11,6 +11,7 @@ import pandas as pd
 from gymnasium.vector import AutoresetMode
 
 from agents.policies import Contestant, contestants
+from agents.threads import torch_threads
 from karel_gym.env import is_solved
 from karel_gym.registration import sample_worlds, task_of
 from karel_gym.tasks.task import default_max_steps
@@ -155,6 +156,7 @@ def _run_program(contestant: Contestant, env_id: str, worlds: WorldBatch) -> pd.
     return _frame(result.returns[0], result.actions[0], solved, seconds)
 
 
+@torch_threads(1)
 def _run_model(
     contestant: Contestant,
     env_id: str,

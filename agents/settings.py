@@ -16,7 +16,14 @@ from karel_gym.sb3 import KarelSB3VecEnv
 COMMAND = "train"
 NOT_STORED = ("run_dir", "progress")
 MAY_DIFFER = ("total_timesteps", "checkpoint_every", "eval_every", "device", "torch_threads")
-COUNTS = ("total_timesteps", "num_envs", "checkpoint_every", "eval_every", "eval_episodes")
+COUNTS = (
+    "total_timesteps",
+    "num_envs",
+    "torch_threads",
+    "checkpoint_every",
+    "eval_every",
+    "eval_episodes",
+)
 
 
 @dataclass(frozen=True)
@@ -58,7 +65,7 @@ class TrainConfig:
     deterministic: bool = False
     """Whether the policy takes its most probable action when it is evaluated: a policy without
     memory must draw its actions to find a way out of a loop."""
-    hyperparameters: Mapping[str, int | float | str | bool] = field(default_factory=dict)
+    hyperparameters: Mapping[str, int | float | bool | str] = field(default_factory=dict)
     """Hyperparameters with other values than in agents/hyperparams/ALGO.yml."""
 
     @property

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
 
@@ -33,7 +32,7 @@ def main(folder: Path = Path("results/demo")) -> None:
     start = time.perf_counter()
     console.rule("[bold]PPO learns the maze from percepts")
     run = folder / "ppo"
-    train("ppo", ENV_ID, obs="percepts", seed=SEED, run_dir=run, progress=sys.stderr.isatty())
+    train("ppo", ENV_ID, obs="percepts", seed=SEED, run_dir=run, overwrite=True)
     plot_learning_curve(run, folder / "learning_curve.png")
     program = reference_program(ENV_ID)  # it is LEAPS's
     policies = {"PPO": run, "LEAPS's program": program, "random": "random"}

@@ -147,20 +147,16 @@ def training_rates() -> Iterator[Rate]:
 
 
 def _train(env: Any) -> int:
-    import torch
     from stable_baselines3 import PPO
 
     from agents.hyperparameters import arguments, read_hyperparameters
+    from agents.threads import torch_threads
 
     values = read_hyperparameters("ppo", "Karel-Maze-v0", "percepts")
     for name in ("n_envs", "n_timesteps", "env_kwargs"):
         values.pop(name, None)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # as in training: small networks are fastest so
-    try:
+    with torch_threads(1):
         PPO(env=env, device="cpu", seed=0, **arguments(values)).learn(PPO_STEPS)
-    finally:
-        torch.set_num_threads(threads)
     return PPO_STEPS
 
 

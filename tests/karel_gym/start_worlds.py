@@ -256,9 +256,13 @@ def check_door_key(batch: WorldBatch, version: str) -> None:
     places = [marked_cells(world) for world in batch]
     assert batch.markers.max() == 1
     assert {len(cells) for cells in places} == {2}
-    assert is_uniform(robot_cells(batch), left)
-    assert is_uniform([min(cells, key=lambda cell: cell[1]) for cells in places], left)
-    assert is_uniform([max(cells, key=lambda cell: cell[1]) for cells in places], right)
+    robots = robot_cells(batch)
+    keys = [min(cells, key=lambda cell: cell[1]) for cells in places]
+    goals = [max(cells, key=lambda cell: cell[1]) for cells in places]
+    assert all(robot != key for robot, key in zip(robots, keys, strict=True))
+    assert is_uniform(robots, left)
+    assert is_uniform(keys, left)
+    assert is_uniform(goals, right)
 
 
 def check_one_stroke(batch: WorldBatch, version: str) -> None:

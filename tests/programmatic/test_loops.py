@@ -10,7 +10,10 @@ import numpy as np
 import pytest
 
 from karel_gym import World, WorldBatch, sample_worlds
+from karel_gym.kernels import inner
 from karel_gym.registration import TASKS, task_of
+from karel_gym.rng import below
+from karel_gym.tasks.task import Task
 from programmatic import Program, execute
 from programmatic.dsl import MAX_REPEAT_NESTING
 from programmatic.machine.bytecode import compile
@@ -32,7 +35,7 @@ LOOPS = [
 
 
 def execute_both_ways(
-    env_id: str,
+    task: Task,
     several: Sequence[Program],
     batch: WorldBatch,
     max_calls: int = NO_LIMIT,
@@ -44,7 +47,7 @@ def execute_both_ways(
     for skip_loops in (True, False):
         shape = len(several), len(batch)
         results = [np.empty(shape, kind) for kind in (np.float64, np.int64, np.int64, np.bool_)]
-        execute_all.of(task_of(env_id))(
+        execute_all.of(task)(
             compile(several),
             batch.cells.reshape(len(batch), -1),
             batch.shape[1],
@@ -65,7 +68,7 @@ def test_skipping_loops_changes_nothing(env_id: str) -> None:
     several = random_programs(800, 1) + SKILLED
     batch = sample_worlds(env_id, 5, 2)
     for limits in ((10_000, NO_LIMIT), (1_237, 611)):
-        skipped, run_out = execute_both_ways(env_id, several, batch, *limits)
+        skipped, run_out = execute_both_ways(task_of(env_id), several, batch, *limits)
         np.testing.assert_allclose(skipped[0], run_out[0], atol=1e-6)
         for one, other in zip(skipped[1:], run_out[1:], strict=True):
             assert np.array_equal(one, other)
@@ -79,10 +82,49 @@ def test_loops_reach_every_limit_as_if_run_out(env_id: str) -> None:
     several = [Program.parse(f"DEF run m( {loop} m)") for loop in LOOPS]
     for limit in (*range(30), 500, 501, 502, 503):
         for limits in ((limit, NO_LIMIT), (100_000, limit)):
-            skipped, run_out = execute_both_ways(env_id, several, batch, *limits)
+            skipped, run_out = execute_both_ways(task_of(env_id), several, batch, *limits)
             np.testing.assert_allclose(skipped[0], run_out[0], atol=1e-6)
             for one, other in zip(skipped[1:], run_out[1:], strict=True):
                 assert np.array_equal(one, other)
+
+
+@inner
+def paid_by_counter(
+    cells: Any, width: int, effect: Any, counters: Any, rng: Any
+) -> tuple[float, bool]:
+    counters[5] += 1
+    return counters[5] % 100 / 7, counters[5] == 4_000
+
+
+@inner
+def paid_by_cell(
+    cells: Any, width: int, effect: Any, counters: Any, rng: Any
+) -> tuple[float, bool]:
+    bits = (cells[width + 1] >> 4) & 7
+    cells[width + 1] = (cells[width + 1] & 0x8F) | ((bits + 1) & 7) << 4
+    return (1.0 if bits == 7 else 0.0), False
+
+
+@inner
+def paid_by_chance(
+    cells: Any, width: int, effect: Any, counters: Any, rng: Any
+) -> tuple[float, bool]:
+    chance = below(rng, 1_000)
+    return float(chance), chance == 0
+
+
+@pytest.mark.parametrize("reward", [paid_by_counter, paid_by_cell, paid_by_chance])
+def test_what_a_task_remembers_is_part_of_the_state(reward: Any) -> None:
+    """While the robot goes round, only the task's counters, bits or random stream move on."""
+    harvester = task_of("Karel-Harvester-v0")
+    task = Task("doc", (5, 7), (3, 3), harvester.generate, harvester.begin, reward)
+    several = [Program.parse(f"DEF run m( {loop} m)") for loop in LOOPS]
+    batch = WorldBatch.from_worlds([World(ROOM.cells, 2, 3, 1, seed) for seed in range(5)])
+    skipped, run_out = execute_both_ways(task, several, batch, 10_000)
+    np.testing.assert_allclose(skipped[0], run_out[0], rtol=1e-9)
+    for one, other in zip(skipped[1:], run_out[1:], strict=True):
+        assert np.array_equal(one, other)
+    assert run_out[0].max() > 100
 
 
 def test_endless_loops_end_at_once() -> None:
