@@ -86,10 +86,15 @@ class ProgramPolicy:
             )
         else:
             start = np.zeros(n, dtype=np.bool_)
-        if episode_start is not None:
-            start |= np.asarray(episode_start, dtype=np.bool_)
         if len(state.pcs) != n:
             raise ValueError(f"the state is of {len(state.pcs)} episodes, the observation of {n}")
+        if episode_start is not None:
+            if np.shape(episode_start) != (n,):
+                raise ValueError(
+                    f"episode_start is of shape {np.shape(episode_start)}, the observation is of "
+                    f"{n} episodes"
+                )
+            start |= np.asarray(episode_start, dtype=np.bool_)
         pcs = np.where(start, self._code[0], state.pcs)
         repeats = np.where(start, np.uint64(0), state.repeats)
         actions, executing = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64)

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
+import numpy as np
+
 from karel_gym.kernels import inner
 from karel_gym.robot import Effect
 from karel_gym.world import MAX_SIDE
@@ -131,7 +133,7 @@ class Task:
                 f"this task's worlds are {self.shape[0]}x{self.shape[1]} only, got {height}x{width}"
             )
         if not all(
-            isinstance(side, int) and low <= side <= MAX_SIDE
+            isinstance(side, (int, np.integer)) and low <= side <= MAX_SIDE
             for side, low in zip((height, width), self.min_shape, strict=True)
         ):
             raise ValueError(
