@@ -23,9 +23,8 @@ from __future__ import annotations
 from typing import Any
 
 from karel_gym.kernels import inner
-from karel_gym.rng import below
 from karel_gym.robot import EAST, Effect
-from karel_gym.tasks.rooms import on_border, open_room
+from karel_gym.tasks.rooms import on_border, open_room, random_cell
 from karel_gym.tasks.task import Task
 from karel_gym.world import MARKERS, WALL
 
@@ -39,23 +38,16 @@ def door_column(width: int) -> int:
 
 
 @inner
-def random_cell(height: int, width: int, first_col: int, n_cols: int, rng: Any) -> int:
-    """The position of a random cell between the upper and lower wall in `n_cols` columns."""
-    row = 1 + below(rng, height - 2)
-    return row * width + first_col + below(rng, n_cols)
-
-
-@inner
 def generate(cells: Any, width: int, rng: Any) -> tuple[int, int]:
     open_room(cells, width)
-    height, door = cells.size // width, door_column(width)
-    for row in range(height):
+    door = door_column(width)
+    for row in range(cells.size // width):
         cells[row * width + door] = WALL
-    robot = random_cell(height, width, 1, door - 1, rng)
+    robot = random_cell(cells, width, 1, door - 1, rng)
     key = robot
     while key == robot:
-        key = random_cell(height, width, 1, door - 1, rng)
-    goal = random_cell(height, width, door + 1, width - 2 - door, rng)
+        key = random_cell(cells, width, 1, door - 1, rng)
+    goal = random_cell(cells, width, door + 1, width - 2 - door, rng)
     cells[key] = 1
     cells[goal] = 1
     return robot, EAST

@@ -24,9 +24,9 @@ from typing import Any
 from karel_gym.kernels import inner
 from karel_gym.rng import below
 from karel_gym.robot import EAST, Effect, ahead
-from karel_gym.tasks.rooms import bottom_row, distance, on_border, progress
+from karel_gym.tasks.rooms import bottom_row, distance, last_marker, on_border, progress
 from karel_gym.tasks.task import Task
-from karel_gym.world import MARKERS, WALL
+from karel_gym.world import WALL
 
 GOAL, DISTANCE = 0, 1  # counters: the marker's position, its distance at the start
 PARENT_SHIFT = 4  # while a maze is carved, a cell's task bits tell the heading back to its parent
@@ -96,11 +96,8 @@ def generate_v1(cells: Any, width: int, rng: Any) -> tuple[int, int]:
 
 @inner
 def begin(cells: Any, width: int, position: int, counters: Any) -> None:
-    counters[GOAL] = -1
-    for cell in range(cells.size):
-        if cells[cell] & MARKERS:
-            counters[GOAL] = cell
-            counters[DISTANCE] = distance(width, position, cell)
+    counters[GOAL] = last_marker(cells)
+    counters[DISTANCE] = distance(width, position, counters[GOAL])
 
 
 @inner

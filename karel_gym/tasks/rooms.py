@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from karel_gym.kernels import inner
+from karel_gym.rng import below
 from karel_gym.robot import Effect
-from karel_gym.world import WALL
+from karel_gym.world import MARKERS, WALL
 
 
 @inner
@@ -33,6 +34,22 @@ def is_beside_wall(cells: Any, width: int, position: int) -> bool:
         | cells[position - 1]
         | cells[position + 1]
     ) & WALL != 0
+
+
+@inner
+def random_cell(cells: Any, width: int, first_col: int, n_cols: int, rng: Any) -> int:
+    """A random position between the upper and the lower wall, in `n_cols` columns."""
+    row = 1 + below(rng, cells.size // width - 2)
+    return row * width + first_col + below(rng, n_cols)
+
+
+@inner
+def last_marker(cells: Any) -> int:
+    """The position of the last marker, the only one of most start worlds; -1 if there is none."""
+    for position in range(cells.size - 1, -1, -1):
+        if cells[position] & MARKERS:
+            return position
+    return -1
 
 
 @inner

@@ -20,9 +20,8 @@ from __future__ import annotations
 from typing import Any
 
 from karel_gym.kernels import inner
-from karel_gym.rng import below
 from karel_gym.robot import EAST, Effect, is_clear
-from karel_gym.tasks.rooms import open_room
+from karel_gym.tasks.rooms import open_room, random_cell
 from karel_gym.tasks.task import Task
 from karel_gym.world import MARKERS
 
@@ -32,8 +31,7 @@ CELLS, SEEDED = 0, 1  # counters: free cells, those with a marker
 @inner
 def generate(cells: Any, width: int, rng: Any) -> tuple[int, int]:
     open_room(cells, width)
-    row = 1 + below(rng, cells.size // width - 2)
-    return row * width + 2 + below(rng, width - 4), EAST
+    return random_cell(cells, width, 2, width - 4, rng), EAST
 
 
 @inner

@@ -25,7 +25,7 @@ from typing import Any
 from karel_gym.kernels import inner
 from karel_gym.rng import below
 from karel_gym.robot import EAST, Effect, ahead, is_clear
-from karel_gym.tasks.rooms import open_room
+from karel_gym.tasks.rooms import last_marker, open_room, random_cell
 from karel_gym.tasks.task import FLAG, Task
 from karel_gym.world import MARKERS, MAX_MARKERS
 
@@ -40,8 +40,7 @@ NOWHERE = -1
 @inner
 def generate(cells: Any, width: int, rng: Any) -> tuple[int, int]:
     open_room(cells, width)
-    row = 1 + below(rng, cells.size // width - 2)
-    robot = row * width + 2 + below(rng, width - 4)
+    robot = random_cell(cells, width, 2, width - 4, rng)
     cells[random_food(cells, robot, rng)] = 1
     return robot, EAST
 
@@ -68,10 +67,8 @@ def random_food(cells: Any, robot: int, rng: Any) -> int:
 
 @inner
 def begin(cells: Any, width: int, position: int, counters: Any) -> None:
-    counters[FOOD] = counters[TAIL] = NOWHERE
-    for cell in range(cells.size):
-        if cells[cell] & MARKERS:
-            counters[FOOD] = cell
+    counters[FOOD] = last_marker(cells)
+    counters[TAIL] = NOWHERE
 
 
 @inner

@@ -23,9 +23,9 @@ from typing import Any
 from karel_gym.kernels import inner
 from karel_gym.rng import below
 from karel_gym.robot import EAST, Effect
-from karel_gym.tasks.rooms import bottom_row, distance, open_room, progress
+from karel_gym.tasks.rooms import bottom_row, distance, last_marker, open_room, progress
 from karel_gym.tasks.task import FLAG, Task
-from karel_gym.world import MARKERS, WALL
+from karel_gym.world import WALL
 
 GOAL, DISTANCE = 0, 1  # counters: the marker's position, its distance at the start
 
@@ -57,11 +57,8 @@ def generate(cells: Any, width: int, rng: Any) -> tuple[int, int]:
 
 @inner
 def begin(cells: Any, width: int, position: int, counters: Any) -> None:
-    counters[GOAL] = -1
-    for cell in range(cells.size):
-        if cells[cell] & MARKERS:
-            counters[GOAL] = cell
-            counters[DISTANCE] = distance(width, position, cell)
+    counters[GOAL] = last_marker(cells)
+    counters[DISTANCE] = distance(width, position, counters[GOAL])
     for step in range(count_steps(cells, width)):
         cell = step_position(cells, width, step)
         cells[cell] |= FLAG

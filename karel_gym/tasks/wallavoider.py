@@ -22,7 +22,7 @@ from typing import Any
 from karel_gym.kernels import inner
 from karel_gym.rng import below
 from karel_gym.robot import Effect
-from karel_gym.tasks.rooms import open_room
+from karel_gym.tasks.rooms import open_room, random_cell
 from karel_gym.tasks.task import Task
 from karel_gym.world import MARKERS
 
@@ -32,8 +32,7 @@ CELLS, MARKED = 0, 1  # counters: cells not beside the border, those of them wit
 @inner
 def generate(cells: Any, width: int, rng: Any) -> tuple[int, int]:
     open_room(cells, width)
-    row = 1 + below(rng, cells.size // width - 2)
-    return row * width + 1 + below(rng, width - 2), below(rng, 4)
+    return random_cell(cells, width, 1, width - 2, rng), below(rng, 4)
 
 
 @inner
