@@ -9,28 +9,40 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-MAX_MARKERS = 10
-"""The most markers that a cell holds."""
-MAX_SIDE = 1000
-"""The largest height and width of a world, walls included."""
-MIN_SIDE = 3
-"""The smallest height and width: one free row or column inside the wall border."""
+from karel_gym.world_rules import (
+    HEADINGS,
+    MARKERS,
+    MAX_MARKERS,
+    MAX_SIDE,
+    MIN_SIDE,
+    WALL,
+    WorldError,
+    check_count,
+    check_inside,
+    check_size,
+    check_walls_are_bare,
+    check_world,
+    checked_integers,
+    checked_rows,
+    faulty_worlds,
+)
 
-MARKERS = 0x0F
-"""The bits of a cell that count its markers."""
-WALL = 0x80
-"""The bit of a cell that says that it is a wall. The bits between are the tasks' own."""
+__all__ = [
+    "HEADINGS",
+    "MARKERS",
+    "MAX_MARKERS",
+    "MAX_SIDE",
+    "MIN_SIDE",
+    "WALL",
+    "World",
+    "WorldBatch",
+    "WorldError",
+]
 
-HEADINGS = "NESW"
-"""The headings' letters; a heading is an index into it."""
 ROBOT_GLYPHS = "^>v<"
 WALL_GLYPH, FLOOR_GLYPH = "#", "."
 MARKER_GLYPHS = FLOOR_GLYPH + "123456789X"  # the glyph of a cell with n markers is the n-th
 UNDER_ROBOT = "markers under the robot: "
-
-
-class WorldError(ValueError):
-    """A world that cannot be: the message says what is wrong, and where."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +83,7 @@ class World:
         object.__setattr__(self, "cells", cells)
         for name in ("row", "col", "heading", "random_state"):
             object.__setattr__(self, name, int(getattr(self, name)))
-        _check(self)
+        check_world(self)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -122,7 +134,7 @@ class World:
                 f"and {markers.shape}"
             )
         for row, col in np.argwhere((markers < 0) | (markers > MAX_MARKERS)):
-            _check_count(row, col, markers[row, col])
+            check_count(row, col, markers[row, col])
         cells = markers.astype(np.uint8) | np.where(walls, np.uint8(WALL), np.uint8(0))
         return cls(cells, *robot, random_state=random_state)
 
@@ -145,26 +157,28 @@ class World:
                 raise WorldError(
                     f"a world needs the keys walls, markers and agent; {key} is missing"
                 )
-        rows = _grid_rows(data["walls"], WALL_GLYPH + FLOOR_GLYPH)
+        rows = checked_rows(data["walls"], WALL_GLYPH + FLOOR_GLYPH)
         walls = np.array([[glyph == WALL_GLYPH for glyph in row] for row in rows])
         markers = np.zeros(walls.shape, dtype=np.int64)
         if not isinstance(data["markers"], Sequence) or isinstance(data["markers"], str):
             raise WorldError("markers must be a list of [row, column, count]")
         for index, entry in enumerate(data["markers"]):
-            row, col, count = _integers(entry, f"markers[{index}]", "[row, column, count]")
-            _check_inside(row, col, walls.shape, f"markers[{index}]")
+            row, col, count = checked_integers(entry, f"markers[{index}]", "[row, column, count]")
+            check_inside(row, col, walls.shape, f"markers[{index}]")
             if markers[row, col]:
                 raise WorldError(f"markers[{index}]: row {row}, column {col} is named twice")
-            _check_count(row, col, count)
+            check_count(row, col, count)
             markers[row, col] = count
         agent = data["agent"]
         if not isinstance(agent, Sequence) or isinstance(agent, str) or len(agent) != 3:
             raise WorldError(f"agent must be [row, column, heading], got {agent!r}")
         if not isinstance(agent[2], str) or len(agent[2]) != 1 or agent[2] not in HEADINGS:
             raise WorldError(f"the agent's heading must be one of N, E, S, W, got {agent[2]!r}")
-        row, col, heading = _integers((*agent[:2], HEADINGS.index(agent[2])), "agent", "")
-        (random_state,) = _integers([data.get("random_state", 0)], "random_state", "an integer")
-        _check_walls_are_bare(walls, markers)
+        row, col, heading = checked_integers((*agent[:2], HEADINGS.index(agent[2])), "agent", "")
+        (random_state,) = checked_integers(
+            [data.get("random_state", 0)], "random_state", "an integer"
+        )
+        check_walls_are_bare(walls, markers)
         return cls.from_parts(walls, markers, (row, col, heading), random_state)
 
     def to_json(self) -> dict[str, Any]:
@@ -197,7 +211,7 @@ class World:
             if not (number.isascii() and number.isdigit()):
                 raise WorldError(f"the number of markers under the robot is {number!r}")
             under = int(number[:9])
-        rows = _grid_rows(lines, WALL_GLYPH + MARKER_GLYPHS + ROBOT_GLYPHS)
+        rows = checked_rows(lines, WALL_GLYPH + MARKER_GLYPHS + ROBOT_GLYPHS)
         robots = [
             (r, c, ROBOT_GLYPHS.index(glyph))
             for r, row in enumerate(rows)
@@ -254,8 +268,8 @@ class WorldBatch:
                 "a batch needs cells of shape (N, H, W), robots (N, 3) and random_states (N,), got "
                 f"{self.cells.shape}, {self.robots.shape} and {self.random_states.shape}"
             )
-        _check_size(*self.shape)
-        for index in np.flatnonzero(_faulty(self))[:1]:
+        check_size(*self.shape)
+        for index in np.flatnonzero(faulty_worlds(self))[:1]:
             try:
                 self[int(index)]
             except WorldError as error:
@@ -309,109 +323,3 @@ class WorldBatch:
 
     def __iter__(self) -> Iterator[World]:
         return (self[i] for i in range(len(self)))
-
-
-def _check(world: World) -> None:
-    """Raise a `WorldError` for the first rule of worlds that `world` breaks."""
-    cells, (row, col, heading) = world.cells, world.robot
-    if cells.ndim != 2:
-        raise WorldError(f"cells must have the shape (height, width), got {cells.shape}")
-    _check_size(*cells.shape)
-    if not 0 <= heading < len(HEADINGS):
-        raise WorldError(
-            f"the robot's heading is {heading}; it must be 0 (N), 1 (E), 2 (S) or 3 (W)"
-        )
-    if not 0 <= world.random_state < 2**64:
-        raise WorldError(f"random_state is {world.random_state}; it must be in 0 .. 2**64 - 1")
-    walls, markers = world.walls, world.markers
-    border = np.ones(cells.shape, dtype=bool)
-    border[1:-1, 1:-1] = False
-    for message, faults in (
-        ("the border must be wall, it is open at {}", border & ~walls),
-        ("unknown bits are set in the cell at {}", (cells & ~np.uint8(WALL | MARKERS)) != 0),
-        (f"a cell holds 0 to {MAX_MARKERS} markers, there are more at {{}}", markers > MAX_MARKERS),
-    ):
-        if faults.any():
-            r, c = np.argwhere(faults)[0]
-            raise WorldError(message.format(f"row {r}, column {c}"))
-    _check_inside(row, col, cells.shape, "the robot")
-    if walls[row, col]:
-        raise WorldError(f"the robot stands in the wall at row {row}, column {col}")
-
-
-def _faulty(batch: WorldBatch) -> NDArray[np.bool_]:
-    """Which worlds of a batch break a rule: bool, (N,)."""
-    height, width = batch.shape
-    rows, cols, headings = batch.robots.T
-    outside = (rows < 0) | (rows >= height) | (cols < 0) | (cols >= width)
-    faulty: NDArray[np.bool_] = outside | (headings < 0) | (headings >= len(HEADINGS))
-    robots = np.arange(len(batch)), np.where(outside, 0, rows), np.where(outside, 0, cols)
-    faulty |= (batch.cells[robots] & WALL) != 0
-    for side in (np.s_[:, 0], np.s_[:, -1], np.s_[:, :, 0], np.s_[:, :, -1]):
-        faulty |= ((batch.cells[side] & WALL) == 0).any(axis=1)
-    faulty |= (batch.markers > MAX_MARKERS).any(axis=(1, 2))
-    return faulty | ((batch.cells & ~np.uint8(WALL | MARKERS)) != 0).any(axis=(1, 2))
-
-
-def _check_walls_are_bare(walls: NDArray[np.bool_], markers: NDArray[np.int64]) -> None:
-    for row, col in np.argwhere(walls & (markers > 0)):
-        raise WorldError(f"there are markers in the wall at row {row}, column {col}")
-
-
-def _check_size(height: int, width: int) -> None:
-    if not (MIN_SIDE <= height <= MAX_SIDE and MIN_SIDE <= width <= MAX_SIDE):
-        raise WorldError(
-            f"a world is {MIN_SIDE} to {MAX_SIDE} cells high and wide, walls included; "
-            f"got {height}x{width}"
-        )
-
-
-def _check_inside(row: int, col: int, shape: tuple[int, ...], what: str) -> None:
-    if not (0 <= row < shape[0] and 0 <= col < shape[1]):
-        raise WorldError(
-            f"{what}: row {row}, column {col} is outside the {shape[0]}x{shape[1]} world"
-        )
-
-
-def _check_count(row: int, col: int, count: int) -> None:
-    if not 0 <= count <= MAX_MARKERS:
-        raise WorldError(
-            f"row {row}, column {col} holds {count} markers; a cell holds 0 to {MAX_MARKERS}"
-        )
-
-
-def _grid_rows(rows: Any, glyphs: str) -> list[str]:
-    """`rows`, checked to be a list of equally long strings of `glyphs`."""
-    if not isinstance(rows, Sequence) or isinstance(rows, str) or not rows:
-        raise WorldError("the map must be a list of rows")
-    for index, row in enumerate(rows):
-        if not isinstance(row, str):
-            raise WorldError(f"row {index} of the map must be a string, got {row!r}")
-        if len(row) != len(rows[0]):
-            raise WorldError(
-                f"row {index} of the map has {len(row)} cells, row 0 has {len(rows[0])}; "
-                "all rows have one length"
-            )
-        for column, glyph in enumerate(row):
-            if glyph not in glyphs:
-                raise WorldError(
-                    f"row {index}, column {column} of the map is {glyph!r}; known are {glyphs}"
-                )
-    _check_size(len(rows), len(rows[0]))
-    return list(rows)
-
-
-def _integers(entry: Any, name: str, form: str) -> list[int]:
-    """`entry`, checked to be a sequence of whole numbers as `form` says."""
-    if (
-        not isinstance(entry, Sequence)
-        or isinstance(entry, str)
-        or (form.startswith("[") and len(entry) != form.count(",") + 1)
-        or any(isinstance(x, bool) or not isinstance(x, (int, np.integer)) for x in entry)
-    ):
-        raise WorldError(f"{name} must be {form or 'whole numbers'}, got {entry!r}")
-    numbers = [int(x) for x in entry]
-    for number in numbers:
-        if number.bit_length() > 64:
-            raise WorldError(f"{name} has a number of {number.bit_length()} bits; 64 is the most")
-    return numbers
