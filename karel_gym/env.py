@@ -53,7 +53,7 @@ class KarelEnv(gymnasium.Env[Observation, np.int64]):
         >>> obs, info = env.reset(seed=0)
         >>> obs, reward, terminated, truncated, info = env.step(3)
         >>> obs.tolist(), round(reward, 3)
-        ([1, 0, 0, 0, 1], 0.028)
+        ([1, 1, 0, 0, 1], 0.028)
     """
 
     metadata: dict[str, Any] = {  # noqa: RUF012 (as the base class has it)

@@ -154,6 +154,6 @@ def sample_programs(n: int, seed: int = 0, max_tokens: int = MAX_PROGRAM_TOKENS)
 
     Example:
         >>> print(sample_programs(2, seed=1)[1])
-        DEF run m( move m)
+        DEF run m( IF c( leftIsClear c) i( move i) m)
     """
     return [Program.from_tokens(row) for row in sample_tokens(n, seed, max_tokens).tolist()]
