@@ -5,25 +5,50 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from karel_gym.kernels import kernel
+from karel_gym.devices import CPU, Device
+from karel_gym.kernels import index, inner, kernel
 from karel_gym.rng import draw_state, states_of, stream_of
 from karel_gym.robot import act
 from karel_gym.tasks.task import N_COUNTERS, Task, begin, default_max_steps, generate, reward
 from karel_gym.world import MARKERS, WALL, World, WorldBatch
 
 
-@kernel()
-def generate_worlds(cells: Any, width: int, robots: Any, rngs: Any) -> None:
+@kernel
+def generate_worlds(
+    first: int, last: int, step: int, cells: Any, width: int, robots: Any, rngs: Any
+) -> None:
     """Write a start world a row; see `Episodes` for the arrays."""
-    for i in range(len(cells)):
+    for k in range(first, last, step):
+        i = index(k)
         cells[i] = 0
-        robots[i] = generate(cells[i], width, rngs[i])
+        robots[i, 0], robots[i, 1] = generate(cells[i], width, rngs[i])
 
 
-@kernel()
+@inner
+def begin_episode(
+    fresh: bool,
+    cells: Any,
+    width: int,
+    robot: Any,
+    counters: Any,
+    rng: Any,
+    stream: Any,
+) -> None:
+    """Begin one episode, in a new world if `fresh`, else in the one that is there."""
+    if fresh:
+        rng[0] = draw_state(stream)
+        cells[:] = 0
+        robot[0], robot[1] = generate(cells, width, rng)
+    counters[:] = 0
+    begin(cells, width, robot[0], counters)
+
+
+@kernel
 def begin_episodes(
+    first: int,
+    last: int,
+    step: int,
     which: Any,
     fresh: bool,
     cells: Any,
@@ -32,20 +57,22 @@ def begin_episodes(
     counters: Any,
     rngs: Any,
     streams: Any,
+    returns: Any,
+    lengths: Any,
 ) -> None:
     """Begin the episodes `which` (bool, (N,)), in new worlds if `fresh`, else in those that are."""
-    for i in range(len(cells)):
+    for k in range(first, last, step):
+        i = index(k)
         if which[i]:
-            if fresh:
-                rngs[i] = draw_state(streams[i])
-                cells[i] = 0
-                robots[i] = generate(cells[i], width, rngs[i])
-            counters[i] = 0
-            begin(cells[i], width, robots[i, 0], counters[i])
+            begin_episode(fresh, cells[i], width, robots[i], counters[i], rngs[i], streams[i])
+            returns[i], lengths[i] = 0.0, 0
 
 
-@kernel()
+@kernel
 def step_episodes(
+    first: int,
+    last: int,
+    step: int,
     actions: Any,
     restarting: Any,
     cells: Any,
@@ -65,13 +92,10 @@ def step_episodes(
 
     Writes `rewards`, float64, `terminated` and `truncated`, bool, each (N,).
     """
-    for i in range(len(cells)):
+    for k in range(first, last, step):
+        i = index(k)
         if restarting[i]:
-            rngs[i] = draw_state(streams[i])
-            cells[i] = 0
-            robots[i] = generate(cells[i], width, rngs[i])
-            counters[i] = 0
-            begin(cells[i], width, robots[i, 0], counters[i])
+            begin_episode(True, cells[i], width, robots[i], counters[i], rngs[i], streams[i])
             returns[i], lengths[i] = 0.0, 0
             rewards[i], terminated[i], truncated[i] = 0.0, False, False
             continue
@@ -92,6 +116,7 @@ class Episodes:
         n: N.
         height, width: Size of the worlds, walls included.
         max_steps: Horizon after which an episode is truncated; default ten actions a free cell.
+        device: Where the arrays are and the episodes run.
 
     Attributes:
         cells: uint8, (N, H*W).
@@ -113,32 +138,34 @@ class Episodes:
         height: int | None = None,
         width: int | None = None,
         max_steps: int | None = None,
+        device: Device = CPU,
     ) -> None:
         self.task = task
+        self.device = device
         self.height = task.shape[0] if height is None else height
         self.width = task.shape[1] if width is None else width
         task.check_shape(self.height, self.width)
         if max_steps is not None and (not isinstance(max_steps, int) or max_steps < 1):
             raise ValueError(f"max_steps must be a whole number from 1 up, got {max_steps!r}")
         self.max_steps = max_steps or default_max_steps(self.height, self.width)
-        self.cells = np.zeros((n, self.height * self.width), dtype=np.uint8)
-        self.robots = np.zeros((n, 2), dtype=np.int64)
-        self.counters = np.zeros((n, N_COUNTERS), dtype=np.int32)
-        self.rngs = np.zeros((n, 1), dtype=np.uint64)
-        self.streams = np.zeros((n, 1), dtype=np.uint64)
-        self.returns = np.zeros(n)
-        self.lengths = np.zeros(n, dtype=np.int64)
-        self._begin = begin_episodes.of(task)
-        self._step = step_episodes.of(task)
+        self.cells = device.zeros((n, self.height * self.width), np.uint8)
+        self.robots = device.zeros((n, 2), np.int64)
+        self.counters = device.zeros((n, N_COUNTERS), np.int32)
+        self.rngs = device.zeros((n, 1), np.uint64)
+        self.streams = device.zeros((n, 1), np.uint64)
+        self.returns = device.zeros((n,), np.float64)
+        self.lengths = device.zeros((n,), np.int64)
+        self._begin = device.kernel(begin_episodes, task)
+        self._step = device.kernel(step_episodes, task)
 
     def __len__(self) -> int:
         return len(self.cells)
 
     def seed(self, index: int, seed: int) -> None:
         """Let episode `index` draw its worlds from the stream of `seed`."""
-        self.streams[index] = stream_of(seed)
+        self.streams[index] = self.device.from_host(np.array([stream_of(seed)]))
 
-    def reset(self, which: NDArray[np.bool_]) -> None:
+    def reset(self, which: Any) -> None:
         """Begin the episodes `which`, bool, (N,), in new random worlds."""
         self._start(which, fresh=True)
 
@@ -153,15 +180,17 @@ class Episodes:
                 f"this environment's worlds are {self.height}x{self.width}, "
                 f"got one of {world.shape[0]}x{world.shape[1]}"
             )
-        self.cells[index] = world.cells.ravel()
-        self.robots[index] = world.row * self.width + world.col, world.heading
-        self.rngs[index] = world.random_state
-        which = np.zeros(len(self), dtype=bool)
+        robot = world.row * self.width + world.col, world.heading
+        self.cells[index] = self.device.from_host(world.cells.ravel())
+        self.robots[index] = self.device.from_host(np.array(robot, dtype=np.int64))
+        self.rngs[index] = self.device.from_host(np.array([world.random_state], dtype=np.uint64))
+        which = self.device.zeros((len(self),), np.bool_)
         which[index] = True
         self._start(which, fresh=False)
 
-    def _start(self, which: NDArray[np.bool_], fresh: bool) -> None:
+    def _start(self, which: Any, fresh: bool) -> None:
         self._begin(
+            len(self),
             which,
             fresh,
             self.cells,
@@ -170,15 +199,11 @@ class Episodes:
             self.counters,
             self.rngs,
             self.streams,
+            self.returns,
+            self.lengths,
         )
-        self.returns[which] = 0.0
-        self.lengths[which] = 0
 
-    def step(
-        self,
-        actions: NDArray[np.integer[Any]],
-        restarting: NDArray[np.bool_] | None = None,
-    ) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_]]:
+    def step(self, actions: Any, restarting: Any = None) -> tuple[Any, Any, Any]:
         """Do one action an episode.
 
         Args:
@@ -189,11 +214,13 @@ class Episodes:
             rewards float64, terminated bool, truncated bool; each (N,).
         """
         n = len(self)
-        rewards = np.empty(n)
-        terminated, truncated = np.empty(n, dtype=np.bool_), np.empty(n, dtype=np.bool_)
+        rewards = self.device.zeros((n,), np.float64)
+        terminated = self.device.zeros((n,), np.bool_)
+        truncated = self.device.zeros((n,), np.bool_)
         self._step(
+            n,
             actions,
-            np.zeros(n, dtype=np.bool_) if restarting is None else restarting,
+            self.device.zeros((n,), np.bool_) if restarting is None else restarting,
             self.cells,
             self.width,
             self.robots,
@@ -211,10 +238,11 @@ class Episodes:
 
     def world(self, index: int) -> World:
         """The present world of episode `index`."""
-        position, heading = (int(x) for x in self.robots[index])
-        cells = self.cells[index].reshape(self.height, self.width) & (WALL | MARKERS)
+        position, heading = self.robots[index].tolist()
+        cells = self.device.to_host(self.cells[index]).reshape(self.height, self.width)
         row, col = divmod(position, self.width)
-        return World(cells, row, col, heading, int(self.rngs[index, 0]))
+        (random_state,) = self.device.to_host(self.rngs[index]).tolist()
+        return World(cells & np.uint8(WALL | MARKERS), row, col, heading, random_state)
 
 
 def sample_task_worlds(
@@ -227,7 +255,7 @@ def sample_task_worlds(
     cells = np.empty((n, height * width), dtype=np.uint8)
     robots = np.empty((n, 2), dtype=np.int64)
     rngs = states_of(seed, n)[:, None]
-    generate_worlds.of(task)(cells, width, robots, rngs)
+    CPU.kernel(generate_worlds, task)(n, cells, width, robots, rngs)
     rows, cols = np.divmod(robots[:, 0], width)
     return WorldBatch(
         cells.reshape(n, height, width),

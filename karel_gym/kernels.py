@@ -5,6 +5,10 @@ calls are `Kernel`s. Both may call the three functions that every task defines (
 `reward`: see `karel_gym.tasks.task`); such a kernel exists once a task, as `kernel.of(task)`,
 compiled with that task's functions in their place.
 
+A kernel that treats many things, one after the other and each by itself, takes `first`, `last` and
+`step` before its other arguments: it treats those in range(first, last, step). Such a kernel also
+runs on a GPU, where each thread has its own share of the things (see `karel_gym.cuda`).
+
 numba's cache on disk only notices changes of the file that holds the outermost function. A kernel's
 name in the cache therefore ends in a fingerprint of all the code that it calls.
 """
@@ -14,7 +18,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from functools import cache, lru_cache
-from types import CodeType, FunctionType
+from types import CellType, CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, cast
 
 import numba
@@ -34,35 +38,43 @@ inner = numba.njit(nogil=True, error_model="numpy", forceinline=True)
 """Compile a function that kernels call. It compiles with its caller and is cached with it."""
 
 
+@inner
+def index(k: int) -> Any:
+    """`k` as an index that is known not to be negative: arrays need not check for that."""
+    return np.uintp(k)
+
+
+@inner
+def product(a: float, b: float) -> float:
+    """a * b, rounded: a sum that it is part of must not be fused with it, as GPUs would."""
+    return a * b
+
+
 class Kernel:
     """A compiled function that Python calls.
 
     Args:
         function: A function in numba's subset of Python, over arrays and numbers.
-        parallel: Whether its `prange` loops use all threads.
     """
 
-    def __init__(self, function: FunctionType, parallel: bool) -> None:
+    def __init__(self, function: FunctionType) -> None:
         self.function = function
-        self.parallel = parallel
         self.__doc__ = function.__doc__
         self._compile_for = lru_cache(maxsize=None)(self._compile)
 
     def __call__(self, *args: Any) -> Any:
         return self._compile_for(None)(*args)
 
-    def of(self, task: Task) -> Callable[..., Any]:
-        """This kernel with `task`'s generate, begin and reward."""
+    def of(self, task: Task | None) -> Callable[..., Any]:
+        """This kernel with `task`'s generate, begin and reward; None: it calls none of them."""
         return self._compile_for(task)
 
     def _compile(self, task: Task | None) -> Callable[..., Any]:
-        function = _bind(self.function, task)
+        function = bind(self.function, task, _inner_for)
         digest = hashlib.sha256(f"bounds checked: {numba_config.BOUNDSCHECK}".encode())  # type: ignore[attr-defined]
         _update(digest, function, set())
         function.__qualname__ = f"{self.function.__name__}_{digest.hexdigest()[:16]}"
-        compiled = numba.njit(cache=True, nogil=True, error_model="numpy", parallel=self.parallel)(
-            function
-        )
+        compiled = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
         return _Announced(compiled, self.function.__name__)
 
 
@@ -83,28 +95,43 @@ class _Announced:
         return result
 
 
-def kernel(parallel: bool = False) -> Callable[[Callable[..., Any]], Kernel]:
+def kernel(function: Callable[..., Any]) -> Kernel:
     """Make a function a `Kernel`."""
-    return lambda function: Kernel(cast(FunctionType, function), parallel)
+    return Kernel(cast(FunctionType, function))
 
 
-def _bind(function: FunctionType, task: Task | None) -> FunctionType:
-    """A copy of `function` in which it and all that it calls use `task`'s functions."""
+def bind(
+    function: FunctionType, task: Task | None, compiled: Callable[[Dispatcher, Task | None], Any]
+) -> FunctionType:
+    """A copy of `function` that calls other functions by the same names.
+
+    Args:
+        function: A function, not compiled.
+        task: What stands in the place of the stand-ins `generate`, `begin` and `reward`.
+        compiled: `compiled(f, task)` takes the place of every compiled function f; f is bound to
+            `task`, or to none where it belongs to a task itself.
+    """
+
+    def replaced(value: Any) -> Any:
+        return compiled(value, task) if isinstance(value, Dispatcher) else value
+
     scope = dict(function.__globals__)
-    for name in function.__code__.co_names:
-        value = scope.get(name)
+    for name in scope.keys() & set(function.__code__.co_names):
         if task is not None and name in TASK_FUNCTIONS:
-            scope[name] = getattr(task, name)
-        elif isinstance(value, Dispatcher) and _needs_task(value.py_func):
-            scope[name] = _bind_inner(value, task)
+            scope[name] = compiled(getattr(task, name), None)
+        else:
+            scope[name] = replaced(scope[name])
+    cells = tuple(CellType(replaced(cell.cell_contents)) for cell in function.__closure__ or ())
     return FunctionType(
-        function.__code__, scope, function.__name__, function.__defaults__, function.__closure__
+        function.__code__, scope, function.__name__, function.__defaults__, cells or None
     )
 
 
 @cache
-def _bind_inner(function: Dispatcher, task: Task | None) -> Dispatcher:
-    return inner(_bind(cast(FunctionType, function.py_func), task))
+def _inner_for(function: Dispatcher, task: Task | None) -> Dispatcher:
+    if task is None or not _needs_task(cast(FunctionType, function.py_func)):
+        return function
+    return inner(bind(cast(FunctionType, function.py_func), task, _inner_for))
 
 
 def _needs_task(function: FunctionType) -> bool:

@@ -8,7 +8,8 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from karel_gym.kernels import inner, kernel
+from karel_gym.devices import CPU, Device
+from karel_gym.kernels import index, inner, kernel
 from karel_gym.robot import PERCEPTS, sense
 from karel_gym.world import MARKERS, MAX_MARKERS, WALL
 
@@ -17,11 +18,11 @@ WALL_PLANE, MARKER_PLANE = 4, 5
 N_PLANES = MARKER_PLANE + MAX_MARKERS + 1
 
 
-@kernel()
-def write_grids(cells: Any, robots: Any, grids: Any) -> None:
-    """Write grid observations: uint8, (N, 16, H*W); see `observation_space`."""
-    grids[:] = 0
-    for i in range(len(cells)):
+@kernel
+def write_grids(first: int, last: int, step: int, cells: Any, robots: Any, grids: Any) -> None:
+    """Write grid observations: uint8, (N, 16, H*W), zeros before; see `observation_space`."""
+    for k in range(first, last, step):
+        i = index(k)
         grids[i, robots[i, 1], robots[i, 0]] = 1
         for position in range(cells.shape[1]):
             if cells[i, position] & WALL:
@@ -35,14 +36,17 @@ def write_bits(bits: int, percepts: Any) -> None:
         percepts[k] = (bits >> k) & 1
 
 
-@kernel()
-def write_percepts(cells: Any, width: int, robots: Any, percepts: Any) -> None:
+@kernel
+def write_percepts(
+    first: int, last: int, step: int, cells: Any, width: int, robots: Any, percepts: Any
+) -> None:
     """Write percept observations: int8, (N, 5)."""
-    for i in range(len(cells)):
+    for k in range(first, last, step):
+        i = index(k)
         write_bits(sense(cells[i], width, robots[i, 0], robots[i, 1]), percepts[i])
 
 
-@kernel()
+@kernel
 def sense_grids(grids: Any, width: int, percepts: Any) -> None:
     """Write the percepts, int8, (N, 5), of a robot in grid observations, uint8, (N, 16, H*W)."""
     n_positions = grids.shape[2]
@@ -76,15 +80,19 @@ def observation_space(kind: str, height: int, width: int) -> gymnasium.Space[Any
 
 
 def observe(
-    kind: str, cells: NDArray[np.uint8], robots: NDArray[np.int64], height: int, width: int
-) -> NDArray[np.uint8] | NDArray[np.int8]:
-    """Observations of a kind, (N, ...), of the worlds `cells`, (N, H*W), with `robots`, (N, 2)."""
+    kind: str, cells: Any, robots: Any, height: int, width: int, device: Device = CPU
+) -> Any:
+    """Observations of a kind, (N, ...), of the worlds `cells`, (N, H*W), with `robots`, (N, 2).
+
+    They are arrays on `device`, as `cells` and `robots` are.
+    """
+    n = len(cells)
     if kind == "percepts":
-        percepts = np.empty((len(cells), len(PERCEPTS)), dtype=np.int8)
-        write_percepts(cells, width, robots, percepts)
+        percepts = device.zeros((n, len(PERCEPTS)), np.int8)
+        device.kernel(write_percepts)(n, cells, width, robots, percepts)
         return percepts
-    grids = np.empty((len(cells), N_PLANES, height * width), dtype=np.uint8)
-    write_grids(cells, robots, grids)
+    grids = device.zeros((n, N_PLANES, height * width), np.uint8)
+    device.kernel(write_grids)(n, cells, robots, grids)
     return grids.reshape(-1, N_PLANES, height, width)
 
 

@@ -11,14 +11,21 @@ PATIENCE = 0.5  # seconds of compiling before anything is said
 
 
 @contextmanager
-def compiling(name: str, is_compiled: Callable[[], bool]) -> Iterator[None]:
-    """Say on a terminal that `name` compiles, should it still do so after a moment."""
+def compiling(name: str, is_compiled: Callable[[], bool], is_kept: bool = True) -> Iterator[None]:
+    """Say on a terminal that `name` compiles, should it still do so after a moment.
+
+    Args:
+        name: What compiles.
+        is_compiled: Whether it has, by now.
+        is_kept: Whether the code is cached on disk.
+    """
     if not sys.stderr.isatty():
         yield
         return
     from rich.console import Console
 
-    status = Console(stderr=True).status(f"compiling {name}; later starts use the cached code")
+    later = "; later starts use the cached code" if is_kept else " for the GPU"
+    status = Console(stderr=True).status(f"compiling {name}{later}")
 
     def show() -> None:
         if not is_compiled():

@@ -11,6 +11,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
+from karel_gym.devices import device_named
 from karel_gym.env import is_solved
 from karel_gym.episodes import Episodes
 from karel_gym.observations import observation_space, observe
@@ -41,9 +42,13 @@ class KarelVectorEnv(VectorEnv[Observations, NDArray[np.int64], NDArray[Any]]):
             ("SameStep": the last observation and info are `final_obs` and `final_info`), or when
             `reset(options={"reset_mask": bool (N,)})` says ("Disabled").
         render_mode: None or "rgb_array".
+        device: "cpu" or "cuda". The worlds of "cuda" are in the memory of torch's GPU, one thread
+            steps an env, and all arrays, those in infos too, are torch tensors there; `final_obs`
+            is one tensor, whose rows are of meaning where `_final_obs` is true.
 
     Raises:
         ValueError: An argument is out of its range; the message says what is allowed.
+        RuntimeError: The device is "cuda", and there is none or numba-cuda is not installed.
     """
 
     metadata: dict[str, Any] = {  # noqa: RUF012 (as the base class has it)
@@ -62,6 +67,7 @@ class KarelVectorEnv(VectorEnv[Observations, NDArray[np.int64], NDArray[Any]]):
         reward: str = "default",
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         render_mode: str | None = None,
+        device: str = "cpu",
     ) -> None:
         super().__init__()
         if num_envs < 1:
@@ -69,7 +75,8 @@ class KarelVectorEnv(VectorEnv[Observations, NDArray[np.int64], NDArray[Any]]):
         if render_mode not in (None, *self.metadata["render_modes"]):
             raise ValueError(f"render_mode must be None or 'rgb_array', got {render_mode!r}")
         self.task = (task_named(task) if isinstance(task, str) else task).with_reward(reward)
-        self.episodes = Episodes(self.task, num_envs, height, width, max_steps)
+        self.device = device_named(device)
+        self.episodes = Episodes(self.task, num_envs, height, width, max_steps, self.device)
         self.obs = obs
         self.num_envs = num_envs
         self.autoreset_mode = AutoresetMode(autoreset_mode)
@@ -79,7 +86,7 @@ class KarelVectorEnv(VectorEnv[Observations, NDArray[np.int64], NDArray[Any]]):
         self.single_action_space = gymnasium.spaces.Discrete(len(ACTIONS))
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
-        self._ended = np.zeros(num_envs, dtype=np.bool_)
+        self._ended = self._no_envs()
         self._seeded = np.zeros(num_envs, dtype=np.bool_)
         self._renderer: Renderer | None = None
 
@@ -118,20 +125,21 @@ class KarelVectorEnv(VectorEnv[Observations, NDArray[np.int64], NDArray[Any]]):
                 f"the options of reset are 'worlds' and 'reset_mask', got {sorted(options)}"
             )
         self._seed(seed, which)
+        begun = self.device.from_host(which)
         if worlds is None:
-            self.episodes.reset(which)
+            self.episodes.reset(begun)
         else:
             self._check_length("worlds", worlds)
             for i in np.flatnonzero(which):
                 self.episodes.load(int(i), worlds[i])
-        self._ended[which] = False
-        return self._observe(), self._info(np.zeros(self.num_envs, dtype=np.bool_))
+        self._ended = self._ended & ~begun
+        return self._observe(), self._info(self._no_envs())
 
     def step(self, actions: NDArray[np.integer[Any]]) -> Step:
         """Do one action in every env.
 
         Args:
-            actions: int, (N,), each in 0..4.
+            actions: int, (N,), each in 0..4; with the device "cuda" also a tensor.
 
         Returns:
             Observations (N, ...), rewards float64 (N,), terminated and truncated bool (N,), info.
@@ -146,7 +154,7 @@ class KarelVectorEnv(VectorEnv[Observations, NDArray[np.int64], NDArray[Any]]):
             raise gymnasium.error.ResetNeeded("call reset() before step()")
         if self.autoreset_mode is AutoresetMode.DISABLED and self._ended.any():
             raise gymnasium.error.ResetNeeded(
-                f"envs {np.flatnonzero(self._ended).tolist()} have ended and autoreset is "
+                f"envs {self._numbers(self._ended)} have ended and autoreset is "
                 'disabled: call reset(options={"reset_mask": ...})'
             )
         rewards, terminated, truncated = self.episodes.step(actions, self._ended)
@@ -156,7 +164,7 @@ class KarelVectorEnv(VectorEnv[Observations, NDArray[np.int64], NDArray[Any]]):
         if self.autoreset_mode is AutoresetMode.SAME_STEP:
             if ended.any():
                 observations, info = self._restart(ended, observations, info)
-            ended = np.zeros_like(ended)
+            ended = self._no_envs()
         self._ended = ended
         return observations, rewards, terminated, truncated, info
 
@@ -183,18 +191,29 @@ class KarelVectorEnv(VectorEnv[Observations, NDArray[np.int64], NDArray[Any]]):
         self, ended: NDArray[np.bool_], observations: Observations, info: dict[str, Any]
     ) -> tuple[Observations, dict[str, Any]]:
         """Reset the envs that have ended; what they ended with goes into the info."""
-        final_obs = np.full(self.num_envs, None, dtype=object)
-        for i in np.flatnonzero(ended):
-            final_obs[i] = observations[i]
+        final_obs = observations
+        if isinstance(observations, np.ndarray):  # then in the form that Gymnasium gives it
+            final_obs = np.full(self.num_envs, None, dtype=object)
+            for i in self._numbers(ended):
+                final_obs[i] = observations[i]
         final: dict[str, Any] = {"final_obs": final_obs, "_final_obs": ended}
         final |= {"final_info": info | {f"_{key}": ended for key in info}, "_final_info": ended}
         self.episodes.reset(ended)
-        return self._observe(), self._info(np.zeros_like(ended)) | final
+        return self._observe(), self._info(self._no_envs()) | final
+
+    def _no_envs(self) -> Any:
+        """A mask of the envs, bool, (N,), that holds none."""
+        return self.device.zeros((self.num_envs,), np.bool_)
+
+    def _numbers(self, mask: Any) -> list[int]:
+        """The numbers of the envs that a mask holds."""
+        numbers: list[int] = np.flatnonzero(self.device.to_host(mask)).tolist()
+        return numbers
 
     def _reset_mask(self, mask: Any) -> NDArray[np.bool_]:
         if mask is None:
             return np.ones(self.num_envs, dtype=np.bool_)
-        mask = np.asarray(mask)
+        mask = self.device.to_host(self.device.asarray(mask))
         if mask.dtype != np.bool_ or mask.shape != (self.num_envs,):
             raise ValueError(
                 f"reset_mask must be bool, ({self.num_envs},), got {mask.dtype}, {mask.shape}"
@@ -225,25 +244,29 @@ class KarelVectorEnv(VectorEnv[Observations, NDArray[np.int64], NDArray[Any]]):
                 f"{name} must have one entry an env: {self.num_envs}, got {len(values)}"
             )
 
-    def _check_actions(self, actions: Any) -> NDArray[np.integer[Any]]:
-        actions = np.asarray(actions)
-        if actions.shape != (self.num_envs,) or not np.issubdtype(actions.dtype, np.integer):
+    def _check_actions(self, actions: Any) -> Any:
+        actions = self.device.asarray(actions)
+        shape, dtype = tuple(actions.shape), self.device.dtype(actions)
+        if shape != (self.num_envs,) or not np.issubdtype(dtype, np.integer):
             raise ValueError(
-                f"actions must be integers of shape ({self.num_envs},), "
-                f"got {actions.dtype}, {actions.shape}"
+                f"actions must be integers of shape ({self.num_envs},), got {dtype}, {shape}"
             )
         if actions.min() < 0 or actions.max() >= len(ACTIONS):
             choices = ", ".join(f"{i} {name}" for i, name in enumerate(ACTIONS))
             faulty = actions[(actions < 0) | (actions >= len(ACTIONS))][0]
             raise ValueError(f"an action is one of {choices}; got {faulty}")
-        return actions.astype(np.int64, copy=False)
+        return self.device.asarray(actions, np.int64)
 
     def _observe(self) -> Observations:
-        return observe(self.obs, self.episodes.cells, self.episodes.robots, *self.shape)
+        episodes = self.episodes
+        observations: Observations = observe(
+            self.obs, episodes.cells, episodes.robots, *self.shape, self.device
+        )
+        return observations
 
     def _info(self, solved: NDArray[np.bool_]) -> dict[str, Any]:
         return {
-            "return": self.episodes.returns.copy(),
-            "length": self.episodes.lengths.copy(),
+            "return": self.device.copy(self.episodes.returns),
+            "length": self.device.copy(self.episodes.lengths),
             "is_success": solved,
         }

@@ -119,7 +119,7 @@ def draw_program(tokens: Any, stack: Any, rng: Any) -> int:
     return length
 
 
-@kernel()
+@kernel
 def draw_programs(tokens: Any, lengths: Any, rngs: Any) -> None:
     """Fill `tokens`, int8, (N, L), with programs and `lengths`, int64, (N,); `rngs` is (N, 1)."""
     # Each statement that waits pushes at most 10 items, and depth bounds how many can wait.

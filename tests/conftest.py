@@ -1,4 +1,5 @@
-"""For all tests: no window opens, and hypothesis does not judge the time of a compilation."""
+"""For all tests: no window opens, hypothesis does not judge the time of a compilation, and tests
+that need a GPU are skipped where there is none."""
 
 from __future__ import annotations
 
@@ -16,3 +17,11 @@ settings.register_profile(
     "karel", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("karel")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("gpu"):
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("torch finds no CUDA device")

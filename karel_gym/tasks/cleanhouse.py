@@ -73,7 +73,8 @@ def can_hold_litter(cells: Any, position: int, columns: int) -> bool:
 @inner
 def furnish(cells: Any, columns: int, heap: int, rng: Any) -> None:
     """Write the apartment with `heap` markers on its heap and random litter."""
-    cells[:] = CELLS
+    for position in range(cells.size):
+        cells[position] = CELLS[position]
     left = 0
     for position in range(cells.size):
         left += can_hold_litter(cells, position, columns)
@@ -106,7 +107,7 @@ def begin_v0(cells: Any, width: int, position: int, counters: Any) -> None:
 def reward_v0(
     cells: Any, width: int, effect: Effect, counters: Any, rng: Any
 ) -> tuple[float, bool]:
-    markers = cells[effect.position] & MARKERS
+    markers = int(cells[effect.position] & MARKERS)
     flagged = cells[effect.position] & FLAG
     # The first marker came onto a cell to empty, or the last one went.
     if flagged and effect.change and max(markers, markers - effect.change) == 1:

@@ -24,8 +24,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from karel_gym.devices import CPU, Device
 from karel_gym.kernels import inner, kernel
-from programmatic.dsl import Program
+from programmatic.dsl import Program, ProgramSyntaxError
 from programmatic.dsl.tokens import (
     ACTION_TOKENS,
     E_CLOSE,
@@ -41,6 +42,7 @@ from programmatic.dsl.tokens import (
     W_CLOSE,
     W_OPEN,
 )
+from programmatic.machine.validity import length_of_program
 
 ACT, TEST, REPEAT, NEXT, HALT = range(5)
 N_PERCEPTS = len(PERCEPT_TOKENS)
@@ -82,9 +84,8 @@ def instruction(op: int, argument: int, target: int, other: int) -> int:
 
 
 @inner
-def condition_of_loops(tokens: Any, conditions: Any) -> None:
+def condition_of_loops(tokens: Any, stack: Any, conditions: Any) -> None:
     """For every 'w)' write the index of its WHILE's percept into `conditions`."""
-    stack = np.empty(len(tokens), dtype=np.int64)
     depth = 0
     last_percept = 0
     for i in range(len(tokens)):
@@ -99,19 +100,22 @@ def condition_of_loops(tokens: Any, conditions: Any) -> None:
 
 
 @inner
-def compile_program(tokens: Any, code: Any) -> None:
+def compile_program(tokens: Any, stack: Any, conditions: Any, code: Any) -> None:
     """Compile one program, from its last token to its first.
 
     Going backwards, what comes next is known: `entry` is the index of the instruction that runs
     after the token at hand. `stack` holds, for the blocks that are open, what their head needs.
+
+    Args:
+        tokens: (n,); of a valid program.
+        stack, conditions: int64, (n,) or more; room to work in.
+        code: int64, (n,) or more; gets the bytecode.
     """
-    stack = np.empty(len(tokens), dtype=np.int64)
-    conditions = np.empty(len(tokens), dtype=np.int64)
-    condition_of_loops(tokens, conditions)
+    condition_of_loops(tokens, stack, conditions)
     depth = 0
     entry = 0
     for i in range(len(tokens) - 1, 0, -1):
-        token = tokens[i]
+        token = int(tokens[i])
         if ACTION_OF[token] >= 0:
             code[i] = instruction(ACT, ACTION_OF[token], entry, 0)
             entry = i
@@ -152,20 +156,59 @@ def compile_program(tokens: Any, code: Any) -> None:
     code[0] = entry
 
 
-@kernel()
-def compile_programs(tokens: Any, lengths: Any, codes: Any) -> None:
-    """Compile valid programs: tokens int8, (N, L), to codes int64, (N, L)."""
-    for i in range(len(tokens)):
-        compile_program(tokens[i, : lengths[i]], codes[i])
+@kernel
+def compile_programs(
+    first: int, last: int, step: int, tokens: Any, room: Any, codes: Any, lengths: Any
+) -> None:
+    """Compile the rows that are programs.
+
+    Args:
+        first, last, step: The rows.
+        tokens: integers, (N, L); padded, and possibly no programs at all.
+        room: int64, (R, 2, L); row `first` of it is used.
+        codes: int64, (N, L), zeros; written.
+        lengths: int64, (N,); written: the number of tokens before the pads, 0 if no program.
+    """
+    for i in range(first, last, step):
+        lengths[i] = length_of_program(tokens[i], room[first, 0])
+        if lengths[i]:
+            compile_program(tokens[i, : lengths[i]], room[first, 0], room[first, 1], codes[i])
+
+
+def tokens_of(programs: Sequence[Program]) -> NDArray[np.int8]:
+    """The tokens of programs: int8, (N, L), padded to the length L of the longest."""
+    rows = [bytes(program.tokens) for program in programs]
+    longest = max(map(len, rows))
+    padded = b"".join(row.ljust(longest, bytes([PAD])) for row in rows)
+    return np.frombuffer(padded, dtype=np.int8).reshape(len(rows), longest)
+
+
+def compile_tokens(tokens: Any, device: Device = CPU) -> Any:
+    """The bytecode of programs: int64, (N, L), an array of `device`.
+
+    Args:
+        tokens: integers, (N, L), an array of `device`; each row a program and pads.
+        device: Where to compile.
+
+    Raises:
+        ProgramSyntaxError: A row is no program; the message tells which, and its first fault.
+    """
+    n, longest = tokens.shape
+    codes, lengths = device.zeros((n, longest), np.int64), device.zeros((n,), np.int64)
+    room = device.zeros((device.n_threads(n), 2, longest), np.int64)
+    device.kernel(compile_programs)(n, tokens, room, codes, lengths)
+    if (lengths == 0).any():
+        row = int(np.flatnonzero(device.to_host(lengths) == 0)[0])
+        try:
+            Program.from_tokens(tokens[row].tolist())
+        except ProgramSyntaxError as error:
+            raise ProgramSyntaxError(
+                error.position, error.expected, error.found, source=f"programs[{row}]"
+            ) from None
+    return codes
 
 
 def compile(programs: Sequence[Program]) -> NDArray[np.int64]:
     """The bytecode of programs: int64, (N, L), where L is the length of the longest."""
-    rows = [bytes(program.tokens) for program in programs]
-    lengths = np.array([len(row) for row in rows], dtype=np.int64)
-    longest = int(lengths.max())
-    padded = b"".join(row.ljust(longest, bytes([PAD])) for row in rows)
-    tokens = np.frombuffer(padded, dtype=np.int8).reshape(len(rows), longest)
-    codes = np.zeros(tokens.shape, dtype=np.int64)
-    compile_programs(tokens, lengths, codes)
+    codes: NDArray[np.int64] = compile_tokens(tokens_of(programs))
     return codes

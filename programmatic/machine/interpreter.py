@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import prange
 
-from karel_gym.kernels import inner, kernel
+from karel_gym.kernels import inner, kernel, product
 from karel_gym.rng import mix
 from karel_gym.robot import TURN_LEFT, Effect, act, sense
 from karel_gym.tasks.task import N_COUNTERS, begin, reward
@@ -182,7 +181,7 @@ def run(
                 rounds = min(
                     (max_calls - calls) // round_calls, (max_actions - actions) // round_actions
                 )
-                total += rounds * (total - anchor_total)
+                total += product(rounds, total - anchor_total)
                 actions += rounds * round_actions
                 calls += rounds * round_calls
                 skip_loops = False
@@ -208,8 +207,10 @@ def run(
             break
         effect = act(cells, width, position, heading, argument_of(code[at]))
         position, heading = effect.position, effect.heading
-        if effect.change:
-            markers_hash += np.uint64(effect.change) * mix(np.uint64(position))
+        if effect.change > 0:
+            markers_hash += mix(np.uint64(position))
+        elif effect.change < 0:
+            markers_hash -= mix(np.uint64(position))
         if actions < trace.size:
             trace[actions] = at
         actions += 1
@@ -221,70 +222,128 @@ def run(
     return total, actions, calls, terminated
 
 
-@kernel(parallel=True)
-def execute_all(
+@inner
+def begin_worlds(
+    first: int, last: int, step: int, cells: Any, width: int, robots: Any, counters: Any
+) -> None:
+    """Begin an episode in each of many worlds; see `execute_runs` for the arrays."""
+    for j in range(first, last, step):
+        begin(cells[j], width, robots[j, 0], counters[j])
+
+
+@inner
+def execute_runs(
+    first: int,
+    last: int,
+    step: int,
     codes: Any,
     cells: Any,
     width: int,
     robots: Any,
     rngs: Any,
+    counters: Any,
     max_calls: int,
     max_actions: int,
     skip_loops: bool,
-    n_chunks: int,
+    run_cells: Any,
+    run_counters: Any,
+    robot: Any,
+    rng: Any,
     returns: Any,
     actions: Any,
     calls: Any,
     terminated: Any,
 ) -> None:
-    """Run every program in every world.
+    """Do some of the runs of P programs in N worlds; run k is of program k // N in world k % N.
 
     Args:
+        first, last, step: The runs.
         codes: int64, (P, L).
-        cells: uint8, (N, H*W); start worlds.
+        cells: uint8, (N, H*W); start worlds, in which the episodes have begun.
         width: W.
         robots: int64, (N, 2).
         rngs: uint64, (N, 1).
+        counters: int32, (N, N_COUNTERS).
         max_calls, max_actions: Limits.
         skip_loops: Whether to look for endless loops.
-        n_chunks: Into how many parts, run in parallel, the work is cut.
+        run_cells, run_counters: uint8, (2, H*W), and int32, (2, N_COUNTERS); room for a run.
+        robot, rng: int64, (2,), and uint64, (1,); room for a run.
         returns, actions, calls, terminated: float64, int64, int64, bool, each (P, N); written.
     """
-    n_programs, n_worlds = returns.shape
-    begun_cells = cells.copy()
-    begun_counters = np.zeros((n_worlds, N_COUNTERS), dtype=np.int32)
-    for j in range(n_worlds):
-        begin(begun_cells[j], width, robots[j, 0], begun_counters[j])
-    n_runs = n_programs * n_worlds
-    for chunk in prange(n_chunks):
-        run_cells = np.empty((2, cells.shape[1]), dtype=np.uint8)
-        run_counters = np.empty((2, N_COUNTERS), dtype=np.int32)
-        robot = np.empty(2, dtype=np.int64)
-        rng = np.empty(1, dtype=np.uint64)
-        no_trace = np.empty(0, dtype=np.int32)
-        for k in range(chunk * n_runs // n_chunks, (chunk + 1) * n_runs // n_chunks):
-            i, j = k // n_worlds, k % n_worlds
-            copy(begun_cells[j], run_cells[0])
-            copy(begun_counters[j], run_counters[0])
-            copy(robots[j], robot)
-            copy(rngs[j], rng)
-            returns[i, j], actions[i, j], calls[i, j], terminated[i, j] = run(
-                codes[i],
-                width,
-                robot,
-                rng,
-                run_cells[0],
-                run_counters[0],
-                run_cells[1],
-                run_counters[1],
-                max_calls,
-                max_actions,
-                skip_loops,
-                no_trace,
-            )
+    n_worlds = returns.shape[1]
+    no_trace = run_counters[0, :0]
+    for k in range(first, last, step):
+        i, j = k // n_worlds, k % n_worlds
+        copy(cells[j], run_cells[0])
+        copy(counters[j], run_counters[0])
+        copy(robots[j], robot)
+        copy(rngs[j], rng)
+        returns[i, j], actions[i, j], calls[i, j], terminated[i, j] = run(
+            codes[i],
+            width,
+            robot,
+            rng,
+            run_cells[0],
+            run_counters[0],
+            run_cells[1],
+            run_counters[1],
+            max_calls,
+            max_actions,
+            skip_loops,
+            no_trace,
+        )
 
 
-@kernel()
+@kernel
+def begin_all(cells: Any, width: int, robots: Any, counters: Any) -> None:
+    """Begin an episode in each of N worlds; see `execute_runs` for the arrays."""
+    begin_worlds(0, len(cells), 1, cells, width, robots, counters)
+
+
+@kernel
+def execute_part(
+    first: int,
+    last: int,
+    codes: Any,
+    cells: Any,
+    width: int,
+    robots: Any,
+    rngs: Any,
+    counters: Any,
+    max_calls: int,
+    max_actions: int,
+    skip_loops: bool,
+    returns: Any,
+    actions: Any,
+    calls: Any,
+    terminated: Any,
+) -> None:
+    """Do the runs `first` to `last - 1`; see `execute_runs`."""
+    execute_runs(
+        first,
+        last,
+        1,
+        codes,
+        cells,
+        width,
+        robots,
+        rngs,
+        counters,
+        max_calls,
+        max_actions,
+        skip_loops,
+        np.empty((2, cells.shape[1]), dtype=np.uint8),
+        np.empty((2, N_COUNTERS), dtype=np.int32),
+        np.empty(2, dtype=np.int64),
+        np.empty(1, dtype=np.uint64),
+        returns,
+        actions,
+        calls,
+        terminated,
+    )
+
+
+@kernel
 def execute_one(
     code: Any,
     cells: Any,
@@ -315,7 +374,7 @@ def execute_one(
     )
 
 
-@kernel()
+@kernel
 def next_actions(
     code: Any, pcs: Any, repeats: Any, percepts: Any, max_calls: int, actions: Any, executing: Any
 ) -> None:

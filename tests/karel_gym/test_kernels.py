@@ -9,6 +9,7 @@ import numba
 import numpy as np
 import pytest
 
+from karel_gym.devices import CPU
 from karel_gym.episodes import Episodes, generate_worlds, step_episodes
 from karel_gym.kernels import Kernel
 from karel_gym.registration import task_named
@@ -89,7 +90,7 @@ def test_kernels_are_specialised_to_tasks() -> None:
         episodes = Episodes(harvester, 1)
         episodes.seed(0, 0)
         episodes.reset(np.ones(1, bool))
-        episodes._step = step_episodes.of(task)
+        episodes._step = CPU.kernel(step_episodes, task)
         rewards, _, _ = episodes.step(np.array([3]))
         picked.append(float(rewards[0]))
     assert picked == [pytest.approx(1 / 36), 0]

@@ -17,7 +17,7 @@ from karel_gym.tasks.task import Task
 from programmatic import Program, execute
 from programmatic.dsl import MAX_REPEAT_NESTING
 from programmatic.machine.bytecode import compile
-from programmatic.machine.interpreter import execute_all
+from programmatic.machine.execution import execute_on_cores
 from tests.programmatic.sample_programs import ROOM, SKILLED, random_programs
 
 NO_LIMIT = 2**62
@@ -47,17 +47,16 @@ def execute_both_ways(
     for skip_loops in (True, False):
         shape = len(several), len(batch)
         results = [np.empty(shape, kind) for kind in (np.float64, np.int64, np.int64, np.bool_)]
-        execute_all.of(task)(
+        execute_on_cores(
+            task,
             compile(several),
-            batch.cells.reshape(len(batch), -1),
             batch.shape[1],
+            batch.cells.reshape(len(batch), -1),
             np.stack([rows * batch.shape[1] + cols, headings], axis=1),
             batch.random_states[:, None].copy(),
-            max_calls,
-            max_actions,
+            (max_calls, max_actions),
+            results,
             skip_loops,
-            8,
-            *results,
         )
         both.append(results)
     return both[0], both[1]
