@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from karel_gym.kernels import inner
+from karel_gym.kernels import index, inner
 from karel_gym.world import MARKERS, MAX_MARKERS, WALL
 
 ACTIONS = ("move", "turnLeft", "turnRight", "pickMarker", "putMarker")
@@ -47,14 +47,14 @@ def ahead(position: int, heading: int, width: int) -> int:
 @inner
 def is_clear(cells: Any, position: int) -> bool:
     """Whether a cell is no wall."""
-    return cells[position] & WALL == 0
+    return cells[index(position)] & WALL == 0
 
 
 @inner
 def sense(cells: Any, width: int, position: int, heading: int) -> int:
     """All percepts at once: bit k of the result is percept k."""
     left = ahead(position, (heading + 3) & 3, width)
-    percepts = 8 if cells[position] & MARKERS else 16
+    percepts = 8 if cells[index(position)] & MARKERS else 16
     if is_clear(cells, ahead(position, heading, width)):
         percepts |= 1
     if is_clear(cells, left):
@@ -67,12 +67,16 @@ def sense(cells: Any, width: int, position: int, heading: int) -> int:
 @inner
 def act(cells: Any, width: int, position: int, heading: int, action: int) -> Effect:
     """Do one action: changes `cells`, returns the `Effect`."""
+    # All uses of `cells` are outside the branches: numba then counts no references at every action.
     origin = position
+    ahead_of_it = ahead(position, heading, width)
+    is_free = is_clear(cells, ahead_of_it)
+    here = cells[index(origin)]
+    markers = here & MARKERS
     change = 0
     if action == MOVE:
-        target = ahead(position, heading, width)
-        if is_clear(cells, target):
-            position = target
+        if is_free:
+            position = ahead_of_it
         else:
             heading = (heading + 2) & 3
     elif action == TURN_LEFT:
@@ -80,10 +84,8 @@ def act(cells: Any, width: int, position: int, heading: int, action: int) -> Eff
     elif action == TURN_RIGHT:
         heading = (heading + 1) & 3
     elif action == PICK_MARKER:
-        if cells[position] & MARKERS > 0:
-            cells[position] -= 1
-            change = -1
-    elif cells[position] & MARKERS < MAX_MARKERS:
-        cells[position] += 1
-        change = 1
+        change = -1 if markers > 0 else 0
+    else:
+        change = 1 if markers < MAX_MARKERS else 0
+    cells[index(origin)] = here + change
     return Effect(action, origin, position, heading, change)
