@@ -15,6 +15,7 @@ from agents.commands import PIPE_WIDTH
 from agents.runs import write_json, write_text
 from benchmarks.machine import machine_name, versions
 from benchmarks.throughput import (
+    cuda_rates,
     execution_rates,
     memory_of_worlds,
     pure_python_rates,
@@ -25,6 +26,7 @@ from benchmarks.throughput import (
 
 SOURCES = (
     execution_rates,
+    cuda_rates,
     pure_python_rates,
     random_program_rates,
     stepping_rates,

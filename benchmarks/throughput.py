@@ -20,6 +20,7 @@ import gymnasium
 import numpy as np
 
 from karel_gym import KarelSB3VecEnv, sample_worlds
+from karel_gym.devices import device_named
 from programmatic import execute
 from programmatic.references import reference_program
 from programmatic.sampling import sample_programs
@@ -79,6 +80,28 @@ def random_program_rates(n_programs: int = 8192, n_worlds: int = 32) -> Iterator
     endless = (execute(programs, worlds, env_id).calls == 10_000).mean()
     what = f"execute, {env_id}, random programs, {endless:.0%} of runs never end"
     yield measure(what, "rollouts", lambda: execute(programs, worlds, env_id).returns.size)
+
+
+def cuda_rates(copies: int = 65_536, n_worlds: int = 16) -> Iterator[Rate]:
+    """Rates of `execute` on a GPU, with the programs' tokens in its memory; none without a GPU."""
+    try:
+        device_named("cuda")
+    except RuntimeError:
+        return
+    import torch
+
+    for env_id in ("Karel-Maze-v0", "Karel-Harvester-v0"):
+        worlds = sample_worlds(env_id, n_worlds)
+        tokens = torch.tensor(reference_program(env_id).tokens, dtype=torch.int8, device="cuda")
+        several = tokens.repeat(copies, 1)
+
+        def run(several: Any = several, worlds: Any = worlds, env_id: str = env_id) -> int:
+            execute(several, worlds, env_id, device="cuda")
+            torch.cuda.synchronize()
+            return copies * n_worlds
+
+        what = f"execute on {torch.cuda.get_device_name()}, {env_id}, {copies} x {n_worlds}"
+        yield measure(what, "rollouts", run)
 
 
 def pure_python_rates(n_worlds: int = 16) -> Iterator[Rate]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
@@ -22,6 +22,7 @@ def run(
     width: int | None = None,
     seed: int = 0,
     max_calls: int = MAX_CALLS,
+    device: Literal["cpu", "cuda"] = "cpu",
     trace: int | None = None,
 ) -> None:
     """Run a program in random worlds of a task.
@@ -34,11 +35,12 @@ def run(
         width: Width of the worlds in cells, walls included; the task's own by default.
         seed: Of the worlds.
         max_calls: Limit of actions and percepts a run.
+        device: Where the program runs; cuda needs a GPU and the extra `cuda`.
         trace: Number of a world whose run is told action by action.
     """
     parsed = Program.read(program)
     starts = sample_worlds(env, worlds, seed, height, width)
-    result = execute([parsed], starts, env, max_calls)
+    result = execute([parsed], starts, env, max_calls, device=device)
     returns = result.returns[0]
     print(parsed.pretty())
     print(
