@@ -159,11 +159,20 @@ def _rounded_product(a: float, b: float) -> float:
     return cuda.libdevice.dmul_rn(float(a), float(b))
 
 
+class _SimulatedArray(np.ndarray[Any, Any]):
+    """An array of the simulated GPU: computing with small integers gives 64 bits, as in numba."""
+
+    def __getitem__(self, key: Any) -> Any:
+        value = super().__getitem__(key)
+        is_small = isinstance(value, np.integer) and not isinstance(value, np.uint64)
+        return int(value) if is_small else value
+
+
 def _as_numba(value: Any) -> Any:
     """An argument as numba's kernels take it: tensors as views of their memory."""
     if not isinstance(value, torch.Tensor):
         return value
-    return value.numpy() if IS_SIMULATED else cuda.as_cuda_array(value, sync=False)
+    return value.numpy().view(_SimulatedArray) if IS_SIMULATED else cuda.as_cuda_array(value, False)
 
 
 def _stream() -> Any:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import importlib
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -146,3 +148,25 @@ def test_a_renamed_module_is_compiled_anew(load: Callable[..., Task]) -> None:
     """Compiled code on disk looks its functions' modules up by name."""
     old = cache_name(load(SOURCE, "rewarding"))
     assert cache_name(load(SOURCE, "rewarding_well")) != old
+
+
+def test_a_second_process_compiles_nothing(tmp_path: Path) -> None:
+    code = (
+        "from karel_gym.episodes import generate_worlds\n"
+        "from karel_gym import sample_worlds\n"
+        "from karel_gym.registration import task_of\n"
+        "sample_worlds('Karel-Harvester-v0', 2)\n"
+        "stats = generate_worlds.of(task_of('Karel-Harvester-v0')).compiled.stats\n"
+        "print(sum(stats.cache_hits.values()), sum(stats.cache_misses.values()))\n"
+    )
+    counts = [
+        subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)},
+        ).stdout.strip()
+        for _ in range(2)
+    ]
+    assert counts == ["0 1", "1 0"]
