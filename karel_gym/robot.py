@@ -71,7 +71,7 @@ def act(cells: Any, width: int, position: int, heading: int, action: int) -> Eff
     origin = position
     ahead_of_it = ahead(position, heading, width)
     is_free = is_clear(cells, ahead_of_it)
-    here = cells[index(origin)]
+    here = int(cells[index(origin)])
     markers = here & MARKERS
     change = 0
     if action == MOVE:

@@ -107,7 +107,7 @@ def begin_v0(cells: Any, width: int, position: int, counters: Any) -> None:
 def reward_v0(
     cells: Any, width: int, effect: Effect, counters: Any, rng: Any
 ) -> tuple[float, bool]:
-    markers = int(cells[effect.position] & MARKERS)
+    markers = cells[effect.position] & MARKERS
     flagged = cells[effect.position] & FLAG
     # The first marker came onto a cell to empty, or the last one went.
     if flagged and effect.change and max(markers, markers - effect.change) == 1:

@@ -115,7 +115,7 @@ def compile_program(tokens: Any, stack: Any, conditions: Any, code: Any) -> None
     depth = 0
     entry = 0
     for i in range(len(tokens) - 1, 0, -1):
-        token = int(tokens[i])
+        token = tokens[i]
         if ACTION_OF[token] >= 0:
             code[i] = instruction(ACT, ACTION_OF[token], entry, 0)
             entry = i
