@@ -23,6 +23,7 @@ class Program:
     Attributes:
         tokens: The token ids, from DEF to `m)`.
         body: The statements between `m(` and `m)`.
+        packed: The token ids, a byte each.
 
     Example:
         >>> program = Program.parse("DEF run m( WHILE c( frontIsClear c) w( move w) m)")
@@ -45,6 +46,10 @@ after 'm(', got 'mvoe', which is no word of the language; did you mean 'move'?
 
     tokens: tuple[int, ...]
     body: tuple[Statement, ...] = field(compare=False)
+    packed: bytes = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "packed", bytes(self.tokens))
 
     @classmethod
     def parse(cls, text: str) -> Program:

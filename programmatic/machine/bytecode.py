@@ -177,9 +177,9 @@ def compile_programs(
 
 def tokens_of(programs: Sequence[Program]) -> NDArray[np.int8]:
     """The tokens of programs: int8, (N, L), padded to the length L of the longest."""
-    rows = [bytes(program.tokens) for program in programs]
-    longest = max(map(len, rows))
-    padded = b"".join(row.ljust(longest, bytes([PAD])) for row in rows)
+    rows = [program.packed for program in programs]
+    longest, pad = max(map(len, rows)), bytes([PAD])
+    padded = b"".join([row.ljust(longest, pad) for row in rows])
     return np.frombuffer(padded, dtype=np.int8).reshape(len(rows), longest)
 
 

@@ -299,6 +299,8 @@ def _limit(name: str, value: int | None) -> int:
 
 
 def _check_types(name: str, values: Sequence[Any], expected: type) -> None:
+    if set(map(type, values)) == {expected}:
+        return
     for index, value in enumerate(values):
         if not isinstance(value, expected):
             raise TypeError(
