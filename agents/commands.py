@@ -32,6 +32,7 @@ def train(
     num_envs: int | None = None,
     height: int | None = None,
     width: int | None = None,
+    reward: Literal["default", "dense", "sparse"] = "default",
     checkpoint_every: int | None = None,
     eval_every: int | None = None,
     device: Literal["auto", "cpu", "cuda"] = "auto",
@@ -51,6 +52,7 @@ def train(
         num_envs: Envs stepped at once; by default what hyperparams/ALGO.yml says.
         height: Height of the worlds in cells, walls included; the task's own by default.
         width: Width of the worlds in cells, walls included; the task's own by default.
+        reward: The reward to train on; only Maze and StairClimber have the dense one.
         checkpoint_every: Steps between two checkpoints; by default a tenth of the training.
         eval_every: Steps between two evaluations; by default a twentieth of the training.
         device: Where the network runs.
@@ -77,6 +79,7 @@ def train(
             num_envs=num_envs,
             height=height,
             width=width,
+            reward=reward,
             checkpoint_every=checkpoint_every,
             eval_every=eval_every,
             device=device,

@@ -47,8 +47,9 @@ def build_model(settings: dict[str, Any], device: str = "auto") -> BaseAlgorithm
     """An untrained model.
 
     Args:
-        settings: algo, env_id, obs, num_envs, height, width, max_steps, seed, hyperparameters and
-            deterministic, of which the model gets the attribute `acts_deterministically`.
+        settings: algo, env_id, obs, num_envs, height, width, max_steps, reward, seed,
+            hyperparameters and deterministic, of which the model gets the attribute
+            `acts_deterministically`.
         device: "auto", "cpu" or "cuda".
 
     Raises:
@@ -68,6 +69,7 @@ def build_model(settings: dict[str, Any], device: str = "auto") -> BaseAlgorithm
         height=settings["height"],
         width=settings["width"],
         max_steps=settings["max_steps"],
+        reward=settings["reward"],
     )
     try:
         model = algo_class(env=env, seed=settings["seed"], device=device, **values)

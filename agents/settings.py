@@ -50,6 +50,9 @@ class TrainConfig:
     """Width of the worlds in cells, walls included; by default the task's own."""
     max_steps: int | None = None
     """Horizon of an episode in steps; by default 10 * (height-2) * (width-2)."""
+    reward: str = "default"
+    """The reward to train on: default, sparse or, in Maze and StairClimber, dense. Evaluations
+    always use the default one."""
     device: str = "auto"
     """Where the network runs: auto, cpu or cuda."""
     torch_threads: int | None = 1
@@ -93,7 +96,8 @@ def resolve(config: TrainConfig) -> TrainConfig:
     for name in ("n_envs", "n_timesteps", "env_kwargs"):
         if name in config.hyperparameters:
             raise HyperparameterError(
-                f"{name} is set by num_envs, total_timesteps, or obs, height, width and max_steps"
+                f"{name} is set by num_envs, total_timesteps, or obs, height, width, "
+                "max_steps and reward"
             )
     try:
         json.dumps(dict(config.hyperparameters))
@@ -108,6 +112,7 @@ def resolve(config: TrainConfig) -> TrainConfig:
         height=config.height,
         width=config.width,
         max_steps=config.max_steps,
+        reward=config.reward,
     ).envs
     env_id = config.env_id.rpartition(":")[2]
     values = read_hyperparameters(config.algo, env_id, config.obs) | dict(config.hyperparameters)

@@ -321,3 +321,13 @@ def test_learning_curve(trained: Path, tmp_path: Path) -> None:
     picture = tmp_path / "pictures" / "curve.png"
     plot_learning_curve(trained, picture)
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_trains_on_another_reward(tmp_path: Path) -> None:
+    env = short(tmp_path / "dense", reward="dense").get_env()
+    env.reset()
+    n = env.num_envs
+    rewards = [env.step(np.full(n, step % 3 % 2))[1] for step in range(60)]
+    assert any(0 < abs(reward) < 1 for step in rewards for reward in step)
+    with pytest.raises(ValueError, match="reward is one of 'default', 'sparse'; got 'dense'"):
+        train("ppo", "Karel-Harvester-v0", reward="dense", run_dir=tmp_path / "no")
