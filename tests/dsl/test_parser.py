@@ -161,7 +161,7 @@ def test_nesting_is_limited(opening: str, closing: str, limit: int, message: str
 
 def test_nesting_counts_only_what_is_open() -> None:
     branches = nested("REPEAT R=1 r(", "r)", MAX_REPEAT_NESTING).split()[3:-1] * 20
-    parse(["DEF", "run", "m(", *branches, "m)"])
+    assert len(parse(["DEF", "run", "m(", *branches, "m)"])) == 20
 
 
 def test_negations_are_limited() -> None:
