@@ -13,7 +13,8 @@ from karel_gym.robot import PERCEPTS, TURN_LEFT
 from programmatic.dsl import Program, pretty_lines
 from programmatic.machine.bytecode import compile
 from programmatic.machine.execution import MAX_CALLS
-from programmatic.machine.interpreter import NO_ACTION, next_actions
+from programmatic.machine.interpreter import NO_ACTION
+from programmatic.machine.rollouts import next_actions
 
 
 class ProgramState(NamedTuple):
