@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image as PillowImage
 
 from agents.policies import Contestant, contestants
+from agents.runs import replacing
 from agents.threads import torch_threads
 from karel_gym.rendering import Frame, Image, Renderer, image_grid
 from karel_gym.world import World
@@ -60,12 +61,8 @@ def animate(
         raise ValueError("no policy can act in worlds of this size: there is nothing to show")
     rows = [[_episode(c, env_id, world, seed, deterministic) for c in able] for world in worlds]
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
-    try:
+    with replacing(path) as temporary:
         _write(_composed(rows, max_frames), temporary, fps)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _episode(

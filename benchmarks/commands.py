@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from agents.commands import PIPE_WIDTH
-from agents.runs import write_json, write_text
-from benchmarks.machine import machine_name, versions
+from agents.runs import PACKAGES, versions, write_json, write_text
+from benchmarks.machine import machine_name
 from benchmarks.throughput import (
     cuda_rates,
     execution_rates,
@@ -64,8 +64,9 @@ def benchmark(
         table.add_row(rate.what, *figures, rate.unit)
     console.print(table)
     console.print(f"One million worlds of 8x8 take {megabytes:.0f} MB.")
-    console.print(", ".join(f"{package} {number}" for package, number in versions().items()))
-    config = {"machine": machine_name(), "versions": versions(), "million_worlds_mb": megabytes}
+    used = versions((*PACKAGES, "numba", "numpy"))
+    console.print(", ".join(f"{package} {number}" for package, number in used.items()))
+    config = {"machine": machine_name(), "versions": used, "million_worlds_mb": megabytes}
     out.mkdir(parents=True, exist_ok=True)
     write_json(out / "config.json", config)
     write_text(out / "rates.csv", pd.DataFrame(map(asdict, rates)).to_csv(index=False))

@@ -1,13 +1,10 @@
-"""The machine and the versions that a measurement was made with."""
+"""The machine that a measurement was made on."""
 
 from __future__ import annotations
 
 import os
 import platform
-from importlib.metadata import version
 from pathlib import Path
-
-PACKAGES = ("karel-gym", "numpy", "numba", "gymnasium", "torch", "stable-baselines3")
 
 
 def machine_name() -> str:
@@ -21,8 +18,3 @@ def machine_name() -> str:
                 break
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return f"{processor}, {cores} cores, {platform.system()}"
-
-
-def versions() -> dict[str, str]:
-    """The versions of Python and of the packages that rates depend on."""
-    return {"python": platform.python_version()} | {name: version(name) for name in PACKAGES}

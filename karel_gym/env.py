@@ -44,6 +44,11 @@ class KarelEnv(gymnasium.Env[Observation, np.int64]):
             "dense", the progress in Manhattan distance over the initial distance.
         render_mode: None, "human" (a window), "rgb_array" or "ansi".
 
+    Attributes:
+        title: What pictures call the episode; by default the id.
+        panel: Lines beside the world in pictures, such as `ProgramPolicy.panel(state)`: the program
+            that drives, with the statement highlighted that acted last.
+
     Raises:
         ValueError: An argument is out of its range; the message says what is allowed.
 

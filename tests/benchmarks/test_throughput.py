@@ -7,7 +7,7 @@ import time
 import numpy as np
 
 from benchmarks.free_env import FreeVecEnv
-from benchmarks.machine import machine_name, versions
+from benchmarks.machine import machine_name
 from benchmarks.throughput import execution_rates, measure, memory_of_worlds
 from karel_gym import KarelSB3VecEnv
 
@@ -48,4 +48,3 @@ def test_the_free_env_returns_the_same_arrays() -> None:
 
 def test_the_machine_is_named() -> None:
     assert "cores" in machine_name()
-    assert versions()["numba"]

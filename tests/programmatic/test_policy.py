@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import gymnasium
 import numpy as np
 import pytest
 from stable_baselines3.common.evaluation import evaluate_policy
@@ -209,3 +210,18 @@ def test_the_panel_shows_what_acted() -> None:
         _, state = policy.predict(np.stack([CLEAR, BLOCKED]), state)
         shown.append([line.text for line in policy.panel(state, 1) if line.highlighted])
     assert shown == [[], ["move"], ["move"], ["turnRight"], []]
+
+
+def test_pictures_of_an_env_show_the_program_that_drives() -> None:
+    policy = ProgramPolicy(Program.parse("DEF run m( turnLeft turnRight m)"))
+    env = gymnasium.make("Karel-Maze-v0", obs="percepts", render_mode="rgb_array").unwrapped
+    observation, _ = env.reset(seed=0)
+    pictures, state = [env.render()], None
+    for _ in range(2):
+        action, state = policy.predict(observation, state)
+        observation, *_ = env.step(int(action))
+        env.panel = policy.panel(state)
+        pictures.append(env.render())
+    assert [line.text for line in env.panel if line.highlighted] == ["turnRight"]
+    assert pictures[1].shape[1] > pictures[0].shape[1]
+    assert not np.array_equal(pictures[1], pictures[2])

@@ -21,3 +21,10 @@ def test_reference_program_has_the_return_that_is_stated(env_id: str) -> None:
 def test_unknown_tasks_have_no_reference_program() -> None:
     with pytest.raises(ValueError, match="no reference program of 'Karel-Fetch-v0'"):
         reference_program("Karel-Fetch-v0")
+
+
+@pytest.mark.parametrize("env_id", [i for i in TASKS if "also at 100x100" in task_of(i).doc])
+def test_programs_that_are_said_to_generalise_do(env_id: str) -> None:
+    worlds = sample_worlds(env_id, 5, seed=1, height=100, width=100)
+    result = execute([reference_program(env_id)], worlds, env_id, max_calls=10**6)
+    assert result.returns == pytest.approx(1.0)
