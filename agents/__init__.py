@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from agents.evaluation import evaluate, evaluate_episodes, summarise
     from agents.policies import load
     from agents.program import ProgramAgent
-    from agents.runs import RunError
+    from programmatic.runs import RunError
 
 __all__ = [
     "ProgramAgent",
@@ -25,7 +25,7 @@ __all__ = [
 # torch, Stable-Baselines3 and pandas are slow to import: what needs them is imported when used.
 _LAZY = {
     "ProgramAgent": "agents.program",
-    "RunError": "agents.runs",
+    "RunError": "programmatic.runs",
     "evaluate": "agents.evaluation",
     "evaluate_episodes": "agents.evaluation",
     "load": "agents.policies",

@@ -14,7 +14,7 @@ from stable_baselines3.common.logger import CSVOutputFormat
 from stable_baselines3.common.vec_env import VecEnv
 
 from agents.models import save_model
-from agents.runs import checkpoint_path, write_text
+from programmatic.runs import checkpoint_path, write_text
 
 PROGRESS_FILE, EVALUATIONS_FILE, BEST_FILE = "progress.csv", "evaluations.csv", "best.zip"
 STEP_COLUMN = "time/total_timesteps"

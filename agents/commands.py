@@ -13,8 +13,8 @@ from rich.table import Table
 
 from agents.animation import animate
 from agents.evaluation import evaluate_episodes, summarise
-from agents.runs import write_json, write_text
 from karel_gym.registration import sample_worlds
+from programmatic.runs import write_json, write_text
 
 PIPE_WIDTH = 120  # columns of a table that is not shown on a terminal
 

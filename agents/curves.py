@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
 
 from agents.callbacks import EVALUATIONS_FILE, PROGRESS_FILE, STEP_COLUMN
-from agents.runs import RunError, replacing
 from agents.settings import read_train_config
+from programmatic.runs import RunError, replacing
 
 TRAINING, EVALUATION = "#8fb4d9", "#1f5a92"
 

@@ -19,8 +19,8 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 
 from agents.extractors import GridCnn
 from agents.hyperparameters import HyperparameterError, arguments, check_names
-from agents.runs import RunError, replacing
 from karel_gym.sb3 import KarelSB3VecEnv
+from programmatic.runs import RunError, replacing
 
 ALGORITHMS = {
     "ppo": "stable_baselines3:PPO",

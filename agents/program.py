@@ -6,8 +6,8 @@ import json
 import os
 from pathlib import Path
 
-from agents.runs import RunError, write_json
 from programmatic import Program, ProgramPolicy
+from programmatic.runs import RunError, write_json
 
 PROGRAM_FILE = "program.json"
 

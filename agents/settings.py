@@ -10,8 +10,8 @@ from typing import Any
 
 from agents.hyperparameters import HyperparameterError, check_names, read_hyperparameters
 from agents.models import algorithm_class
-from agents.runs import CONFIG_FILE, RunError, read_config, versions
 from karel_gym.sb3 import KarelSB3VecEnv
+from programmatic.runs import CONFIG_FILE, RunError, read_config, versions
 
 COMMAND = "train"
 NOT_STORED = ("run_dir", "progress")

@@ -12,7 +12,6 @@ from rich.console import Console
 from rich.table import Table
 
 from agents.commands import PIPE_WIDTH
-from agents.runs import PACKAGES, versions, write_json, write_text
 from benchmarks.machine import machine_name
 from benchmarks.throughput import (
     cuda_rates,
@@ -23,6 +22,7 @@ from benchmarks.throughput import (
     stepping_rates,
     training_rates,
 )
+from programmatic.runs import PACKAGES, versions, write_json, write_text
 
 SOURCES = (
     execution_rates,

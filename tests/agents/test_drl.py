@@ -19,10 +19,10 @@ import agents.callbacks
 from agents.curves import plot_learning_curve
 from agents.drl import load, resume, train, train_run
 from agents.models import ALGORITHMS
-from agents.runs import RunError, checkpoint_path, checkpoints, latest_checkpoint
 from agents.settings import TrainConfig
 from karel_gym import KarelSB3VecEnv
 from karel_gym.observations import KINDS
+from programmatic.runs import RunError, checkpoint_path, checkpoints, latest_checkpoint
 
 ENV_ID = "Karel-Maze-v0"
 SHORT: dict[str, Any] = {

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.runs import (
+from programmatic.runs import (
     RunError,
     begin_run,
     checkpoint_path,
