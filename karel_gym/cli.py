@@ -16,7 +16,10 @@ COMMANDS = {
     "tasks": ("karel_gym.commands:tasks", "list the tasks, or describe one"),
     "play": ("karel_gym.commands:play", "drive the robot with the keyboard"),
     "run": ("programmatic.commands:run", "run a program in worlds of a task"),
+    "dataset": ("programmatic.leaps.commands:dataset", "make programs to train an embedding on"),
+    "pretrain": ("programmatic.leaps.commands:pretrain", "learn an embedding of programs"),
     "train": ("agents.commands:train", "train a deep RL baseline"),
+    "search": ("programmatic.search.commands:search", "search for a program that solves a task"),
     "evaluate": ("agents.commands:evaluate", "compare policies on the same start worlds"),
     "benchmark": ("benchmarks.commands:benchmark", "measure rates on this machine"),
 }

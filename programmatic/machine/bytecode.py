@@ -183,6 +183,24 @@ def tokens_of(programs: Sequence[Program]) -> NDArray[np.int8]:
     return np.frombuffer(padded, dtype=np.int8).reshape(len(rows), longest)
 
 
+def compile_rows(tokens: Any, device: Device = CPU) -> tuple[Any, Any]:
+    """The bytecode of those rows that are programs; nothing is raised for others.
+
+    Args:
+        tokens: integers, (N, L), an array of `device`.
+        device: Where to compile.
+
+    Returns:
+        The bytecode, int64, (N, L), and the numbers of tokens before the pads, int64, (N,), 0 for a
+        row that is no program; arrays of `device`.
+    """
+    n, longest = tokens.shape
+    codes, lengths = device.zeros((n, longest), np.int64), device.zeros((n,), np.int64)
+    room = device.zeros((device.n_threads(n), 2, longest), np.int64)
+    device.kernel(compile_programs)(n, tokens, room, codes, lengths)
+    return codes, lengths
+
+
 def compile_tokens(tokens: Any, device: Device = CPU) -> Any:
     """The bytecode of programs: int64, (N, L), an array of `device`.
 
@@ -193,10 +211,7 @@ def compile_tokens(tokens: Any, device: Device = CPU) -> Any:
     Raises:
         ProgramSyntaxError: A row is no program; the message tells which, and its first fault.
     """
-    n, longest = tokens.shape
-    codes, lengths = device.zeros((n, longest), np.int64), device.zeros((n,), np.int64)
-    room = device.zeros((device.n_threads(n), 2, longest), np.int64)
-    device.kernel(compile_programs)(n, tokens, room, codes, lengths)
+    codes, lengths = compile_rows(tokens, device)
     if (lengths == 0).any():
         row = int(np.flatnonzero(device.to_host(lengths) == 0)[0])
         try:

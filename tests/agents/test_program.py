@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from agents import ProgramAgent, RunError, load
+from agents import ProgramAgent, RunError, evaluate, load
 from agents.policies import contestants
 from programmatic import Program, ProgramSyntaxError
+from programmatic.search import search
+from tests.programmatic.search.latent_spaces import ActionSequences
 
 TEXT = "DEF run m( REPEAT R=3 r( move turnRight r) m)"
 PERCEPTS = np.array([[1, 0, 0, 0, 1], [1, 1, 1, 1, 0]], dtype=np.int8)
@@ -59,3 +62,69 @@ def test_strings_name_policies(tmp_path: Path) -> None:
     found = contestants(names)
     assert [c.name for c in found] == ["run", "walk.karel", "program #1", "program #2", "random"]
     assert [c.program for c in found] == [Program.parse(TEXT)] * 4 + [None]
+
+
+def learner(**settings: Any) -> ProgramAgent:
+    chosen: dict[str, Any] = {"method": "cem", "model": ActionSequences(), "population_size": 8}
+    return ProgramAgent(env_id="Karel-Harvester-v0", **(chosen | settings))
+
+
+def test_an_agent_learns_what_the_search_finds() -> None:
+    agent = learner(seed=3)
+    assert agent.learn(total_evaluations=100) is agent
+    found = search(
+        "cem", "Karel-Harvester-v0", model=ActionSequences(), seed=3, budget=100, population_size=8
+    )
+    assert agent.program == found.program
+    assert agent.result is not None
+    assert agent.result.mean_return == found.mean_return
+    assert actions(agent) == actions(ProgramAgent(found.program))
+
+
+def test_an_agent_that_learns_stands_beside_the_others() -> None:
+    policies = [learner().learn(50), ProgramAgent(TEXT), "random"]
+    table = evaluate(policies, "Karel-Harvester-v0", episodes=3)
+    assert table["policy"].tolist() == ["program #1", "program #2", "random"]
+
+
+def test_an_agent_that_has_not_learnt_says_so(tmp_path: Path) -> None:
+    agent = learner()
+    for use in (
+        lambda: agent.predict(PERCEPTS),
+        lambda: agent.program,
+        lambda: agent.save(tmp_path),
+        lambda: agent.panel(None),
+    ):
+        with pytest.raises(RuntimeError, match=r"no program yet: call learn\(\) first"):
+            use()
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_agent_that_has_learnt_is_saved_with_its_result(tmp_path: Path) -> None:
+    agent = learner(seed=2).learn(60)
+    agent.save(tmp_path / "agent")
+    again = load(tmp_path / "agent")
+    assert (again.program, again.result) == (agent.program, agent.result)
+    assert (again.env_id, again.method, again.seed) == ("Karel-Harvester-v0", "cem", 2)
+    assert again.options["population_size"] == 8
+    again.model = ActionSequences()
+    assert again.learn(60).program == agent.program
+
+
+def test_what_a_search_left_is_an_agent(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    ProgramAgent(env_id="Karel-Harvester-v0", method="best_sampled").learn(30, run_dir=run)
+    agent = ProgramAgent.load(run)
+    assert agent.result is not None
+    assert agent.result.evaluations == 30
+
+
+def test_agents_refuse_what_cannot_be() -> None:
+    with pytest.raises(ValueError, match="give a program, or with env_id the task"):
+        ProgramAgent()
+    with pytest.raises(ValueError, match="did you mean population_size"):
+        learner(population=3)
+    with pytest.raises(ValueError, match="no search method"):
+        learner(method="anneal")
+    with pytest.raises(RuntimeError, match="no task to learn: make it with env_id"):
+        ProgramAgent(TEXT).learn()

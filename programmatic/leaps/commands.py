@@ -1,0 +1,92 @@
+"""The commands `karel-gym dataset` and `karel-gym pretrain`."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import fields
+from pathlib import Path
+
+import tyro
+
+from programmatic.leaps.dataset import DatasetConfig
+from programmatic.leaps.settings import PretrainConfig
+from programmatic.runs import RunError
+
+
+def dataset(
+    config: tyro.conf.OmitArgPrefixes[DatasetConfig],
+    out: Path,
+    overwrite: bool = False,
+) -> None:
+    """Make a data set of random programs and their demonstrations, to train an embedding on.
+
+    Args:
+        config: What the data set is made of.
+        out: The HDF5 file to write.
+        overwrite: Replace the file if there is one.
+    """
+    from programmatic.leaps.generation import generate
+
+    if out.is_dir():
+        raise RunError(f"{out} is a folder; --out names the file to write")
+    if out.exists() and not overwrite:
+        raise RunError(f"{out} exists already: name another file, or replace it with --overwrite")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    started = time.perf_counter()
+    made = generate(config)
+    made.save(out)
+    seconds = time.perf_counter() - started
+    drawn, dropped = made.config["drawn"], made.config["dropped"]
+    n_tried = len(made) + dropped
+    print(
+        f"{len(made):,} programs with {config.demonstrations} demonstrations each, "
+        f"seed {config.seed}:\n"
+        f"  tokens       {made.n_tokens.mean():.1f} a program, DEF to m)\n"
+        f"  states       {made.lengths.mean() + 1:.1f} a demonstration, its start included\n"
+        f"  dropped      {dropped / n_tried:.0%} of the {n_tried:,} different programs among "
+        f"{drawn:,} drawn\n"
+        f"  seconds      {seconds:.1f}\n"
+        f"  file         {out}, {out.stat().st_size / 1e6:.1f} MB"
+    )
+
+
+def pretrain(
+    config: tyro.conf.OmitArgPrefixes[PretrainConfig],
+    run: Path | None = None,
+    resume: Path | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Learn a program embedding from a data set, or go on with an interrupted run.
+
+    Args:
+        config: How to learn.
+        run: The run folder; by default runs/pretrain-VARIANT-SEED.
+        resume: A run folder whose pretraining goes on, with its own settings; of those above only
+            epochs, the new end, may be given.
+        overwrite: Remove what is in the run folder.
+    """
+    from programmatic.leaps.checkpoints import read_about
+    from programmatic.leaps.pretraining import BEST_FILE
+    from programmatic.leaps.pretraining import pretrain as begin
+    from programmatic.leaps.pretraining import resume as go_on
+
+    if resume is not None:
+        given = [
+            f.name
+            for f in fields(config)
+            if f.name != "epochs" and getattr(config, f.name) != f.default
+        ]
+        if given or run is not None or overwrite:
+            names = ["run"] * (run is not None) + ["overwrite"] * overwrite + given
+            raise ValueError(
+                f"--resume goes on with the run's own settings; leave out {', '.join(names)}"
+            )
+        run = resume
+        go_on(run, None if config.epochs == PretrainConfig.epochs else config.epochs)
+    else:
+        run = run or Path("runs") / f"pretrain-{config.variant}-{config.seed}"
+        begin(config, run, overwrite)
+    about = read_about(run / BEST_FILE)
+    print(f"{run / BEST_FILE}: the weights of epoch {about['epoch']}; on the test programs:")
+    for name, value in about["test"].items():
+        print(f"  {name.replace('_', ' '):<17} {value if name == 'programs' else f'{value:.3f}'}")

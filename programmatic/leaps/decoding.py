@@ -1,0 +1,77 @@
+"""Decoding latents to programs: greedy or sampled, constrained by the grammar, a batch at a time."""
+
+from __future__ import annotations
+
+import torch
+
+from programmatic.dsl.tokens import DEF, M_OPEN, PAD, RUN
+from programmatic.leaps.grammar import END, KINDS, MAX_DECODED, Automaton
+from programmatic.leaps.model import Decoder
+
+PREFIX = RUN, M_OPEN
+"""What every program has behind DEF."""
+DROP_SHARE = 8  # sequences that have ended are dropped once they are an eighth of those that run
+
+
+@torch.no_grad()
+def decode(
+    decoder: Decoder, latents: torch.Tensor, complete: bool = True, sample: bool = False
+) -> torch.Tensor:
+    """Decode latents.
+
+    Args:
+        decoder: The decoder.
+        latents: float32, (N, latent_dim), on the decoder's device.
+        complete: Whether every program is completed within 45 tokens, by allowing at each token
+            only those after which there is room to close what is open, and never an empty block.
+            False: as the original, which cuts off what is longer and allows empty blocks.
+        sample: Whether tokens are drawn by their probabilities, with torch's generator; by default
+            the most probable ones are taken.
+
+    Returns:
+        int64, (N, 45); the tokens behind DEF, padded with 50.
+    """
+    n, width = latents.shape
+    device = latents.device
+    token_gates, latent_gates = decoder.input_parts(latents)
+    token_output, latent_output = decoder.output_parts(latents)
+    gru, (first, _, last) = decoder.gru, decoder.token_output_layer
+    to_switches, to_new = gru.weight_hh_l0.t().split([2 * width, width], dim=1)
+    latent_gates[:, : 2 * width] += gru.bias_hh_l0[: 2 * width]
+    new_bias = gru.bias_hh_l0[2 * width :]
+    to_output, to_logits = first.weight[:, :width].t(), last.weight.t()
+
+    automaton = Automaton(n, device, MAX_DECODED if complete else None, not complete)
+    tokens = torch.full((MAX_DECODED, n), PAD, device=device)
+    running = torch.arange(n, device=device)
+    states = latents  # (N, hidden)
+    current = torch.full((n,), DEF, device=device)
+    for step in range(MAX_DECODED):
+        gates = token_gates.index_select(0, current).add_(latent_gates)
+        switches, new_input = gates.split([2 * width, width], dim=1)
+        switches = torch.addmm(switches, states, to_switches).sigmoid_()
+        reset, update = switches.chunk(2, dim=1)
+        new = torch.addcmul(new_input, reset, torch.addmm(new_bias, states, to_new)).tanh_()
+        states = torch.lerp(new, states, update)
+        if step < len(PREFIX):
+            current = torch.full_like(current, PREFIX[step])
+        else:
+            hidden = token_output.index_select(0, current).add_(latent_output)
+            hidden = hidden.addmm_(states, to_output).tanh_()
+            logits = torch.addmm(last.bias, hidden, to_logits)
+            logits.masked_fill_(automaton.forbidden(), -torch.inf)
+            if sample:
+                current = logits.softmax(dim=1).multinomial(1)[:, 0]
+            else:
+                current = logits.argmax(dim=1)
+        tokens[step, running] = current
+        automaton.read(current)
+        if device.type == "cpu":
+            going = (automaton.rows != END * KINDS).nonzero()[:, 0]
+            if len(going) == 0:
+                break
+            if len(running) - len(going) >= max(1, len(running) // DROP_SHARE):
+                automaton.keep(going)
+                running, states, current = running[going], states[going], current[going]
+                latent_gates, latent_output = latent_gates[going], latent_output[going]
+    return tokens.t()

@@ -1,0 +1,226 @@
+"""The grammar of programs as a table-driven push-down automaton, for batches of token sequences.
+
+The automaton reads the tokens behind DEF. Its configuration is three integers a sequence:
+
+    phase   what is expected next, such as a statement or the `c(` of a condition
+    stack   the open blocks, 3 bits each, the innermost lowest
+    need    the fewest tokens that complete the program from here
+
+Tables indexed by phase, innermost block and token say which tokens may come and what they change, so
+that a step of a whole batch is a handful of gathers. A token that may not come has the change of
+`need` NEVER; so one comparison with what is left of the room excludes both the tokens that the
+grammar forbids and those after which the program could not be completed in time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from programmatic.dsl import tokens as t
+
+MAX_DECODED: Final = 45
+"""Tokens behind DEF that a decoded program has at most."""
+N_TOKENS: Final = t.PAD + 1
+
+# The kinds of open blocks. An IFELSE is a THEN until its `i)`, then an OTHERWISE.
+NONE, MAIN, LOOP, REPETITION, IF_BODY, THEN, OTHERWISE = range(7)
+BITS, KINDS = 3, 8
+
+# What is expected next. EMPTY and STATEMENT differ in that an empty block may not be closed.
+RUN, M_OPEN, EMPTY, STATEMENT, TIMES, R_OPEN, BLOCK, ELSE, E_OPEN, END = range(10)
+# Behind them, for each depth of brackets of a condition, `c(`, the percept or `not`, and `c)`.
+MAX_BRACKETS = 24  # more do not fit into 45 tokens
+FIRST_CONDITION = END + 1
+
+
+def _opening(depth: int) -> int:
+    """The phase in which `c(` comes, with `depth` brackets open."""
+    return FIRST_CONDITION + depth
+
+
+def _percept(depth: int) -> int:
+    return FIRST_CONDITION + MAX_BRACKETS + depth
+
+
+def _closing(depth: int) -> int:
+    return FIRST_CONDITION + 2 * MAX_BRACKETS + depth
+
+
+N_PHASES: Final = FIRST_CONDITION + 3 * MAX_BRACKETS + 1
+NEVER: Final = 1000
+"""More than any program needs."""
+
+OPENERS = {MAIN: t.M_OPEN, LOOP: t.W_OPEN, REPETITION: t.R_OPEN, IF_BODY: t.I_OPEN, THEN: t.I_OPEN}
+CLOSERS = {
+    **{MAIN: t.M_CLOSE, LOOP: t.W_CLOSE, REPETITION: t.R_CLOSE, IF_BODY: t.I_CLOSE},
+    **{THEN: t.I_CLOSE, OTHERWISE: t.E_CLOSE},
+}
+KEYWORDS = {t.WHILE: LOOP, t.IF: IF_BODY, t.IFELSE: THEN}
+TO_CLOSE = {NONE: 0, MAIN: 1, LOOP: 1, REPETITION: 1, IF_BODY: 1, THEN: 5, OTHERWISE: 1}
+"""The fewest tokens from a statement of a block to behind the block: `i) ELSE e( move e)` is 5."""
+
+
+def _to_complete(phase: int, kind: int) -> int:
+    """The fewest tokens until the innermost block is closed."""
+    body = 1 + TO_CLOSE[kind]
+    if phase in (RUN, M_OPEN):
+        return 4 - (phase == M_OPEN)
+    if phase < FIRST_CONDITION:
+        ahead = {EMPTY: 0, STATEMENT: -1, TIMES: 2, R_OPEN: 1, BLOCK: 1, ELSE: 2, E_OPEN: 1}
+        return ahead[phase] + body if phase != END else 0
+    which, depth = divmod(phase - FIRST_CONDITION, MAX_BRACKETS)
+    return (2 + depth + 1, 1 + depth, depth)[which] + 1 + body
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The tables of the automaton; rows are phase * KINDS + innermost block, columns tokens.
+
+    Attributes:
+        change: int16; the change of `need`, NEVER for a token that may not come.
+        phase: int64; the next phase.
+        drop: int64; bits that leave the stack, before
+        shift: int64; it is shifted up by so many bits and
+        push: int64; this is written into them.
+    """
+
+    change: torch.Tensor
+    phase: torch.Tensor
+    drop: torch.Tensor
+    shift: torch.Tensor
+    push: torch.Tensor
+
+    def to(self, device: torch.device) -> Tables:
+        """The tables on a device."""
+        return Tables(**{name: array.to(device) for name, array in vars(self).items()})
+
+
+class _Builder:
+    def __init__(self, empty_blocks: bool) -> None:
+        shape = N_PHASES * KINDS, N_TOKENS
+        self.change: NDArray[np.int16] = np.full(shape, NEVER, dtype=np.int16)
+        self.phase, self.drop, self.shift, self.push = np.zeros((4, *shape), dtype=np.int64)
+        for kind in range(MAIN, OTHERWISE + 1):
+            self._block(kind, empty_blocks)
+        for kind in KEYWORDS.values():
+            self._condition(kind)
+        self._add(RUN, NONE, t.RUN, M_OPEN, NONE)
+        self._add(M_OPEN, NONE, t.M_OPEN, EMPTY, MAIN, shift=BITS, push=MAIN)
+        for times in range(t.R_0, t.R_MAX + 1):
+            self._add(TIMES, REPETITION, times, R_OPEN, REPETITION)
+        self._add(R_OPEN, REPETITION, t.R_OPEN, EMPTY, REPETITION)
+        self._add(ELSE, OTHERWISE, t.ELSE, E_OPEN, OTHERWISE)
+        self._add(E_OPEN, OTHERWISE, t.E_OPEN, EMPTY, OTHERWISE)
+        self._add(END, NONE, t.PAD, END, NONE)
+
+    def _add(
+        self, phase: int, kind: int, token: int, then: int, inside: int, drop: int = 0,
+        shift: int = 0, push: int = 0, more: int = 0,
+    ) -> None:  # fmt: skip
+        """In `phase` within a block of `kind` `token` may come, and then `then` within `inside`.
+
+        `more` is what `need` has to count of blocks that are no longer, or not yet, the innermost.
+        """
+        row = phase * KINDS + kind
+        self.change[row, token] = _to_complete(then, inside) + more - _to_complete(phase, kind)
+        self.phase[row, token] = then
+        self.drop[row, token], self.shift[row, token], self.push[row, token] = drop, shift, push
+
+    def _block(self, kind: int, empty_blocks: bool) -> None:
+        for phase in (EMPTY, STATEMENT):
+            for token in t.ACTION_TOKENS:
+                self._add(phase, kind, token, STATEMENT, kind)
+            for token, inner in (*KEYWORDS.items(), (t.REPEAT, REPETITION)):
+                then = TIMES if token == t.REPEAT else _opening(0)
+                self._add(
+                    phase, kind, token, then, inner, shift=BITS, push=inner, more=TO_CLOSE[kind]
+                )
+            if phase == EMPTY and not empty_blocks:
+                continue
+            if kind == MAIN:
+                self._add(phase, kind, CLOSERS[kind], END, NONE, drop=BITS)
+            elif kind == THEN:
+                self._add(
+                    phase, kind, CLOSERS[kind], ELSE, OTHERWISE, BITS, shift=BITS, push=OTHERWISE
+                )
+            else:  # what the block around it needs is counted already
+                self._add(phase, kind, CLOSERS[kind], STATEMENT, NONE, drop=BITS)
+
+    def _condition(self, kind: int) -> None:
+        for depth in range(MAX_BRACKETS):
+            if depth + 1 < MAX_BRACKETS:
+                self._add(_opening(depth), kind, t.C_OPEN, _percept(depth + 1), kind)
+                self._add(_percept(depth), kind, t.NOT, _opening(depth), kind)
+            for token in t.PERCEPT_TOKENS:
+                self._add(_percept(depth), kind, token, _closing(depth), kind)
+            then = _closing(depth - 1) if depth > 1 else BLOCK
+            self._add(_closing(depth), kind, t.C_CLOSE, then, kind)
+        self._add(BLOCK, kind, OPENERS[kind], EMPTY, kind)
+
+
+@cache
+def tables(empty_blocks: bool, device: torch.device) -> Tables:
+    """The automaton's tables.
+
+    Args:
+        empty_blocks: Whether a block may be closed without a statement in it, which no program
+            allows, but the original decoder does.
+        device: Where they are to be.
+    """
+    built = _Builder(empty_blocks)
+    return Tables(**{name: torch.from_numpy(array) for name, array in vars(built).items()}).to(
+        device
+    )
+
+
+class Automaton:
+    """The configurations of N sequences.
+
+    Args:
+        n: How many.
+        device: Where they are.
+        room: How many tokens each may have behind DEF; None: any number.
+        empty_blocks: Whether blocks may be empty.
+    """
+
+    def __init__(
+        self,
+        n: int,
+        device: torch.device,
+        room: int | None = None,
+        empty_blocks: bool = False,
+    ) -> None:
+        self.tables = tables(empty_blocks, device)
+        self.rows = torch.full((n,), RUN * KINDS, device=device)  # (N,) phase * KINDS + innermost
+        self.stacks = torch.zeros(n, dtype=torch.int64, device=device)  # (N,)
+        start = _to_complete(RUN, NONE)
+        left = NEVER - 1 if room is None else room - start
+        # What `need` may still grow by, and one more for each token that is read.
+        self.slack = torch.full((n, 1), left - 1, dtype=torch.int16, device=device)
+        self.bounded = room is not None
+
+    def forbidden(self) -> torch.Tensor:
+        """Which tokens may not come next: bool, (N, 51)."""
+        return self.tables.change[self.rows] > self.slack
+
+    def read(self, tokens: torch.Tensor) -> None:
+        """Go on by one token each: int64, (N,); each must be allowed."""
+        at = self.rows * N_TOKENS + tokens
+        table = self.tables
+        if self.bounded:
+            self.slack -= table.change.take(at)[:, None] + 1
+        stacks = (self.stacks >> table.drop.take(at)) << table.shift.take(at)
+        self.stacks = stacks | table.push.take(at)
+        self.rows = table.phase.take(at) * KINDS + (self.stacks & (KINDS - 1))
+
+    def keep(self, which: torch.Tensor) -> None:
+        """Go on with some of the sequences: int64, (M,)."""
+        self.rows, self.stacks, self.slack = (
+            array[which] for array in (self.rows, self.stacks, self.slack)
+        )

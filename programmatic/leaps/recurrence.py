@@ -1,0 +1,131 @@
+"""GRUs over packed sequences whose gates' inputs are given: cheap to train on a CPU too.
+
+`torch.nn.GRU` takes inputs and multiplies them with its input weights itself. Here that is done
+before, by the caller, who knows more: the inputs of the networks are embeddings of 51 tokens or 6
+actions, of which each needs one product, and latents, which are the same at every step. And for
+packed sequences on a CPU the backward pass of `torch.nn.GRU` fills a gradient of the size of the
+whole batch at every step, which takes longer than all its products; here it does not.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+
+def run_gru(
+    gru: nn.GRU,
+    gates: torch.Tensor,
+    batch_sizes: torch.Tensor,
+    start: torch.Tensor,
+    constant: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """The states of a GRU after each step of packed sequences.
+
+    Args:
+        gru: One layer, of whose parameters the recurrent ones are used.
+        gates: float32, (S, 3*hidden); for each packed step the product of its input and the GRU's
+            input weights, in PyTorch's order (reset, update, new), with the input biases.
+        batch_sizes: int64, (T,), on the CPU; how many of the sequences have a t-th step.
+        start: float32, (B, hidden); the states before the first step.
+        constant: float32, (B, 3*hidden); added to the gates at every step of a sequence.
+
+    Returns:
+        float32, (S, hidden).
+    """
+    weight, bias = gru.weight_hh_l0, gru.bias_hh_l0
+    if constant is None:
+        constant = gates.new_zeros(())
+    states: torch.Tensor = _Recurrence.apply(
+        gates, start, constant, weight, bias, batch_sizes.tolist()
+    )
+    return states
+
+
+def last_steps(batch_sizes: torch.Tensor) -> torch.Tensor:
+    """Where the last steps of B packed sequences are: int64, (B,), on the CPU.
+
+    Args:
+        batch_sizes: int64, (T,), on the CPU; as in `run_gru`.
+    """
+    sequences = torch.arange(int(batch_sizes[0]))
+    lengths = (batch_sizes[:, None] > sequences).sum(dim=0)
+    return (batch_sizes.cumsum(0) - batch_sizes)[lengths - 1] + sequences
+
+
+class _Recurrence(torch.autograd.Function):
+    """The recurrent part of a GRU, with its gradient written out."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        gates: torch.Tensor,
+        start: torch.Tensor,
+        constant: torch.Tensor,
+        weight: torch.Tensor,
+        bias: torch.Tensor,
+        batch_sizes: list[int],
+    ) -> torch.Tensor:
+        width = start.shape[1]
+        total = gates.shape[0]
+        before = gates.new_empty(total, width)  # states
+        after = gates.new_empty(total, width)
+        switches = gates.new_empty(total, 2 * width)  # reset and update gates
+        recurrent = gates.new_empty(total, width)  # what the reset gate multiplies
+        new = gates.new_empty(total, width)
+        transposed = weight.t()
+        previous, end = start, 0
+        for size in batch_sizes:
+            step = slice(end, end + size)
+            end += size
+            before[step] = previous[:size]
+            product = torch.addmm(bias, before[step], transposed)
+            product_switches, recurrent[step] = product.split([2 * width, width], dim=1)
+            inputs = gates[step] + constant[:size] if constant.ndim else gates[step]
+            torch.add(inputs[:, : 2 * width], product_switches, out=switches[step])
+            reset, update = switches[step].sigmoid_().chunk(2, dim=1)
+            torch.addcmul(inputs[:, 2 * width :], reset, recurrent[step], out=new[step])
+            new[step].tanh_()
+            torch.lerp(new[step], before[step], update, out=after[step])
+            previous = after[step]
+        ctx.save_for_backward(before, switches, recurrent, new, weight, constant)
+        ctx.batch_sizes = batch_sizes
+        return after
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:  # type: ignore[override]
+        before, switches, recurrent, new, weight, constant = ctx.saved_tensors
+        width = new.shape[1]
+        of_gates = new.new_empty(new.shape[0], 3 * width)
+        of_product = torch.empty_like(of_gates)
+        of_state = new.new_zeros(ctx.batch_sizes[0], width)
+        of_constant = new.new_zeros(constant.shape)
+        end = new.shape[0]
+        for size in reversed(ctx.batch_sizes):
+            step = slice(end - size, end)
+            end -= size
+            reset, update = switches[step].chunk(2, dim=1)
+            state = of_state[:size]
+            state += gradient[step]
+            kept = state * update
+            of_new = of_gates[step, 2 * width :]
+            torch.mul(state - kept, 1 - new[step].square(), out=of_new)
+            of_update = (before[step] - new[step]).mul_(kept).mul_(1 - update)
+            of_reset = (of_new * recurrent[step]).mul_(reset).mul_(1 - reset)
+            of_gates[step, :width] = of_reset
+            of_gates[step, width : 2 * width] = of_update
+            of_product[step, : 2 * width] = of_gates[step, : 2 * width]
+            torch.mul(of_new, reset, out=of_product[step, 2 * width :])
+            torch.addmm(kept, of_product[step], weight, out=state)
+            if constant.ndim:
+                of_constant[:size] += of_gates[step]
+        return (
+            of_gates,
+            of_state,
+            of_constant if constant.ndim else None,
+            of_product.t() @ before,
+            of_product.sum(dim=0),
+            None,
+        )

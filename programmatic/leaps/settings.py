@@ -1,0 +1,117 @@
+"""The settings of a pretraining, and their way into and out of config.json."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from programmatic.runs import CONFIG_FILE, RunError, read_config
+
+COMMAND = "pretrain"
+LATENT_DIM = 256
+
+Variant = Literal["leaps", "p", "pr", "pl"]
+
+
+@dataclass(frozen=True)
+class PretrainConfig:
+    """The settings of a pretraining; the defaults are those of LEAPS."""
+
+    data: Path = Path("leaps.h5")
+    """The data set: a file that `karel-gym dataset --out FILE` wrote, or the original's folder."""
+    variant: Variant = "leaps"
+    """The losses: leaps has all of L_P, L_R and L_L; p only the first, pr and pl the two named."""
+    epochs: int = 150
+    """Passes over the training programs."""
+    batch_size: int = 256
+    """Programs of a step."""
+    learning_rate: float = 1e-3
+    """Adam's, at the beginning."""
+    decay_every: int = 10
+    """Epochs after which the learning rate is multiplied by"""
+    decay: float = 0.95
+    """this factor."""
+    kl_weight: float = 0.1
+    """Of the KL divergence, which is averaged over the latent's dimensions."""
+    behaviour_weight: float = 1.0
+    """Of L_R."""
+    latent_behaviour_weight: float = 1.0
+    """Of L_L."""
+    behaviour_from: float = 0.8
+    """Greedy reconstruction of whole validation programs from which on L_R is added."""
+    demonstrations: int = 10
+    """Demonstrations a program and step that L_L uses, drawn from those of the data set."""
+    latent_dim: int = LATENT_DIM
+    """Size of the latents and of all recurrent states."""
+    max_gradient_norm: float | None = None
+    """Gradients are scaled down to this norm; None: never."""
+    start: Path | None = None
+    """Weights to begin with (see `ProgramVAE.load`); None: random ones."""
+    valid_programs: int = 1000
+    """Validation programs that are measured after each epoch."""
+    seed: int = 0
+    """Of weights, batches and noise; equal seeds give equal weights on a CPU."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where the networks run."""
+    threads: int | None = None
+    """CPU threads of torch; None: its own choice."""
+
+    @property
+    def uses_behaviour(self) -> bool:
+        """Whether L_R is one of the losses."""
+        return "r" in self.variant or self.variant == "leaps"
+
+    @property
+    def uses_latent_behaviour(self) -> bool:
+        """Whether L_L is one of the losses."""
+        return "l" in self.variant
+
+    def check(self) -> None:
+        """Raise a `ValueError` for a setting that cannot be."""
+        for name in ("epochs", "batch_size", "decay_every", "demonstrations", "latent_dim"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("learning_rate", "decay"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
+        if not 0 <= self.seed < 2**32:
+            raise ValueError(f"seed must be in 0 to 2**32 - 1, got {self.seed}")
+
+    def to_json(self) -> dict[str, Any]:
+        """The settings as JSON values."""
+        return {
+            name: str(value) if isinstance(value, Path) else value
+            for name, value in asdict(self).items()
+        }
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> PretrainConfig:
+        """The settings that `to_json` gave.
+
+        Raises:
+            KeyError: One is missing.
+        """
+        values = {f.name: stored[f.name] for f in fields(cls)}
+        values["data"] = Path(values["data"])
+        values["start"] = None if values["start"] is None else Path(values["start"])
+        return cls(**values)
+
+
+def read_pretrain_config(run: Path) -> PretrainConfig:
+    """The settings of the pretraining in a run folder.
+
+    Raises:
+        RunError: The folder is missing or no pretraining's, or its configuration is damaged.
+    """
+    stored = read_config(run)
+    if stored.get("command") != COMMAND:
+        raise RunError(f"{run / CONFIG_FILE} is not of a pretraining: its command is not {COMMAND}")
+    try:
+        config = PretrainConfig.from_json(stored)
+        config.check()
+    except KeyError as error:
+        raise RunError(f"{run / CONFIG_FILE} is damaged: it lacks {error}") from None
+    except (TypeError, ValueError) as error:
+        raise RunError(f"{run / CONFIG_FILE} is damaged: {error}") from None
+    return config

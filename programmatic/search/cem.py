@@ -1,0 +1,131 @@
+"""The cross-entropy method in a latent space of programs: stage 2 of LEAPS."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from programmatic.search.configs import CEMConfig
+from programmatic.search.objective import SOLVED, Objective, highest
+from programmatic.search.spaces import LatentSpace, seed_of
+
+TINY = 0.1  # standard deviation of "tiny_normal"
+ONES = 0.01  # value of "ones"
+EPSILON = 1e-5
+
+
+@dataclass(frozen=True)
+class CEMState:
+    """Where the search is."""
+
+    iteration: int
+    mean: Tensor
+    """(D,)."""
+    solved_in_a_row: int = 0
+    """Iterations up to now whose mean was a solution."""
+
+
+class CEM:
+    """The cross-entropy method (Trivedi et al., NeurIPS 2021, section 4.3 and appendix).
+
+    An iteration decodes and runs the mean's program and a population around the mean; the elites,
+    those of the population with the highest returns, make the next mean. After the last population
+    the mean is run once more. (LEAPS runs each new mean by itself; here it waits for the population
+    around it, so that an iteration decodes once.)
+
+    Args:
+        config: The options.
+        space: Where latents are decoded.
+        objective: What judges programs.
+        seed: Of the random numbers.
+    """
+
+    state_class = CEMState
+
+    def __init__(
+        self, config: CEMConfig, space: LatentSpace, objective: Objective, seed: int
+    ) -> None:
+        self.config = config
+        self.space = space
+        self.objective = objective
+        self.seed = seed
+        self.n_elites = max(1, round(config.population_size * config.elitism_rate))
+        self.evaluations = config.iterations * (config.population_size + 1) + 1
+
+    def start(self) -> CEMState:
+        """The state before the first iteration."""
+        mean = self.space.random(1, seed_of(self.seed, 0))[0]  # (D,)
+        if self.config.init_type == "tiny_normal":
+            mean = TINY * mean
+        elif self.config.init_type == "ones":
+            mean = torch.full_like(mean, ONES)
+        elif self.config.init_type == "zeros":
+            mean = torch.zeros_like(mean)
+        return CEMState(0, mean)
+
+    def is_done(self, state: CEMState) -> bool:
+        """Whether the search has come to its end."""
+        return (
+            state.iteration > self.config.iterations
+            or state.solved_in_a_row >= self.config.patience
+        )
+
+    def step(self, state: CEMState) -> tuple[CEMState, dict[str, float]]:
+        """One iteration: the next state, and figures for the log."""
+        sigma = self.sigma(state.iteration)
+        is_last = state.iteration == self.config.iterations
+        n = 0 if is_last else self.config.population_size
+        population = self.space.around(
+            state.mean, n, sigma, seed_of(self.seed, state.iteration + 1)
+        )  # (N, D)
+        latents = torch.cat([state.mean[None], population])  # (1 + N, D)
+        of_mean, *rest = self.objective(self.space.programs(latents)).tolist()
+        figures = {"mean_program_return": of_mean, "sigma": sigma}
+        mean = state.mean
+        if not is_last:
+            returns = np.array(rest)  # (N,)
+            best = highest(returns, self.n_elites)
+            mean = reduce_elites(population[best], returns[best], self.config.reduction)
+            figures |= {"population_return": returns.mean(), "elite_return": returns[best].mean()}
+        solved = state.solved_in_a_row + 1 if of_mean >= SOLVED else 0
+        return CEMState(state.iteration + 1, mean, solved), figures
+
+    def sigma(self, iteration: int) -> float:
+        """The standard deviation of the population of an iteration."""
+        config = self.config
+        if not config.use_exp_sig_decay:
+            return config.sigma
+        progress = min(1.0, iteration / (config.iterations / 2))
+        return config.sigma * (config.final_sigma / config.sigma) ** progress
+
+
+def reduce_elites(elites: Tensor, returns: NDArray[np.float64], reduction: str) -> Tensor:
+    """The next mean, (D,).
+
+    "weighted_mean" is LEAPS's sum(return * latent) / (sum(return) + 1e-5). Where the sum of returns
+    is not above 0, as when no elite has any return, that formula gives the zero vector or turns
+    away from the elites; there it is their plain mean.
+
+    Args:
+        elites: (E, D).
+        returns: (E,).
+        reduction: "mean", "weighted_mean" or "max" (of each element).
+
+    Example:
+        >>> elites = torch.tensor([[0.0, 4.0], [2.0, 0.0]])
+        >>> reduce_elites(elites, np.array([0.25, 0.75]), "weighted_mean").round(decimals=3)
+        tensor([1.5000, 1.0000])
+        >>> reduce_elites(elites, np.array([0.0, 0.0]), "weighted_mean")
+        tensor([1., 2.])
+    """
+    if reduction == "max":
+        return elites.amax(dim=0)
+    total = returns.sum()
+    if reduction == "mean" or total <= 0:
+        return elites.mean(dim=0)
+    weights = torch.as_tensor(returns / (total + EPSILON), dtype=elites.dtype, device=elites.device)
+    return (weights[:, None] * elites).sum(dim=0)

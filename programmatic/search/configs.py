@@ -1,0 +1,232 @@
+"""The options of each search method: dataclasses with the papers' values as defaults.
+
+Papers: LEAPS (Trivedi et al., NeurIPS 2021), whose settings of each task are in settings/cem.yml;
+CEBS (Carvalho et al., ICLR 2024), with the values of the authors' published run files.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+SETTINGS = Path(__file__).parent / "settings"
+TASK_NAME = re.compile(r"(?:.*:)?Karel-(\w+)-v\d+")
+INIT_TYPES = ("normal", "tiny_normal", "ones", "zeros")
+REDUCTIONS = ("mean", "weighted_mean", "max")
+
+
+@dataclass(frozen=True)
+class SearchConfig:
+    """The options that all methods have: how a program is judged, and when a run is saved."""
+
+    n_worlds: int = 10
+    """Start worlds in which each program runs; its return is the mean over them."""
+    height: int | None = None
+    """Height of the worlds in cells, walls included; None: the task's own."""
+    width: int | None = None
+    """Width of the worlds in cells, walls included; None: the task's own."""
+    max_calls: int = 10_000
+    """Limit of a run's calls (actions and percepts)."""
+    max_actions: int | None = None
+    """Limit of a run's actions; None: none."""
+    save_interval: int = 100
+    """Iterations between two checkpoints in the run folder."""
+
+    def __post_init__(self) -> None:
+        _check_whole(self, "n_worlds", "max_calls", "save_interval")
+        for name in ("height", "width", "max_actions"):
+            if getattr(self, name) is not None:
+                _check_whole(self, name)
+
+    def to_json(self) -> dict[str, Any]:
+        """The options as JSON values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class CEMConfig(SearchConfig):
+    """The cross-entropy method, as in LEAPS."""
+
+    population_size: int = 32
+    """Latents sampled in an iteration."""
+    elitism_rate: float = 0.1
+    """Share of the population that the next mean is made of; at least one latent is."""
+    sigma: float = 0.5
+    """Standard deviation of the population around the mean, at first."""
+    init_type: str = "normal"
+    """The first mean: normal, N(0, 1); tiny_normal, N(0, 0.1); ones, 0.01 everywhere; zeros."""
+    reduction: str = "weighted_mean"
+    """How elites become the next mean: mean, weighted_mean (by their returns) or max."""
+    use_exp_sig_decay: bool = True
+    """Whether sigma falls exponentially to final_sigma over the first half of the iterations."""
+    final_sigma: float = 0.1
+    """Where it falls to."""
+    iterations: int = 1000
+    """How many iterations, at most."""
+    patience: int = 10
+    """Iterations in a row whose mean is a solution, after which the search ends."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_whole(self, "population_size", "iterations", "patience")
+        _check_number(self, "sigma", "final_sigma")
+        _check_rate(self, "elitism_rate")
+        _check_choice(self, "init_type", INIT_TYPES)
+        _check_choice(self, "reduction", REDUCTIONS)
+        if not isinstance(self.use_exp_sig_decay, bool):
+            raise ValueError(
+                f"use_exp_sig_decay must be true or false, got {self.use_exp_sig_decay!r}"
+            )
+
+
+@dataclass(frozen=True)
+class CEBSConfig(SearchConfig):
+    """The cross-entropy beam search."""
+
+    n_worlds: int = 16
+    """Start worlds in which each program runs; its return is the mean over them."""
+    population_size: int = 64
+    """Latents sampled in an iteration: the paper's K."""
+    elites: int = 16
+    """Latents that stay in the beam: the paper's E."""
+    sigma: float = 0.25
+    """Standard deviation of a candidate around the elite that it is made from."""
+    patience: int = 5
+    """Iterations in a row without a better mean return of the elites, after which the search
+    starts again from random latents."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_whole(self, "population_size", "elites", "patience")
+        _check_number(self, "sigma")
+        if self.elites > self.population_size:
+            raise ValueError(
+                f"elites must be at most population_size, {self.population_size}; got {self.elites}"
+            )
+
+
+@dataclass(frozen=True)
+class LatentHCConfig(SearchConfig):
+    """Hill climbing in the latent space."""
+
+    n_worlds: int = 16
+    """Start worlds in which each program runs; its return is the mean over them."""
+    neighbours: int = 250
+    """Neighbours without a better one among them, after which the search starts again from a random
+    latent: the paper's K."""
+    sigma: float = 0.25
+    """Standard deviation of a neighbour around the current latent."""
+    batch_size: int = 25
+    """Neighbours evaluated at once. The search goes to the first better one; those behind it in the
+    batch were evaluated in vain. 1: one after the other, as in the paper, and slow."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_whole(self, "neighbours", "batch_size")
+        _check_number(self, "sigma")
+
+
+@dataclass(frozen=True)
+class RandomConfig(SearchConfig):
+    """Random search in the latent space: LEAPS-rand-N with N = population_size."""
+
+    population_size: int = 64
+    """Latents sampled in an iteration: LEAPS's 8 or 64."""
+    iterations: int = 1000
+    """How many iterations, at most."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_whole(self, "population_size", "iterations")
+
+
+@dataclass(frozen=True)
+class BestSampledConfig(SearchConfig):
+    """The best of the programs that the generator of LEAPS's data set draws."""
+
+    n_programs: int = 50_000
+    """How many are drawn; LEAPS's data set has 50,000."""
+    batch_size: int = 1000
+    """Programs evaluated at once."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_whole(self, "n_programs", "batch_size")
+
+
+METHODS: dict[str, type[SearchConfig]] = {
+    "cem": CEMConfig,
+    "cebs": CEBSConfig,
+    "latent_hc": LatentHCConfig,
+    "random": RandomConfig,
+    "best_sampled": BestSampledConfig,
+}
+"""The options' class of each method."""
+
+
+def config_of(method: str, env_id: str, options: Mapping[str, Any]) -> SearchConfig:
+    """The options of a search: the user's; where there are none, the task's, then the defaults.
+
+    Args:
+        method: One of `METHODS`.
+        env_id: The task's id.
+        options: Names and values.
+
+    Raises:
+        ValueError: There is no such method or option, or it has a value that cannot be; the message
+            lists those known.
+
+    Example:
+        >>> config_of("cem", "Karel-Maze-v0", {"sigma": 0.2})  # doctest: +ELLIPSIS
+        CEMConfig(n_worlds=10, ..., population_size=16, elitism_rate=0.1, sigma=0.2, ...)
+    """
+    if method not in METHODS:
+        raise ValueError(f"there is no search method {method!r}; known are {', '.join(METHODS)}")
+    config_class = METHODS[method]
+    known = [field.name for field in fields(config_class)]
+    for name in options:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f"did you mean {near[0]}? " if near else ""
+            raise ValueError(f"{method} has no option {name!r}: {hint}known are {', '.join(known)}")
+    return config_class(**task_settings(method, env_id) | dict(options))
+
+
+def task_settings(method: str, env_id: str) -> dict[str, Any]:
+    """The settings that the method's YAML file has for a task; empty if it has none."""
+    file = SETTINGS / f"{method}.yml"
+    match = TASK_NAME.fullmatch(env_id)
+    if match is None or not file.exists():
+        return {}
+    return yaml.safe_load(file.read_text(encoding="utf-8")).get(match[1], {})
+
+
+def _check_whole(config: SearchConfig, *names: str) -> None:
+    for name in names:
+        value = getattr(config, name)
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise ValueError(f"{name} must be a whole number from 1 up, got {value!r}")
+
+
+def _check_number(config: SearchConfig, *names: str) -> None:
+    for name in names:
+        value = getattr(config, name)
+        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < 1e6:
+            raise ValueError(f"{name} must be a number above 0, got {value!r}")
+
+
+def _check_rate(config: SearchConfig, name: str) -> None:
+    _check_number(config, name)
+    if getattr(config, name) > 1:
+        raise ValueError(f"{name} must be at most 1, got {getattr(config, name)!r}")
+
+
+def _check_choice(config: SearchConfig, name: str, known: tuple[str, ...]) -> None:
+    if getattr(config, name) not in known:
+        raise ValueError(f"{name} must be one of {', '.join(known)}, got {getattr(config, name)!r}")

@@ -1,0 +1,77 @@
+"""Hill climbing in a latent space of programs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+from programmatic.search.configs import LatentHCConfig
+from programmatic.search.objective import Objective
+from programmatic.search.spaces import LatentSpace, seed_of
+
+
+@dataclass(frozen=True)
+class HCState:
+    """Where the search is."""
+
+    iteration: int
+    current: Tensor | None = None
+    """(D,); None: the search starts from a random latent."""
+    current_return: float = -float("inf")
+    tried: int = 0
+    """Neighbours of the current latent that were no better."""
+
+
+class LatentHC:
+    """Hill climbing (Carvalho et al., ICLR 2024) in the latent space.
+
+    The search goes to the first neighbour with a higher return. When none of `neighbours` has one,
+    it starts again from a random latent. It ends with a solution or the budget. An iteration is one
+    batch of neighbours.
+
+    Args:
+        config: The options.
+        space: Where latents are decoded.
+        objective: What judges programs.
+        seed: Of the random numbers.
+    """
+
+    state_class = HCState
+    evaluations = None
+
+    def __init__(
+        self, config: LatentHCConfig, space: LatentSpace, objective: Objective, seed: int
+    ) -> None:
+        self.config = config
+        self.space = space
+        self.objective = objective
+        self.seed = seed
+
+    def start(self) -> HCState:
+        """The state before the first iteration."""
+        return HCState(0)
+
+    def is_done(self, state: HCState) -> bool:
+        """Whether the search has come to its end."""
+        return self.objective.is_solved
+
+    def step(self, state: HCState) -> tuple[HCState, dict[str, float]]:
+        """One iteration: the next state, and figures for the log."""
+        iteration, seed = state.iteration + 1, seed_of(self.seed, state.iteration + 1)
+        if state.current is None:
+            candidates = self.space.random(1, seed)
+        else:
+            n = min(self.config.batch_size, self.config.neighbours - state.tried)
+            candidates = self.space.around(state.current, n, self.config.sigma, seed)  # (n, D)
+        returns = self.objective(self.space.programs(candidates))  # (n,)
+        better = np.flatnonzero(returns > state.current_return)
+        figures = {"population_return": float(returns.mean()), "sigma": self.config.sigma}
+        if len(better):
+            first = int(better[0])
+            return HCState(iteration, candidates[first], float(returns[first])), figures
+        tried = state.tried + len(returns)
+        if tried >= self.config.neighbours:
+            return HCState(iteration), figures
+        return HCState(iteration, state.current, state.current_return, tried), figures

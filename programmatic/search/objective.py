@@ -1,0 +1,143 @@
+"""What a search maximises, the mean return over start worlds, and the account of what it found."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from karel_gym.registration import sample_worlds
+from programmatic.dsl import PAD, Program
+from programmatic.machine import execute
+from programmatic.search.configs import SearchConfig
+
+SOLVED = 1 - 1e-9
+"""From this return on a task is solved; the sum of rewards may fall short of 1 by rounding."""
+
+
+class BudgetSpentError(Exception):
+    """No more programs may be evaluated."""
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What was evaluated so far; immutable, so that a search can go back to an earlier one."""
+
+    evaluations: int = 0
+    """Programs evaluated."""
+    best: Program | None = None
+    """The one of the highest mean return, of those the shortest; None before the first."""
+    best_return: float = -float("inf")
+    """Its mean return."""
+    history: tuple[dict[str, Any], ...] = ()
+    """An entry each time that the best one changed; see `SearchResult.history`."""
+
+
+class Objective:
+    """The mean return of programs over the start worlds of a search, and the tally of them.
+
+    Args:
+        env_id: The task's id.
+        config: How many worlds, of which size, and the limits of a run.
+        seed: Of the worlds.
+        budget: Most programs to evaluate; None: no limit.
+
+    Attributes:
+        device: Where programs run: "cpu" or "cuda".
+        tally: What was evaluated.
+
+    Raises:
+        ValueError: The task is unknown, or has no worlds of this size.
+    """
+
+    def __init__(
+        self,
+        env_id: str,
+        config: SearchConfig,
+        seed: int,
+        budget: int | None = None,
+    ) -> None:
+        self.env_id = env_id
+        self.config = config
+        self.budget = budget
+        self.device = "cpu"
+        self.worlds = sample_worlds(env_id, config.n_worlds, seed, config.height, config.width)
+        self.tally = Tally()
+        self._begin = time.perf_counter()
+
+    def restore(self, tally: Tally, seconds: float) -> None:
+        """Go on from what was evaluated before, and how long that took."""
+        self.tally = tally
+        self._begin = time.perf_counter() - seconds
+
+    @property
+    def seconds(self) -> float:
+        """How long the search has taken."""
+        return time.perf_counter() - self._begin
+
+    @property
+    def is_solved(self) -> bool:
+        """Whether the best program solves the task in all worlds of the search."""
+        return self.tally.best_return >= SOLVED
+
+    def __call__(self, tokens: Any) -> NDArray[np.float64]:
+        """The mean returns, (P,), of programs.
+
+        Args:
+            tokens: int, (P, L), DEF included: a numpy array or a tensor.
+
+        Raises:
+            BudgetSpentError: The budget is not enough for all. Those for which it is have been
+                evaluated and are in the tally.
+        """
+        if self.device == "cpu" and not isinstance(tokens, np.ndarray):
+            tokens = tokens.cpu().numpy()  # of a tensor in the processor's memory, the same memory
+        affordable = tokens
+        if self.budget is not None:
+            affordable = tokens[: max(0, self.budget - self.tally.evaluations)]
+        if len(affordable) == 0:
+            raise BudgetSpentError
+        returns = self.mean_returns(affordable)
+        self._record(affordable, returns)
+        if len(affordable) < len(tokens):
+            raise BudgetSpentError
+        return returns
+
+    def mean_returns(self, tokens: Any) -> NDArray[np.float64]:
+        """The mean returns, (P,), without any account of them."""
+        limits = self.config.max_calls, self.config.max_actions
+        result = execute(tokens, self.worlds, self.env_id, *limits, device=self.device)
+        returns: Any = result.returns
+        if not isinstance(returns, np.ndarray):
+            returns = returns.cpu().numpy()  # summed here: a GPU would sum in another order
+        return returns.mean(axis=1)
+
+    def _record(self, tokens: Any, returns: NDArray[np.float64]) -> None:
+        """Count programs, and keep the best one."""
+        tally = replace(self.tally, evaluations=self.tally.evaluations + len(returns))
+        highest = float(returns.max())
+        if highest >= tally.best_return:
+            best = np.flatnonzero(returns == highest)  # of those, the shortest
+            lengths = (tokens[best] != PAD).sum(1).tolist()
+            shortest = int(np.argmin(lengths))
+            is_shorter = tally.best is not None and lengths[shortest] < len(tally.best.tokens)
+            if highest > tally.best_return or is_shorter:
+                program = Program.from_tokens(tokens[int(best[shortest])].tolist())
+                entry = {
+                    "evaluations": tally.evaluations,
+                    "seconds": round(self.seconds, 6),
+                    "return": highest,
+                    "program": str(program),
+                }
+                tally = replace(
+                    tally, best=program, best_return=highest, history=(*tally.history, entry)
+                )
+        self.tally = tally
+
+
+def highest(returns: NDArray[np.float64], n: int) -> NDArray[np.int64]:
+    """The indices, (n,), of the n highest returns, the highest first, of equal ones the first."""
+    return np.argsort(-returns, kind="stable")[:n]

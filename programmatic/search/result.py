@@ -1,0 +1,78 @@
+"""`SearchResult`: what a search found, and how it came there."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from programmatic.dsl import Program
+from programmatic.runs import RunError, write_json
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """What a search found.
+
+    Example:
+        >>> result = SearchResult("random", "Karel-Maze-v0", Program.parse("DEF run m( move m)"),
+        ...     0.25, 64, [], [], 0.1, {}, seed=0)
+        >>> SearchResult.from_json(result.to_json()) == result
+        True
+    """
+
+    method: str
+    """The method's name."""
+    env_id: str
+    """The task's id."""
+    program: Program
+    """The best program that was evaluated: of the highest mean return, of those the shortest."""
+    mean_return: float
+    """Its mean return over the worlds of the search."""
+    evaluations: int
+    """How many programs were evaluated."""
+    history: list[dict[str, Any]]
+    """Each time that a better program was found: `evaluations` so far, `seconds` so far, its
+    `return`, and its text, `program`."""
+    iterations: list[dict[str, Any]]
+    """A row an iteration, as in history.csv; see `programmatic.search.logs`."""
+    seconds: float
+    """Wall time."""
+    config: dict[str, Any]
+    """All options, as JSON values; and model and budget."""
+    seed: int
+    """Of the worlds and of the search."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The result as JSON values."""
+        return {**vars(self), "program": str(self.program)}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> SearchResult:
+        """The result that these JSON values describe.
+
+        Raises:
+            ProgramSyntaxError: The program is none.
+            KeyError, TypeError: A value is missing or unknown, or of another type.
+        """
+        return cls(**{**values, "program": Program.parse(values["program"])})
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the result to a JSON file, as a whole or not at all."""
+        write_json(path, self.to_json())
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> SearchResult:
+        """The result in a JSON file.
+
+        Raises:
+            RunError: The file is missing or damaged; the message names it.
+        """
+        try:
+            return cls.from_json(json.loads(Path(path).read_text(encoding="utf-8")))
+        except OSError as error:
+            raise RunError(f"{path} cannot be read: {error.strerror}") from None
+        except (ValueError, KeyError, TypeError) as error:
+            raise RunError(f"{path} holds no search's result: {error}") from None

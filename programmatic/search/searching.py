@@ -1,0 +1,339 @@
+"""`search`: one interface to every method, and runs that can go on."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from tqdm import tqdm
+
+from karel_gym.devices import device_named
+from programmatic.runs import (
+    CONFIG_FILE,
+    RunError,
+    begin_run,
+    latest_checkpoint,
+    write_json,
+)
+from programmatic.search.cebs import CEBS
+from programmatic.search.cem import CEM
+from programmatic.search.checkpoints import load_checkpoint, save_checkpoint
+from programmatic.search.configs import (
+    BestSampledConfig,
+    CEBSConfig,
+    CEMConfig,
+    LatentHCConfig,
+    RandomConfig,
+    config_of,
+)
+from programmatic.search.hill_climbing import LatentHC
+from programmatic.search.logs import SearchLog
+from programmatic.search.objective import BudgetSpentError, Objective
+from programmatic.search.random_search import RandomSearch
+from programmatic.search.result import SearchResult
+from programmatic.search.run_settings import (
+    RunSettings,
+    check,
+    check_same,
+    config_json,
+    read_settings,
+)
+from programmatic.search.spaces import Decoder, GrammarSpace, LatentSpace
+
+RESULT_FILE, PROGRAM_FILE = "result.json", "program.karel"
+ENDLESS_BUDGET = 1_000_000
+"""Programs that a method without an end of its own evaluates by default, as in Carvalho et al."""
+
+
+class Method(Protocol):
+    """A search method: a state, and how it moves on. A state has its number, `iteration`."""
+
+    @property
+    def state_class(self) -> type[Any]:
+        """The class of its states."""
+
+    @property
+    def evaluations(self) -> int | None:
+        """How many programs it evaluates at most; None: it has no end of its own."""
+
+    def start(self) -> Any:
+        """The state before the first iteration."""
+
+    def is_done(self, state: Any) -> bool:
+        """Whether the search has come to its end."""
+
+    def step(self, state: Any) -> tuple[Any, dict[str, float]]:
+        """One iteration: the next state, and figures for the log."""
+
+
+def search(
+    method: str,
+    env_id: str,
+    *,
+    seed: int = 0,
+    budget: int | None = None,
+    model: str | os.PathLike[str] | Decoder = "default",
+    run_dir: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    device: str = "auto",
+    progress: bool | None = None,
+    **options: Any,
+) -> SearchResult:
+    """Search for a program that solves a task.
+
+    The run folder has config.json, result.json, program.karel, history.csv (a row an iteration),
+    TensorBoard events, and checkpoints/step-N.safetensors. Ctrl-C writes a checkpoint before it
+    ends the search. On a CPU, equal seeds give equal results, whether or not a search was
+    interrupted and on any number of cores.
+
+    Args:
+        method: "cem" (LEAPS), "cebs", "latent_hc", "random" or "best_sampled"; see their configs.
+        env_id: The task's id.
+        seed: Of the start worlds and of all random numbers.
+        budget: Most programs to evaluate; None: until the method ends by itself, or 1,000,000 with
+            methods that do not.
+        model: The latent space: a `ProgramVAE`, its file, or "default". "best_sampled" needs none.
+        run_dir: The run folder; None: nothing is written.
+        resume: Go on with the run in the run folder, if one is there; its settings must be these.
+        overwrite: Remove the run in the run folder, if one is there.
+        device: Where latents, decoding and, with numba-cuda, programs are: "auto", "cpu", "cuda".
+        progress: Whether to show a progress bar; by default on a terminal.
+        options: Those of the method's config, such as `CEMConfig`; the task's and then the paper's
+            values stand where there are none.
+
+    Raises:
+        ValueError: The method, the task or an option is unknown or cannot be.
+        RunError: A run is in the folder already, or the one to be resumed is another or damaged.
+
+    Example:
+        >>> result = search("best_sampled", "Karel-Harvester-v0", n_programs=200)
+        >>> result.evaluations, result.mean_return > 0.1
+        (200, True)
+    """
+    settings = RunSettings(
+        method,
+        env_id,
+        seed,
+        budget,
+        _file_of(model) if method != "best_sampled" else None,
+        device,
+        config_of(method, env_id, options),
+    )
+    check(settings)
+    objective = Objective(env_id, settings.config, seed, _budget(settings))
+    run = None if run_dir is None else Path(run_dir)
+    if resume and run is None:
+        raise ValueError("resume needs the run folder: name it with run_dir")
+    decoder = None if method == "best_sampled" else _load_model(model, device)
+    goes_on = resume and run is not None and (run / CONFIG_FILE).exists()
+    if run is not None:
+        if goes_on:
+            check_same(run, settings)
+            write_json(run / CONFIG_FILE, config_json(settings))
+        else:
+            begin_run(run, config_json(settings), overwrite)
+            for name in (RESULT_FILE, PROGRAM_FILE):
+                (run / name).unlink(missing_ok=True)
+    return _search(settings, objective, decoder, run, goes_on, progress)
+
+
+def resume(
+    run_dir: str | os.PathLike[str],
+    *,
+    budget: int | None = None,
+    model: Decoder | None = None,
+    device: str | None = None,
+    progress: bool | None = None,
+) -> SearchResult:
+    """Go on with the search in a run folder from its latest checkpoint, with its own settings.
+
+    Args:
+        run_dir: The run folder.
+        budget: Most programs to evaluate, those before included; by default what the run had.
+        model: The model, where the search was begun with one that was no file.
+        device: "auto", "cpu" or "cuda"; by default what the run had.
+        progress: Whether to show a progress bar; by default on a terminal.
+
+    Raises:
+        RunError: The folder is missing or no search's, or its configuration or checkpoint is
+            damaged; or the model is missing.
+        ValueError: The budget or the device cannot be.
+    """
+    stored = read_settings(Path(run_dir))
+    if stored.model is None and model is None and stored.method != "best_sampled":
+        raise RunError(f"the search in {run_dir} was begun with a model that was no file: give it")
+    return search(
+        stored.method,
+        stored.env_id,
+        seed=stored.seed,
+        budget=stored.budget if budget is None else budget,
+        model=model or stored.model or "default",
+        run_dir=run_dir,
+        resume=True,
+        device=device or stored.device,
+        progress=progress,
+        **stored.config.to_json(),
+    )
+
+
+def _search(
+    settings: RunSettings,
+    objective: Objective,
+    decoder: Decoder | None,
+    run: Path | None,
+    goes_on: bool,
+    progress: bool | None,
+) -> SearchResult:
+    memory = torch.device("cpu") if decoder is None else decoder.device
+    objective.device = _machine(decoder, settings.device)
+    method = _method(settings, decoder, objective)
+    state = method.start()
+    if run is not None and goes_on:
+        state, tally, seconds = load_checkpoint(latest_checkpoint(run), method.state_class, memory)
+        objective.restore(tally, seconds)
+    log = SearchLog(run, state.iteration)
+    try:
+        with _one_torch_thread(), _bar(method, objective, progress) as bar:
+            _iterate(method, state, objective, log, run, settings.config.save_interval, bar)
+    finally:
+        log.close()
+    best = objective.tally.best
+    assert best is not None  # every budget allows for one program
+    result = SearchResult(
+        settings.method,
+        settings.env_id,
+        best,
+        objective.tally.best_return,
+        objective.tally.evaluations,
+        list(objective.tally.history),
+        log.rows,
+        objective.seconds,
+        {"model": settings.model, "budget": settings.budget, **settings.config.to_json()},
+        settings.seed,
+    )
+    if run is not None:
+        best.save(run / PROGRAM_FILE)
+        result.save(run / RESULT_FILE)
+    return result
+
+
+def _iterate(
+    method: Method,
+    state: Any,
+    objective: Objective,
+    log: SearchLog,
+    run: Path | None,
+    save_interval: int,
+    bar: Any,
+) -> None:
+    """Step until the method is done or the budget is spent, and write checkpoints."""
+    kept = state, objective.tally  # as they were between two iterations
+    try:
+        while not method.is_done(state):
+            if run is not None and state.iteration % save_interval == 0:
+                save_checkpoint(run, *kept, objective.seconds)
+            iteration = state.iteration
+            state, figures = method.step(state)
+            log.add(
+                {
+                    "iteration": iteration,
+                    "evaluations": objective.tally.evaluations,
+                    "seconds": round(objective.seconds, 6),
+                    "best_return": objective.tally.best_return,
+                    **figures,
+                }
+            )
+            kept = state, objective.tally
+            if not bar.disable:
+                bar.set_postfix_str(f"best {objective.tally.best_return:.3f}", refresh=False)
+                bar.update(objective.tally.evaluations - bar.n)
+    except BudgetSpentError:
+        pass
+    except KeyboardInterrupt:
+        if run is not None:
+            save_checkpoint(run, *kept, objective.seconds)
+            print(
+                f"interrupted after {kept[1].evaluations:,} programs; "
+                f"to go on: karel-gym search --resume {run}",
+                file=sys.stderr,
+            )
+        raise
+    # A run that goes on with a larger budget does the iteration again that this one cut short.
+    if run is not None:
+        save_checkpoint(run, *kept, objective.seconds)
+
+
+def _method(settings: RunSettings, decoder: Decoder | None, objective: Objective) -> Method:
+    config, seed = settings.config, settings.seed
+    if isinstance(config, BestSampledConfig):
+        batch, total = config.batch_size, config.n_programs
+        return RandomSearch(GrammarSpace(), objective, seed, batch, total)
+    assert decoder is not None
+    space = LatentSpace(decoder)
+    if isinstance(config, CEMConfig):
+        return CEM(config, space, objective, seed)
+    if isinstance(config, CEBSConfig):
+        return CEBS(config, space, objective, seed)
+    if isinstance(config, LatentHCConfig):
+        return LatentHC(config, space, objective, seed)
+    assert isinstance(config, RandomConfig)
+    batch, total = config.population_size, config.population_size * config.iterations
+    return RandomSearch(space, objective, seed, batch, total)
+
+
+def _budget(settings: RunSettings) -> int | None:
+    if settings.budget is None and isinstance(settings.config, CEBSConfig | LatentHCConfig):
+        return ENDLESS_BUDGET
+    return settings.budget
+
+
+def _file_of(model: Any) -> str | None:
+    return os.fspath(model) if isinstance(model, str | os.PathLike) else None
+
+
+def _load_model(model: Any, device: str) -> Decoder:
+    if not isinstance(model, str | os.PathLike):
+        return model
+    from programmatic.leaps import ProgramVAE
+
+    return ProgramVAE.load(model, device=device)
+
+
+def _machine(decoder: Decoder | None, device: str) -> str:
+    """Where programs run: where they are decoded, if what it takes is installed."""
+    if decoder is None:
+        return "cuda" if device == "cuda" else "cpu"
+    if decoder.device.type != "cuda":
+        return "cpu"
+    try:
+        device_named("cuda")
+    except RuntimeError:
+        return "cpu"
+    return "cuda"
+
+
+@contextmanager
+def _one_torch_thread() -> Iterator[None]:
+    """Let torch take one CPU thread: sums do not depend on the number of cores, and small networks
+    are not slowed by waiting for cores that others keep busy."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def _bar(method: Method, objective: Objective, progress: bool | None) -> Iterator[Any]:
+    limits = [n for n in (objective.budget, method.evaluations) if n is not None]
+    show = sys.stdout.isatty() if progress is None else progress
+    done = objective.tally.evaluations
+    with tqdm(total=min(limits), initial=done, unit="program", disable=not show) as bar:
+        yield bar
