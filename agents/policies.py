@@ -12,7 +12,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.program import PROGRAM_FILE, ProgramAgent
+from agents.program import PROGRAM_FILE, RESULT_FILE, ProgramAgent
 from karel_gym.robot import ACTIONS, PERCEPTS
 from programmatic import Program, ProgramPolicy
 
@@ -76,12 +76,12 @@ class Contestant:
 
 
 def load(path: str | os.PathLike[str]) -> Any:
-    """The agent in a run folder, or the SB3 model in a zip.
+    """The agent in a run folder, of a training or a search, or the SB3 model in a zip.
 
     Raises:
         RunError: There is none, or it is damaged; the message says what, and where.
     """
-    if (Path(path) / PROGRAM_FILE).exists():
+    if any((Path(path) / name).exists() for name in (PROGRAM_FILE, RESULT_FILE)):
         return ProgramAgent.load(path)
     from agents.drl import load as load_model
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any
 
 import pandas as pd
 import tyro
 from rich.console import Console
 from rich.table import Table
+from tyro.conf import subcommand
 
 from agents.commands import PIPE_WIDTH
+from benchmarks.budgets import BudgetSettings, measure_budgets
+from benchmarks.generation import GenerationSettings, measure_generation
+from benchmarks.latent_search import LatentSearchSettings, measure_latent_search
 from benchmarks.machine import machine_name
 from benchmarks.throughput import (
     cuda_rates,
@@ -22,6 +27,7 @@ from benchmarks.throughput import (
     stepping_rates,
     training_rates,
 )
+from benchmarks.variants import VariantSettings, measure_variants
 from programmatic.runs import PACKAGES, versions, write_json, write_text
 
 SOURCES = (
@@ -34,16 +40,16 @@ SOURCES = (
 )
 
 
-def benchmark(
-    name: Annotated[Literal["throughput"], tyro.conf.Positional],
-    out: Path = Path("results/throughput"),
-) -> None:
-    """Measure rates on this machine.
+@dataclass(frozen=True)
+class ThroughputSettings:
+    """Measure the rates of execution, of stepping and of training on this machine."""
 
-    Args:
-        name: What to measure.
-        out: Folder for config.json and rates.csv.
-    """
+    out: Path = Path("results/throughput")
+    """Folder for config.json and rates.csv."""
+
+
+def measure_throughput(settings: ThroughputSettings) -> None:
+    """Measure rates on this machine."""
     console = Console()
     if not console.is_terminal:
         console = Console(width=PIPE_WIDTH)
@@ -67,7 +73,34 @@ def benchmark(
     used = versions((*PACKAGES, "numba", "numpy"))
     console.print(", ".join(f"{package} {number}" for package, number in used.items()))
     config = {"machine": machine_name(), "versions": used, "million_worlds_mb": megabytes}
+    out = settings.out
     out.mkdir(parents=True, exist_ok=True)
     write_json(out / "config.json", config)
     write_text(out / "rates.csv", pd.DataFrame(map(asdict, rates)).to_csv(index=False))
     print(f"rates: {out}")
+
+
+MEASUREMENTS: dict[type[Any], Callable[[Any], None]] = {
+    ThroughputSettings: measure_throughput,
+    GenerationSettings: measure_generation,
+    LatentSearchSettings: measure_latent_search,
+    VariantSettings: measure_variants,
+    BudgetSettings: measure_budgets,
+}
+
+Settings = (
+    Annotated[ThroughputSettings, subcommand("throughput", prefix_name=False)]
+    | Annotated[GenerationSettings, subcommand("generation", prefix_name=False)]
+    | Annotated[LatentSearchSettings, subcommand("latent_search", prefix_name=False)]
+    | Annotated[VariantSettings, subcommand("variants", prefix_name=False)]
+    | Annotated[BudgetSettings, subcommand("budgets", prefix_name=False)]
+)
+
+
+def benchmark(settings: tyro.conf.OmitArgPrefixes[Settings]) -> None:
+    """Measure on this machine: rates, times, and what searches reach.
+
+    Args:
+        settings: What to measure; each has options of its own.
+    """
+    MEASUREMENTS[type(settings)](settings)

@@ -1,7 +1,7 @@
 """The run folder: what a training or a search leaves, written so that a crash cannot damage it.
 
     config.json          every setting of the run, and the versions of the packages
-    checkpoints/         step-000081920.zip, ...: where an interrupted run can go on
+    checkpoints/         step-000081920.zip, or .safetensors: where an interrupted run can go on
 
 A file is first written under another name and then renamed: it is there as a whole or not at all.
 """
@@ -21,6 +21,11 @@ from typing import Any
 CONFIG_FILE = "config.json"
 CHECKPOINT_FOLDER = "checkpoints"
 CHECKPOINT_NAME = re.compile(r"step-(\d+)\.\w+")
+RUN_FILES = (
+    *("*.zip", "best.safetensors", "best.json", "result.json", "program.karel"),
+    *("progress.csv", "evaluations.csv", "history.csv", "events.out.tfevents.*", CONFIG_FILE),
+)
+"""What a run of any kind leaves in its folder, beside its checkpoints."""
 PACKAGES = ("karel-gym", "gymnasium", "numpy", "stable-baselines3", "torch")
 
 
@@ -81,7 +86,7 @@ def begin_run(run: Path, config: dict[str, Any], overwrite: bool = False) -> Non
         run: The folder.
         config: The settings, as JSON values.
         overwrite: Whether an earlier run there may be removed: its configuration, checkpoints,
-            models, logs and TensorBoard events. Other files stay.
+            models, results, logs and TensorBoard events. Other files stay.
 
     Raises:
         RunError: A run is there already and may not be removed, or the folder cannot be made.
@@ -144,11 +149,11 @@ def latest_checkpoint(run: Path) -> Path:
     """
     found = checkpoints(run)
     if not found:
-        raise RunError(f"{run / CHECKPOINT_FOLDER} holds no checkpoint (step-N.zip) to go on from")
+        raise RunError(f"{run / CHECKPOINT_FOLDER} holds no checkpoint to go on from")
     return found[-1]
 
 
 def _clear(run: Path) -> None:
-    patterns = ("*.zip", "progress.csv", "evaluations.csv", "events.out.tfevents.*", CONFIG_FILE)
-    for path in [*checkpoints(run), *(p for pattern in patterns for p in run.glob(pattern))]:
+    found = [path for pattern in RUN_FILES for path in run.glob(pattern)]
+    for path in [*checkpoints(run), *found]:
         path.unlink()

@@ -80,8 +80,8 @@ class Programs:
         open_ = ((~forbidden).sum(dim=1) > 1).nonzero()[:, 0]
         on = self.device
         return ProgramBatch(
-            pack_padded_sequence(tokens, lengths, batch_first=True).to(on),
-            inputs.to(on),
+            moved(pack_padded_sequence(tokens, lengths, batch_first=True), on),
+            moved(inputs, on),
             rows.to(on),
             packed(tokens[:, 1:]).to(on),
             open_.to(on),
@@ -92,13 +92,32 @@ class Programs:
         """`which`, int64, (B,), by falling length."""
         return which[self.lengths[which].argsort(descending=True, stable=True)]
 
-    def batches(self, size: int, generator: torch.Generator) -> Iterator[torch.Tensor]:
-        """All programs once, in batches of similar length, in random order: int64, (size,).
+    def batches(
+        self, size: int, generator: torch.Generator, n: int | None = None
+    ) -> Iterator[torch.Tensor]:
+        """Random programs, each once, in batches of similar length, in random order.
 
         A batch costs what its longest program does. So some batches' worth of random programs are
         sorted by length before they are cut into batches.
+
+        Args:
+            size: Programs of a batch; the last of some batches may have fewer.
+            generator: What draws.
+            n: How many programs; None: all.
+
+        Yields:
+            Their numbers, int64, (size,), by falling length.
         """
-        drawn = torch.randperm(len(self), generator=generator).split(size * BATCHES_PER_BUCKET)
-        batches = [batch for bucket in drawn for batch in self.by_length(bucket).split(size)]
+        drawn = torch.randperm(len(self), generator=generator)[:n]
+        batches = [
+            batch
+            for bucket in torch.split(drawn, size * BATCHES_PER_BUCKET)
+            for batch in torch.split(self.by_length(bucket), size)
+        ]
         for i in torch.randperm(len(batches), generator=generator).tolist():
             yield batches[i]
+
+
+def moved(packed: PackedSequence, device: torch.device) -> PackedSequence:
+    """A packed sequence, sorted already, on a device; batch sizes stay on the CPU."""
+    return PackedSequence(packed.data.to(device), packed.batch_sizes)

@@ -49,7 +49,10 @@ class DatasetConfig:
     """The settings of a data set; the defaults are those of LEAPS."""
 
     programs: int = 50_000
-    """Number of programs."""
+    """Number of programs that are split into training, validation and test programs."""
+    extra: int = 0
+    """Number of further programs, all of them for training. Data sets that differ in nothing else
+    have the same validation and test programs."""
     demonstrations: int = 10
     """Demonstrations a program."""
     height: int = 8
@@ -74,6 +77,7 @@ class DatasetConfig:
         check_size(self.height, self.width)
         limits = {
             "programs": (1, 2**31),
+            "extra": (0, 2**31),
             "demonstrations": (1, 1000),
             "wall_probability": (0, 0.9),
             "marker_probability": (0, 1),
@@ -223,11 +227,15 @@ class ProgramDataset:
         return dataset
 
 
-def split_of(n: int, seed: int) -> NDArray[np.uint8]:
-    """The part of each of `n` programs, drawn: uint8, (n,); 70 % train, 15 % valid, 15 % test."""
+def split_of(n: int, seed: int, extra: int = 0) -> NDArray[np.uint8]:
+    """The part of each program: uint8, (n + extra,).
+
+    Of the first `n` 70 % are drawn to train, 15 % to validate and 15 % to test; the `extra` ones
+    behind them are to train.
+    """
     order = np.argsort(states_of(int(stream_of(seed)), n), kind="stable")
     bounds = np.cumsum(SHARES)[:-1] * n // sum(SHARES)
-    split = np.empty(n, dtype=np.uint8)
+    split = np.zeros(n + extra, dtype=np.uint8)
     for number, rows in enumerate(np.split(order, bounds)):
         split[rows] = number
     return split

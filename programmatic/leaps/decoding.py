@@ -1,4 +1,4 @@
-"""Decoding latents to programs: greedy or sampled, constrained by the grammar, a batch at a time."""
+"""Decoding latents to programs: a batch at a time, greedy or sampled, within the grammar."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import torch
 
 from programmatic.dsl.tokens import DEF, M_OPEN, PAD, RUN
 from programmatic.leaps.grammar import END, KINDS, MAX_DECODED, Automaton
-from programmatic.leaps.model import Decoder
+from programmatic.leaps.model import Decoder, parts
+from programmatic.leaps.recurrence import parameters_of
 
 PREFIX = RUN, M_OPEN
 """What every program has behind DEF."""
@@ -35,10 +36,10 @@ def decode(
     device = latents.device
     token_gates, latent_gates = decoder.input_parts(latents)
     token_output, latent_output = decoder.output_parts(latents)
-    gru, (first, _, last) = decoder.gru, decoder.token_output_layer
-    to_switches, to_new = gru.weight_hh_l0.t().split([2 * width, width], dim=1)
-    latent_gates[:, : 2 * width] += gru.bias_hh_l0[: 2 * width]
-    new_bias = gru.bias_hh_l0[2 * width :]
+    gru, (first, last) = parameters_of(decoder.gru), decoder.output_layers
+    to_switches, to_new = parts(gru.of_state.t(), 2 * width, width)
+    new_bias = gru.state_bias[2 * width :]
+    latent_gates[:, : 2 * width] += gru.state_bias[: 2 * width]
     to_output, to_logits = first.weight[:, :width].t(), last.weight.t()
 
     automaton = Automaton(n, device, MAX_DECODED if complete else None, not complete)
@@ -48,7 +49,7 @@ def decode(
     current = torch.full((n,), DEF, device=device)
     for step in range(MAX_DECODED):
         gates = token_gates.index_select(0, current).add_(latent_gates)
-        switches, new_input = gates.split([2 * width, width], dim=1)
+        switches, new_input = parts(gates, 2 * width, width)
         switches = torch.addmm(switches, states, to_switches).sigmoid_()
         reset, update = switches.chunk(2, dim=1)
         new = torch.addcmul(new_input, reset, torch.addmm(new_bias, states, to_new)).tanh_()
@@ -60,10 +61,7 @@ def decode(
             hidden = hidden.addmm_(states, to_output).tanh_()
             logits = torch.addmm(last.bias, hidden, to_logits)
             logits.masked_fill_(automaton.forbidden(), -torch.inf)
-            if sample:
-                current = logits.softmax(dim=1).multinomial(1)[:, 0]
-            else:
-                current = logits.argmax(dim=1)
+            current = draw(logits) if sample else logits.argmax(dim=1)
         tokens[step, running] = current
         automaton.read(current)
         if device.type == "cpu":
@@ -75,3 +73,8 @@ def decode(
                 running, states, current = running[going], states[going], current[going]
                 latent_gates, latent_output = latent_gates[going], latent_output[going]
     return tokens.t()
+
+
+def draw(logits: torch.Tensor) -> torch.Tensor:
+    """Tokens drawn by their logits: int64, (N,), of float32, (N, 51)."""
+    return logits.softmax(dim=1).multinomial(1)[:, 0]

@@ -55,17 +55,18 @@ def generate(config: DatasetConfig | None = None) -> ProgramDataset:
     """
     config = config or DatasetConfig()
     config.check()
-    found = _empty(config, config.programs)
+    n = config.programs + config.extra
+    found = _empty(config, n)
     seen: set[bytes] = set()
     n_found, n_drawn, n_repeated, in_vain = 0, 0, 0, 0
-    with tqdm(total=config.programs, desc="programs", unit="programs", disable=None) as bar:
-        while n_found < config.programs:
+    with tqdm(total=n, desc="programs", unit="programs", disable=None) as bar:
+        while n_found < n:
             batch, fresh, has_demonstrations = _draw(config, n_drawn, seen)
-            rows = np.flatnonzero(has_demonstrations)[: config.programs - n_found]
+            rows = np.flatnonzero(has_demonstrations)[: n - n_found]
             for name, array in found.items():
                 array[n_found : n_found + len(rows)] = batch[name][rows]
             n_found += len(rows)
-            used = AT_ONCE if n_found < config.programs else int(rows[-1]) + 1
+            used = AT_ONCE if n_found < n else int(rows[-1]) + 1
             n_drawn += used
             n_repeated += used - int(np.searchsorted(fresh, used))
             in_vain = 0 if len(rows) else in_vain + 1
@@ -80,12 +81,12 @@ def generate(config: DatasetConfig | None = None) -> ProgramDataset:
     record = {
         "drawn": n_drawn,
         "repeated": n_repeated,
-        "dropped": n_drawn - n_repeated - config.programs,
+        "dropped": n_drawn - n_repeated - n,
         "versions": versions(("karel-gym", "numba", "numpy")),
     }
     return ProgramDataset(
         **found,
-        split=split_of(config.programs, config.seed),
+        split=split_of(config.programs, config.seed, config.extra),
         config=asdict(config) | record,
     )
 

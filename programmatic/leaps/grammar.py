@@ -6,10 +6,10 @@ The automaton reads the tokens behind DEF. Its configuration is three integers a
     stack   the open blocks, 3 bits each, the innermost lowest
     need    the fewest tokens that complete the program from here
 
-Tables indexed by phase, innermost block and token say which tokens may come and what they change, so
-that a step of a whole batch is a handful of gathers. A token that may not come has the change of
-`need` NEVER; so one comparison with what is left of the room excludes both the tokens that the
-grammar forbids and those after which the program could not be completed in time.
+Tables indexed by phase, innermost block and token say which tokens may come and what they change:
+a step of a whole batch is a handful of gathers. A token that may not come has the change of `need`
+NEVER; so one comparison with what is left of the room excludes both the tokens that the grammar
+forbids and those after which the program could not be completed in time.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ class _Builder:
         self._add(R_OPEN, REPETITION, t.R_OPEN, EMPTY, REPETITION)
         self._add(ELSE, OTHERWISE, t.ELSE, E_OPEN, OTHERWISE)
         self._add(E_OPEN, OTHERWISE, t.E_OPEN, EMPTY, OTHERWISE)
-        self._add(END, NONE, t.PAD, END, NONE)
+        self._add(END, NONE, t.PAD, END, NONE, more=-1)  # a pad takes no room
 
     def _add(
         self, phase: int, kind: int, token: int, then: int, inside: int, drop: int = 0,

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
-from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
+from torch.nn.utils.rnn import pack_padded_sequence
 
 from programmatic.dsl.tokens import DEF
-from programmatic.leaps.batches import ProgramBatch, Programs
+from programmatic.leaps.batches import ProgramBatch, Programs, moved
 from programmatic.leaps.dataset import ProgramDataset
 from programmatic.leaps.decoding import decode
 from programmatic.leaps.demonstrations import STOP, behaviour_match, grids_of, replay
@@ -162,7 +162,7 @@ def latent_behaviour_loss(
         latents.repeat_interleave(len(columns), dim=0)[order.to(device)],
         torch.from_numpy(grids).to(device).float(),
         torch.from_numpy(at).to(device),
-        PackedSequence(before.data.to(device), before.batch_sizes),
+        moved(before, device),
     )
     accuracy = (logits.argmax(dim=1) == targets).float().mean()
     return LatentBehaviourLoss(cross_entropy(logits, targets), float(accuracy))

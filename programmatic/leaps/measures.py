@@ -62,7 +62,7 @@ def measure(model: ProgramVAE, dataset: ProgramDataset, with_executor: bool = Tr
     model.eval()
     programs = Programs(dataset.tokens, model.device)
     whole, equal, valid, matches, actions = [], [], [], [], []
-    for which in programs.by_length(torch.arange(len(programs))).split(BATCH):
+    for which in torch.split(programs.by_length(torch.arange(len(programs))), BATCH):
         batch = programs.batch(which)
         mean, _ = model.vae.distribution(batch.programs)
         decoded = with_def(decode(model.vae.decoder, mean))

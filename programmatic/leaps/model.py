@@ -17,7 +17,7 @@ from torch.nn.utils.rnn import PackedSequence
 from karel_gym.observations import N_PLANES
 from programmatic.leaps.demonstrations import STOP
 from programmatic.leaps.grammar import N_TOKENS
-from programmatic.leaps.recurrence import last_steps, run_gru
+from programmatic.leaps.recurrence import last_steps, parameters_of, run_gru
 
 N_ACTIONS = STOP + 1
 """The executor's actions: those of the robot, and STOP, which also stands before the first."""
@@ -41,7 +41,8 @@ class Encoder(nn.Module):
 
     def forward(self, tokens: PackedSequence) -> torch.Tensor:
         """The GRU's last states, (B, hidden), for the packed tokens of B programs."""
-        of_token = linear(self.token_encoder.weight, self.gru.weight_ih_l0, self.gru.bias_ih_l0)
+        parameters = parameters_of(self.gru)
+        of_token = linear(self.token_encoder.weight, parameters.of_input, parameters.input_bias)
         start = of_token.new_zeros(int(tokens.batch_sizes[0]), self.gru.hidden_size)
         gates = embedding(tokens.data, of_token)
         return run_gru(self.gru, gates, tokens.batch_sizes, start)[last_steps(tokens.batch_sizes)]
@@ -93,9 +94,18 @@ class Decoder(nn.Module):
             rows: int64, (S,); the row of `latents` that each token belongs to.
         """
         by_token, by_latent = self.output_parts(latents)
-        first, activation, last = self.token_output_layer
-        hidden = linear(states, first.weight[:, : states.shape[1]]) + embedding(tokens, by_token)
-        return last(activation(hidden + by_latent[rows]))
+        first, last = self.output_layers
+        of_state = first.weight[:, : states.shape[1]]
+        hidden = linear(states, of_state) + embedding(tokens, by_token) + by_latent[rows]
+        return linear(hidden.tanh(), last.weight, last.bias)
+
+    @property
+    def output_layers(self) -> tuple[nn.Linear, nn.Linear]:
+        """The two linear layers of the MLP, between which is a tanh."""
+        first, last = self.token_output_layer[0], self.token_output_layer[2]
+        assert isinstance(first, nn.Linear)
+        assert isinstance(last, nn.Linear)
+        return first, last
 
     def output_parts(self, latents: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """What the first layer of the MLP adds for each token, (51, hidden), and each latent.
@@ -103,9 +113,8 @@ class Decoder(nn.Module):
         The layer is linear in state, embedding and latent side by side. So its parts add up, and
         need not be computed anew at each token.
         """
-        first = self.token_output_layer[0]
-        width = latents.shape[1]
-        _, of_token, of_latent = first.weight.split([width, N_TOKENS, width], dim=1)
+        first, _ = self.output_layers
+        _, of_token, of_latent = parts(first.weight, width := latents.shape[1], N_TOKENS, width)
         return linear(self.token_encoder.weight, of_token), linear(latents, of_latent, first.bias)
 
     def input_parts(self, latents: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -113,8 +122,9 @@ class Decoder(nn.Module):
 
         Their biases are in the second.
         """
-        of_token, of_latent = self.gru.weight_ih_l0.split([N_TOKENS, latents.shape[1]], dim=1)
-        by_latent = linear(latents, of_latent, self.gru.bias_ih_l0)
+        parameters = parameters_of(self.gru)
+        of_token, of_latent = parts(parameters.of_input, N_TOKENS, latents.shape[1])
+        by_latent = linear(latents, of_latent, parameters.input_bias)
         return linear(self.token_encoder.weight, of_token), by_latent
 
 
@@ -187,12 +197,20 @@ class NeuralExecutor(nn.Module):
             float32, (S, 6); five actions and STOP.
         """
         width = latents.shape[1]
-        by_latent, by_state, by_action = self.gru.weight_ih_l0.split([width, width, N_ACTIONS], 1)
+        parameters = parameters_of(self.gru)
+        by_latent, by_state, by_action = parts(parameters.of_input, width, width, N_ACTIONS)
         of_state = linear(self.state_encoder(grids), by_state)  # (U, 3*hidden)
-        of_action = linear(self.action_encoder.weight, by_action, self.gru.bias_ih_l0)
+        of_action = linear(self.action_encoder.weight, by_action, parameters.input_bias)
         gates = embedding(which, of_state) + embedding(actions.data, of_action)
         constant = linear(latents, by_latent)
-        return self.mlp(run_gru(self.gru, gates, actions.batch_sizes, latents, constant))
+        states = run_gru(self.gru, gates, actions.batch_sizes, latents, constant)
+        logits: torch.Tensor = self.mlp(states)
+        return logits
+
+
+def parts(weight: torch.Tensor, *widths: int) -> tuple[torch.Tensor, ...]:
+    """The columns of a weight, (outputs, inputs), for inputs of these widths side by side."""
+    return torch.split(weight, list(widths), dim=1)
 
 
 def _gru(inputs: int, hidden: int) -> nn.GRU:

@@ -147,15 +147,16 @@ class _Pretraining:
     def _train_epoch(self, shown: bool) -> dict[str, float]:
         """One pass over the training programs; returns the means of what the steps gave."""
         config, sums = self.config, dict[str, float]()
-        # Seeded by the epoch, lest an interrupted training draw other numbers than one that was not.
+        # By the epoch, lest an interrupted training draw other numbers than one that was not.
         generator = torch.Generator().manual_seed(config.seed * 1_000_003 + self.epoch)
         torch.manual_seed(config.seed * 1_000_003 + self.epoch)
         self.model.train()
+        n_programs = min(len(self.programs), config.epoch_programs or len(self.programs))
         n_steps = 0
         bar = tqdm(
-            self.programs.batches(config.batch_size, generator),
+            self.programs.batches(config.batch_size, generator, n_programs),
             f"epoch {self.epoch + 1} of {config.epochs}",
-            total=-(-len(self.programs) // config.batch_size),
+            total=-(-n_programs // config.batch_size),
             disable=not shown,
             leave=False,
         )
@@ -168,7 +169,8 @@ class _Pretraining:
         self.schedule.step()
         self.epoch += 1
         means = {name: total / n_steps for name, total in sums.items()}
-        return {"epoch": self.epoch, "learning_rate": self.schedule.get_last_lr()[0], **means}
+        rate = float(self.schedule.get_last_lr()[0])
+        return {"epoch": self.epoch, "learning_rate": rate, **means}
 
     def _step(self, which: torch.Tensor, generator: torch.Generator) -> dict[str, float]:
         """One step on the training programs `which`; returns its losses."""
@@ -194,7 +196,7 @@ class _Pretraining:
                 "train_action_accuracy": latent.accuracy,
             }
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        torch.autograd.backward(loss)
         if config.max_gradient_norm is not None:
             torch.nn.utils.clip_grad_norm_(self.trained.parameters(), config.max_gradient_norm)
         self.optimizer.step()

@@ -9,10 +9,28 @@ whole batch at every step, which takes longer than all its products; here it doe
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
+
+
+class GRUParameters(NamedTuple):
+    """The parameters of a GRU of one layer; its gates are reset, update and new."""
+
+    of_input: torch.Tensor
+    """(3*hidden, inputs)."""
+    of_state: torch.Tensor
+    """(3*hidden, hidden)."""
+    input_bias: torch.Tensor
+    """(3*hidden,)."""
+    state_bias: torch.Tensor
+    """(3*hidden,)."""
+
+
+def parameters_of(gru: nn.GRU) -> GRUParameters:
+    """The parameters of a GRU's only layer."""
+    return GRUParameters(*gru.all_weights[0])
 
 
 def run_gru(
@@ -35,13 +53,17 @@ def run_gru(
     Returns:
         float32, (S, hidden).
     """
-    weight, bias = gru.weight_hh_l0, gru.bias_hh_l0
+    parameters = parameters_of(gru)
     if constant is None:
         constant = gates.new_zeros(())
-    states: torch.Tensor = _Recurrence.apply(
-        gates, start, constant, weight, bias, batch_sizes.tolist()
+    return _Recurrence.apply(  # type: ignore[no-untyped-call]
+        gates,
+        start,
+        constant,
+        parameters.of_state,
+        parameters.state_bias,
+        batch_sizes.tolist(),
     )
-    return states
 
 
 def last_steps(batch_sizes: torch.Tensor) -> torch.Tensor:
@@ -82,7 +104,7 @@ class _Recurrence(torch.autograd.Function):
             end += size
             before[step] = previous[:size]
             product = torch.addmm(bias, before[step], transposed)
-            product_switches, recurrent[step] = product.split([2 * width, width], dim=1)
+            product_switches, recurrent[step] = product[:, : 2 * width], product[:, 2 * width :]
             inputs = gates[step] + constant[:size] if constant.ndim else gates[step]
             torch.add(inputs[:, : 2 * width], product_switches, out=switches[step])
             reset, update = switches[step].sigmoid_().chunk(2, dim=1)
@@ -95,7 +117,7 @@ class _Recurrence(torch.autograd.Function):
         return after
 
     @staticmethod
-    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         before, switches, recurrent, new, weight, constant = ctx.saved_tensors
         width = new.shape[1]
         of_gates = new.new_empty(new.shape[0], 3 * width)

@@ -23,7 +23,9 @@ class PretrainConfig:
     variant: Variant = "leaps"
     """The losses: leaps has all of L_P, L_R and L_L; p only the first, pr and pl the two named."""
     epochs: int = 150
-    """Passes over the training programs."""
+    """Passes over the training programs, or over"""
+    epoch_programs: int | None = None
+    """so many of them, drawn anew for each epoch; None: all."""
     batch_size: int = 256
     """Programs of a step."""
     learning_rate: float = 1e-3
@@ -72,6 +74,8 @@ class PretrainConfig:
         for name in ("epochs", "batch_size", "decay_every", "demonstrations", "latent_dim"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.epoch_programs is not None and self.epoch_programs < 1:
+            raise ValueError(f"epoch_programs must be at least 1, got {self.epoch_programs}")
         for name in ("learning_rate", "decay"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")

@@ -16,6 +16,7 @@ from karel_gym.observations import MARKER_PLANE, WALL_PLANE
 from karel_gym.world import WALL
 from programmatic.dsl import Program
 from programmatic.dsl.tokens import DEF
+from programmatic.leaps.batches import moved
 from programmatic.leaps.checkpoints import DEFAULT, LATENT_HEAD, read_state_dict
 from programmatic.leaps.decoding import decode
 from programmatic.leaps.demonstrations import STOP, grids_of, replay
@@ -87,8 +88,8 @@ class ProgramVAE(nn.Module):
         tokens = torch.from_numpy(tokens_of(programs).astype(np.int64))
         lengths = torch.tensor([len(program.tokens) for program in programs])
         packed = pack_padded_sequence(tokens, lengths, batch_first=True, enforce_sorted=False)
-        mean, log_sigma = self.vae.distribution(packed.to(self.device))
-        order = packed.unsorted_indices.to(self.device)
+        mean, log_sigma = self.vae.distribution(moved(packed, self.device))
+        order = packed.unsorted_indices
         return mean[order], log_sigma[order]
 
     def decode(self, latents: torch.Tensor) -> list[Program]:
@@ -162,9 +163,9 @@ class ProgramVAE(nn.Module):
             .to(self.device)
             .float(),
             torch.arange(steps * n, device=self.device),
-            PackedSequence(
-                torch.from_numpy(before.T.reshape(-1)).to(self.device),
-                torch.full((steps,), n),
+            moved(
+                PackedSequence(torch.from_numpy(before.T.reshape(-1)), torch.full((steps,), n)),
+                self.device,
             ),
         )
         shape = steps, programs, demonstrations, N_ACTIONS

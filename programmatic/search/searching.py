@@ -138,8 +138,6 @@ def search(
             write_json(run / CONFIG_FILE, config_json(settings))
         else:
             begin_run(run, config_json(settings), overwrite)
-            for name in (RESULT_FILE, PROGRAM_FILE):
-                (run / name).unlink(missing_ok=True)
     return _search(settings, objective, decoder, run, goes_on, progress)
 
 

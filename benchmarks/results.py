@@ -1,0 +1,68 @@
+"""What a measurement leaves: config.json, tables as CSV and JSON, and a table on the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from agents.commands import PIPE_WIDTH
+from benchmarks.machine import machine_name
+from programmatic.runs import CONFIG_FILE, PACKAGES, versions, write_json, write_text
+
+
+def save_tables(
+    folder: Path, name: str, settings: Any, tables: Mapping[str, pd.DataFrame], **facts: Any
+) -> None:
+    """Write the settings and the tables of a measurement.
+
+    Args:
+        folder: Where to.
+        name: Of the measurement.
+        settings: A dataclass.
+        tables: By name; each becomes NAME.csv and NAME.json.
+        facts: What else there is to know, for config.json.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    config = {"command": f"benchmark {name}", **_json_values(asdict(settings)), **facts}
+    config |= {"machine": machine_name(), "versions": versions((*PACKAGES, "numba"))}
+    write_json(folder / CONFIG_FILE, config)
+    for title, table in tables.items():
+        write_text(folder / f"{title}.csv", table.to_csv(index=False))
+        write_text(folder / f"{title}.json", table.to_json(orient="records", indent=2) + "\n")
+
+
+def print_texts(rows: Sequence[Mapping[str, str]], title: str, notes: str = "") -> None:
+    """Print a table of texts; its first column is aligned left, the others right.
+
+    Args:
+        rows: A mapping from column to text each, all with the same columns.
+        title: Above it.
+        notes: Below it.
+    """
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=PIPE_WIDTH)
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for number, column in enumerate(rows[0]):
+        table.add_column(column, justify="right" if number else "left")
+    for row in rows:
+        table.add_row(*map(Text, row.values()))  # no markup: brackets are intervals
+    console.print(table)
+    if notes:
+        console.print(Text(notes))
+
+
+def number_text(value: float, digits: int = 2) -> str:
+    """A number as text; "-" for NaN."""
+    return "-" if value != value else f"{value:,.{digits}f}"
+
+
+def _json_values(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: str(v) if isinstance(v, Path) else v for name, v in values.items()}

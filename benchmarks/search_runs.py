@@ -1,0 +1,269 @@
+"""Searches as a measurement: which there are to be, and a row of results each, none done twice.
+
+A folder of searches has runs.csv, a row a search, and runs/, the run folder of each. A search that
+was interrupted goes on from its checkpoint; one that has its row is not done again. They are told
+apart by their task, seed, budget, options, device, and by what is in the model's file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from karel_gym.registration import sample_worlds, task_of
+from programmatic import Program, execute
+from programmatic.leaps.checkpoints import weights_path
+from programmatic.leaps.vae import torch_device
+from programmatic.runs import RunError, checkpoints, write_text
+from programmatic.search import SearchResult, search
+from programmatic.search.commands import FRESH_SEED, FRESH_WORLDS
+from programmatic.search.configs import SearchConfig, config_of
+from programmatic.search.searching import RESULT_FILE
+
+TASK_NAMES = ("StairClimber", "FourCorners", "TopOff", "Maze", "CleanHouse", "Harvester")
+"""LEAPS's six."""
+RUNS_FILE, RUNS_FOLDER = "runs.csv", "runs"
+LARGE_SIDE, LARGE_WORLDS = 100, 10
+LARGE_MAX_CALLS = 100 * LARGE_SIDE**2
+"""Calls of a run in a large world. In one of 8x8 the 10,000 of a search are 156 a cell; a program
+that visits every cell of a large world once takes about five a cell, so that 100 cut none short
+that gets anywhere."""
+Row = dict[str, Any]
+COLUMNS = (
+    "id",
+    "method",
+    "env_id",
+    "seed",
+    "model",
+    "model_sha256",
+    "device",
+    "budget",
+    "search_return",
+    "fresh_return",
+    "large_return",
+    "iterations",
+    "evaluations",
+    "seconds",
+    "program",
+    "config",
+    "run",
+)
+"""id, of all that tells searches apart; mean returns of the program found in the search's own
+worlds, in 1000 fresh ones, and in 10 fresh ones of 100x100; the options as JSON; the run folder."""
+NUMBERS = ("search_return", "fresh_return", "large_return", "seconds")
+
+
+@dataclass(frozen=True)
+class PlannedSearch:
+    """A search that there is to be; see `programmatic.search.search` for the arguments."""
+
+    method: str
+    env_id: str
+    seed: int
+    model: str = "default"
+    budget: int | None = None
+    device: str = "auto"
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def config(self) -> SearchConfig:
+        """All options.
+
+        Raises:
+            ValueError: The method or an option is unknown, or cannot be.
+        """
+        return config_of(self.method, self.env_id, self.options)
+
+    @cached_property
+    def identity(self) -> dict[str, Any]:
+        """What tells it from others, as JSON values.
+
+        Raises:
+            RunError: The model's file is missing.
+        """
+        return {
+            "method": self.method,
+            "env_id": self.env_id,
+            "seed": self.seed,
+            "model_sha256": "" if self.method == "best_sampled" else file_digest(self.model),
+            "device": torch_device(self.device).type,
+            "budget": self.budget,
+            "config": json.dumps(self.config.to_json(), sort_keys=True),
+        }
+
+    @cached_property
+    def id(self) -> str:
+        """A short form of `identity`."""
+        text = json.dumps(self.identity, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    @property
+    def folder(self) -> str:
+        """The run folder's place in the folder of searches."""
+        task = self.env_id.rpartition(":")[2]
+        return f"{RUNS_FOLDER}/{self.method}-{task}-{self.seed}-{self.id}"
+
+    def run(self, folder: Path) -> Row:
+        """Do the search, or what is left of it, and judge its program: a row of `COLUMNS`."""
+        run = folder / self.folder
+        result = search(
+            self.method,
+            self.env_id,
+            seed=self.seed,
+            budget=self.budget,
+            model=self.model,
+            run_dir=run,
+            resume=bool(checkpoints(run)),
+            overwrite=True,
+            device=self.device,
+            **self.options,
+        )
+        config = self.config
+        size, limits = (config.height, config.width), (config.max_calls, config.max_actions)
+        fresh = sample_worlds(self.env_id, FRESH_WORLDS, FRESH_SEED, *size)
+        return {
+            "id": self.id,
+            "model": self.model,
+            **self.identity,
+            "search_return": result.mean_return,
+            "fresh_return": float(
+                execute([result.program], fresh, self.env_id, *limits).returns.mean()
+            ),
+            "large_return": large_return(result.program, self.env_id),
+            "iterations": len(result.iterations),
+            "evaluations": result.evaluations,
+            "seconds": round(result.seconds, 3),
+            "program": str(result.program),
+            "run": self.folder,
+        }
+
+
+def run_searches(plans: Sequence[PlannedSearch], folder: Path) -> pd.DataFrame:
+    """Do the searches that have no row yet.
+
+    Args:
+        plans: All that there are to be.
+        folder: The folder of searches.
+
+    Returns:
+        Their rows, those done before included, in the order of `plans`.
+
+    Raises:
+        RunError: The model's file is missing, or runs.csv is damaged.
+        ValueError: A task, a method or an option is unknown or cannot be.
+    """
+    for plan in plans:  # all errors before any work
+        task_of(plan.env_id)
+        _ = plan.id
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = {row["id"]: row for row in records(read_rows(folder / RUNS_FILE))}
+    for number, plan in enumerate(plans, 1):
+        if plan.id in rows:
+            continue
+        row = plan.run(folder)
+        rows[plan.id] = row
+        write_text(folder / RUNS_FILE, _table(rows.values()).to_csv(index=False))
+        print(
+            f"[{number} of {len(plans)}] {plan.method}, {plan.env_id}, seed {plan.seed}: "
+            f"return {row['search_return']:.3f}, in fresh worlds {row['fresh_return']:.3f}; "
+            f"{row['evaluations']:,} programs, {row['seconds']:.1f} s",
+            flush=True,
+        )
+    return _table(rows[plan.id] for plan in plans)
+
+
+def read_rows(path: Path) -> pd.DataFrame:
+    """The rows of a runs.csv; none where there is no such file.
+
+    Raises:
+        RunError: It is damaged.
+    """
+    if not path.exists():
+        return _table([])
+    try:
+        texts: Any = {"id": str, "model_sha256": str, "budget": "Int64"}
+        empty: Any = {name: [""] for name in (*NUMBERS, "budget")}  # elsewhere it is a text
+        return _table(
+            records(pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=empty))
+        )
+    except (OSError, KeyError, ValueError) as error:
+        raise RunError(f"{path} is damaged: {error}; delete it to do all searches again") from None
+
+
+def records(rows: pd.DataFrame) -> list[Row]:
+    """The rows of a table as mappings from column to value."""
+    return [{str(name): value for name, value in row.items()} for row in rows.to_dict("records")]
+
+
+def result_of(row: Row, folder: Path) -> SearchResult:
+    """The result of the search of a row, with its history."""
+    return SearchResult.load(folder / row["run"] / RESULT_FILE)
+
+
+def large_return(program: Program, env_id: str) -> float:
+    """The mean return in fresh worlds of 100x100; NaN where the task has none of that size."""
+    try:
+        worlds = sample_worlds(env_id, LARGE_WORLDS, FRESH_SEED, LARGE_SIDE, LARGE_SIDE)
+    except ValueError:
+        return float("nan")
+    return float(execute([program], worlds, env_id, LARGE_MAX_CALLS).returns.mean())
+
+
+def file_digest(model: str) -> str:
+    """The first 16 digits of the SHA-256 of the file of a model's weights.
+
+    Raises:
+        RunError: There is no such file.
+    """
+    path = weights_path(model)
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    except OSError as error:
+        raise RunError(f"the weights {path} cannot be read: {error.strerror}") from None
+
+
+def env_ids(tasks: Sequence[str], version: str = "v0") -> list[str]:
+    """The ids of tasks that are given by a name, such as Maze, or an id.
+
+    Raises:
+        ValueError: There is no such task, or none is given.
+
+    Example:
+        >>> env_ids(["Maze", "Karel-DoorKey-v0"], "v1")
+        ['Karel-Maze-v1', 'Karel-DoorKey-v0']
+    """
+    if not tasks:
+        raise ValueError("name at least one task")
+    ids = [task if "-" in task else f"Karel-{task}-{version}" for task in tasks]
+    for env_id in ids:
+        task_of(env_id)
+    return list(dict.fromkeys(ids))
+
+
+def seed_range(seeds: int) -> range:
+    """The seeds 0 to `seeds` - 1.
+
+    Raises:
+        ValueError: `seeds` is below 1.
+    """
+    if seeds < 1:
+        raise ValueError(f"seeds must be at least 1, got {seeds}")
+    return range(seeds)
+
+
+def _table(rows: Iterable[Row]) -> pd.DataFrame:
+    listed = list(rows)
+    for row in listed:
+        if missing := [column for column in COLUMNS if column not in row]:
+            raise KeyError(f"it has no {', '.join(missing)}")
+    table = pd.DataFrame([{column: row[column] for column in COLUMNS} for row in listed])
+    table = table.reindex(columns=list(COLUMNS))
+    return table.astype({"budget": "Int64", **dict.fromkeys(NUMBERS, np.float64)})

@@ -1,0 +1,303 @@
+"""Pretraining: losses, runs that go on bit for bit, and what they leave."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from karel_gym.cli import main
+from programmatic.dsl.tokens import DEF
+from programmatic.leaps import DatasetConfig, ProgramDataset, ProgramVAE, generate
+from programmatic.leaps.batches import Programs
+from programmatic.leaps.checkpoints import VARIANTS, read_about
+from programmatic.leaps.decoding import decode
+from programmatic.leaps.losses import (
+    behaviour_loss,
+    draw_latents,
+    kl_divergence,
+    latent_behaviour_loss,
+    program_log_probs,
+    program_loss,
+    unique_rows,
+)
+from programmatic.leaps.measures import measure, with_def
+from programmatic.leaps.pretraining import pretrain, resume
+from programmatic.leaps.settings import PretrainConfig
+from programmatic.runs import RunError, checkpoints
+
+CPU = torch.device("cpu")
+
+
+@cache
+def dataset() -> ProgramDataset:
+    return generate(DatasetConfig(programs=120, demonstrations=3, seed=1))
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("data") / "small.h5"
+    dataset().save(file)
+    return file
+
+
+@pytest.fixture
+def config(data: Path) -> PretrainConfig:
+    return PretrainConfig(
+        data, epochs=3, batch_size=16, latent_dim=8, behaviour_from=0.0, demonstrations=2, threads=1
+    )
+
+
+def model(seed: int = 0) -> ProgramVAE:
+    torch.manual_seed(seed)
+    return ProgramVAE(8)
+
+
+def test_batches_hold_every_program_once_and_similar_lengths() -> None:
+    programs = Programs(dataset().tokens, CPU)
+    batches = list(programs.batches(8, torch.Generator().manual_seed(0)))
+    assert torch.cat(batches).sort().values.tolist() == list(range(len(programs)))
+    spread = [programs.lengths[b].max() - programs.lengths[b].min() for b in batches]
+    assert np.mean(spread) < 0.5 * (programs.lengths.max() - programs.lengths.min())
+    for batch in batches:
+        assert (programs.lengths[batch].diff() <= 0).all()
+
+
+def test_the_program_loss_is_the_cross_entropy_within_the_grammar() -> None:
+    vae, programs = model().vae, Programs(dataset().tokens, CPU)
+    which = programs.by_length(torch.arange(4))
+    latents = torch.randn(4, 8)
+    loss = program_loss(vae, latents, programs.batch(which))
+    total, n = 0.0, 0
+    for row, latent in zip(which, latents, strict=True):  # token by token, with PyTorch's own GRU
+        tokens = programs.tokens[row][: programs.lengths[row]]
+        state = latent[None, None]
+        for at in range(len(tokens) - 1):
+            inputs = torch.cat([vae.decoder.token_encoder(tokens[at]), latent])
+            output, state = vae.decoder.gru(inputs[None, None], state)
+            features = torch.cat([output[0, 0], vae.decoder.token_encoder(tokens[at]), latent])
+            logits = vae.decoder.token_output_layer(features)
+            forbidden = programs.change[programs.rows[row, at]] > programs.slacks[row, at]
+            logits = logits.masked_fill(forbidden, -torch.inf)
+            total -= float(logits.detach().log_softmax(dim=0)[tokens[at + 1]])
+            n += 1
+    assert float(loss.detach()) == pytest.approx(total / n, rel=1e-4)
+
+
+def test_the_kl_divergence_is_that_of_normal_distributions() -> None:
+    mean, log_sigma = torch.randn(5, 3), torch.randn(5, 3)
+    normal = torch.distributions.Normal
+    exact = torch.distributions.kl_divergence(normal(mean, log_sigma.exp()), normal(0.0, 1.0))
+    torch.testing.assert_close(kl_divergence(mean, log_sigma), exact.mean())
+
+
+def test_latents_are_drawn_from_their_distribution() -> None:
+    torch.manual_seed(0)
+    mean, log_sigma = torch.full((20_000, 1), 3.0), torch.full((20_000, 1), np.log(0.5))
+    drawn = draw_latents(mean, log_sigma)
+    assert float(drawn.mean()) == pytest.approx(3, abs=0.02)
+    assert float(drawn.std()) == pytest.approx(0.5, abs=0.02)
+
+
+def test_reinforce_raises_the_reward() -> None:
+    part = dataset().subset(slice(0, 24))
+    vae = model(3).vae
+    which = torch.arange(24)
+    latents = torch.randn(24, 8)
+    optimizer = torch.optim.Adam(vae.decoder.parameters(), 0.01)
+    torch.manual_seed(0)
+    rewards = []
+    for _ in range(60):
+        found = behaviour_loss(vae, latents, part, which)
+        rewards.append(found.reward)
+        optimizer.zero_grad()
+        torch.autograd.backward(found.loss)
+        optimizer.step()
+    assert np.mean(rewards[-10:]) > np.mean(rewards[:10]) + 0.03
+
+
+def test_drawn_programs_have_the_probabilities_that_are_reinforced() -> None:
+    decoder = model(4).vae.decoder
+    latents = torch.randn(1, 8).expand(4000, -1)
+    torch.manual_seed(0)
+    drawn = with_def(decode(decoder, latents, sample=True))
+    different, counts = drawn.unique(dim=0, return_counts=True)
+    most = different[counts.argsort(descending=True)[:5]]
+    programs = Programs(most, CPU)
+    for i in range(len(most)):
+        batch = programs.batch(torch.tensor([i]))
+        with torch.no_grad():
+            chance = float(program_log_probs(decoder, latents[:1], batch).sum().exp())
+        share = float((drawn == most[i]).all(dim=1).float().mean())
+        assert share == pytest.approx(chance, abs=4 * (chance / 4000) ** 0.5)
+
+
+def test_the_executor_learns_to_act_and_to_stop() -> None:
+    part = dataset().subset(slice(0, 16))
+    executor = model(5).condition_policy
+    latents = torch.randn(16, 8)
+    optimizer = torch.optim.Adam(executor.parameters(), 0.01)
+    columns = torch.arange(3)
+    losses = []
+    for _ in range(80):
+        found = latent_behaviour_loss(executor, latents, part, torch.arange(16), columns)
+        losses.append(float(found.loss.detach()))
+        optimizer.zero_grad()
+        torch.autograd.backward(found.loss)
+        optimizer.step()
+    assert losses[0] == pytest.approx(np.log(6), abs=0.4)
+    assert losses[-1] < 0.6 * losses[0]
+    assert found.accuracy > 0.5
+
+
+def test_the_executors_loss_is_that_of_its_logits() -> None:
+    vae, part = model(6), dataset().subset(slice(0, 5))
+    which, columns = torch.tensor([3, 1]), torch.tensor([2, 0])
+    latents = torch.randn(2, 8)
+    found = latent_behaviour_loss(vae.condition_policy, latents, part, which, columns)
+    picked = np.ix_(which, columns)
+    from programmatic.leaps.demonstrations import grids_of
+
+    starts = grids_of(part.cells[picked], part.width, part.robots[picked])[:, :, None]
+    actions, lengths = part.actions[picked], part.lengths[picked]
+    padded = np.concatenate([actions, np.full((2, 2, 1), 5, np.int8)], axis=2)
+    log_probs = vae.action_logits(latents, starts, padded).log_softmax(dim=-1)
+    chosen = log_probs.gather(3, torch.from_numpy(padded).long()[..., None])[..., 0]
+    used = torch.arange(padded.shape[2]) <= torch.from_numpy(lengths).long()[..., None]
+    assert float(found.loss.detach()) == pytest.approx(-float(chosen[used].mean()), rel=1e-4)
+
+
+def test_equal_rows_are_found() -> None:
+    rows = np.random.default_rng(0).integers(0, 3, (200, 3)).astype(np.uint8)
+    different, at = unique_rows(rows)
+    assert np.array_equal(different[at], rows)
+    assert len(different) == len(np.unique(rows, axis=0)) < 200
+
+
+def test_a_perfect_decoder_is_measured_as_perfect(monkeypatch: pytest.MonkeyPatch) -> None:
+    part = dataset().subset(slice(0, 20))
+    programs = Programs(part.tokens, CPU)
+    order = programs.by_length(torch.arange(20))
+    whole = torch.full((20, 45), 50)
+    whole[:, :44] = programs.tokens[order, 1:]
+    monkeypatch.setattr("programmatic.leaps.measures.decode", lambda *_, **__: whole)
+    found = measure(model(), part, with_executor=False)
+    assert found.to_json() == {
+        "program_accuracy": 1,
+        "token_accuracy": 1,
+        "validity": 1,
+        "behaviour_match": 1,
+        "programs": 20,
+    }
+    whole[0, 2] = DEF
+    found = measure(model(), part, with_executor=False)
+    assert found.program_accuracy == pytest.approx(0.95)
+    assert found.validity == pytest.approx(0.95)
+    assert 0.99 < found.token_accuracy < 1
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_run_learns_and_leaves_its_files(
+    variant: str, config: PretrainConfig, tmp_path: Path
+) -> None:
+    config = replace(config, variant=variant)  # type: ignore[arg-type]
+    trained = pretrain(config, tmp_path / "run", progress=False)
+    rows = pd.read_csv(tmp_path / "run" / "progress.csv")
+    assert rows["epoch"].tolist() == [1, 2, 3]
+    assert rows["program_loss"].is_monotonic_decreasing
+    losses = {name for name in ("behaviour_loss", "latent_behaviour_loss") if name in rows}
+    assert ("behaviour_loss" in losses) == (variant in ("leaps", "pr"))
+    assert ("latent_behaviour_loss" in losses) == (variant in ("leaps", "pl"))
+    assert ("action_accuracy" in rows) == (variant in ("leaps", "pl"))
+    assert len(checkpoints(tmp_path / "run")) == 2
+    assert list((tmp_path / "run").glob("events.out.tfevents.*"))
+    about = read_about(tmp_path / "run" / "best.safetensors")
+    assert about["variant"] == variant
+    assert about["test"]["programs"] == len(dataset().part("test"))
+    again = ProgramVAE.load(tmp_path / "run" / "best.safetensors", "cpu")
+    for name, tensor in trained.state_dict().items():
+        assert torch.equal(tensor, again.state_dict()[name])
+
+
+def test_a_run_that_goes_on_ends_as_one_that_was_never_interrupted(
+    config: PretrainConfig, tmp_path: Path
+) -> None:
+    pretrain(config, tmp_path / "whole", progress=False)
+    pretrain(replace(config, epochs=1), tmp_path / "parts", progress=False)
+    resume(tmp_path / "parts", epochs=2, progress=False)
+    resume(tmp_path / "parts", epochs=3, progress=False)
+    for name in ("best.safetensors", "checkpoints/step-000000003.safetensors"):
+        one, other = (load_file(tmp_path / run / name) for run in ("whole", "parts"))
+        assert one.keys() == other.keys()
+        assert all(torch.equal(one[key], other[key]) for key in one)
+    one_rows, other_rows = (
+        pd.read_csv(tmp_path / run / "progress.csv").drop(columns="seconds")
+        for run in ("whole", "parts")
+    )
+    pd.testing.assert_frame_equal(one_rows, other_rows)
+
+
+def test_training_can_begin_with_weights(config: PretrainConfig, tmp_path: Path) -> None:
+    first = replace(config, variant="p", epochs=1)
+    pretrain(first, tmp_path / "first", progress=False)
+    start = tmp_path / "first" / "best.safetensors"
+    second = replace(config, variant="pl", epochs=1, learning_rate=1e-9, start=start)
+    pretrain(second, tmp_path / "second", progress=False)
+    before = load_file(start)
+    for name, tensor in load_file(tmp_path / "second" / "best.safetensors").items():
+        torch.testing.assert_close(tensor, before[name], atol=1e-6, rtol=0)
+
+
+def test_damaged_runs_are_told(config: PretrainConfig, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    pretrain(replace(config, variant="p", epochs=1), run, progress=False)
+    with pytest.raises(RunError, match="holds a run already"):
+        pretrain(config, run, progress=False)
+    (checkpoint,) = checkpoints(run)
+    whole = checkpoint.read_bytes()
+    checkpoint.write_bytes(whole[:1000])
+    with pytest.raises(RunError, match="delete it to go on from the checkpoint before it"):
+        resume(run, 2, progress=False)
+    stored = json.loads((run / "config.json").read_text())
+    del stored["kl_weight"]
+    (run / "config.json").write_text(json.dumps(stored))
+    with pytest.raises(RunError, match="it lacks 'kl_weight'"):
+        resume(run, 2, progress=False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--data", "nowhere.h5"], "karel-gym dataset --out FILE"),
+        (["--epochs", "0"], "epochs must be at least 1"),
+        (["--learning-rate", "0"], "learning_rate must be above 0"),
+        (["--resume", "nowhere"], "nowhere"),
+        (["--resume", "nowhere", "--variant", "p", "--run", "x"], "leave out run, variant"),
+    ],
+)
+def test_errors_of_the_command_are_one_line(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["pretrain", *arguments]) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert message in line
+
+
+def test_the_command_trains_and_goes_on(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = str(tmp_path / "run")
+    options = ["--variant", "p", "--latent-dim", "8", "--batch-size", "64", "--epochs", "1"]
+    assert main(["pretrain", "--data", str(data), "--run", run, *options]) == 0
+    assert main(["pretrain", "--resume", run, "--epochs", "2"]) == 0
+    out = capsys.readouterr().out
+    assert "the weights of epoch" in out
+    assert "program accuracy" in out
+    assert len(pd.read_csv(tmp_path / "run" / "progress.csv")) == 2
