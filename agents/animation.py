@@ -13,11 +13,11 @@ import numpy as np
 from PIL import Image as PillowImage
 
 from agents.policies import Contestant, contestants
-from agents.threads import torch_threads
 from karel_gym.rendering import Frame, Image, Renderer, image_grid
 from karel_gym.world import World
 from programmatic import ProgramPolicy
 from programmatic.runs import replacing
+from programmatic.threads import torch_threads
 
 FORMATS = (".gif", ".png", ".mp4")
 CELL_EXTENT = 320  # pixels of a world's longer side, so that several fit beside each other

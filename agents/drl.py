@@ -18,7 +18,6 @@ from stable_baselines3.common.logger import Logger, TensorBoardOutputFormat
 from agents.callbacks import BEST_FILE, PROGRESS_FILE, Checkpoints, Evaluation, ProgressLog
 from agents.models import build_model, load_model, restore, save_model
 from agents.settings import TrainConfig, check_same, config_json, read_train_config, resolve
-from agents.threads import torch_threads
 from karel_gym.sb3 import KarelSB3VecEnv
 from programmatic.runs import (
     CONFIG_FILE,
@@ -28,6 +27,7 @@ from programmatic.runs import (
     latest_checkpoint,
     write_json,
 )
+from programmatic.threads import torch_threads
 
 FINAL_FILE = "final.zip"
 EVALUATION_SEED = 2**40  # far from the seeds that people give

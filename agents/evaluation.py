@@ -11,13 +11,13 @@ import pandas as pd
 from gymnasium.vector import AutoresetMode
 
 from agents.policies import Contestant, contestants
-from agents.threads import torch_threads
 from karel_gym.env import is_solved
 from karel_gym.registration import sample_worlds, task_of
 from karel_gym.tasks.task import default_max_steps
 from karel_gym.vector import KarelVectorEnv
 from karel_gym.world import WorldBatch
 from programmatic import execute
+from programmatic.threads import torch_threads
 
 BOOTSTRAP_SAMPLES = 10_000
 CALLS_PER_STEP = 100  # how many calls a program may make for each step of the horizon

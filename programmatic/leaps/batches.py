@@ -59,7 +59,7 @@ class Programs:
         for step in range(longest - 1):
             self.rows[:, step], self.slacks[:, step] = automaton.rows, automaton.slack[:, 0]
             automaton.read(self.tokens[:, step + 1])
-        self.change = automaton.tables.change
+        self.costs = automaton.tables.cost
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -75,8 +75,8 @@ class Programs:
             return pack_padded_sequence(values, lengths - 1, batch_first=True).data
 
         rows = packed(torch.arange(len(which))[:, None].expand(-1, longest - 1))
-        change = self.change[packed(self.rows[which, : longest - 1])]
-        forbidden = change > packed(self.slacks[which, : longest - 1])[:, None]
+        costs = self.costs[packed(self.rows[which, : longest - 1])]
+        forbidden = costs > packed(self.slacks[which, : longest - 1])[:, None]
         open_ = ((~forbidden).sum(dim=1) > 1).nonzero()[:, 0]
         on = self.device
         return ProgramBatch(

@@ -11,7 +11,8 @@ from programmatic.leaps.recurrence import parameters_of
 
 PREFIX = RUN, M_OPEN
 """What every program has behind DEF."""
-DROP_SHARE = 8  # sequences that have ended are dropped once they are an eighth of those that run
+ENDED = END * KINDS  # the automaton's row behind the end
+LOOK_EVERY = 3  # steps, after which sequences that have ended are dropped
 
 
 @torch.no_grad()
@@ -64,11 +65,11 @@ def decode(
             current = draw(logits) if sample else logits.argmax(dim=1)
         tokens[step, running] = current
         automaton.read(current)
-        if device.type == "cpu":
-            going = (automaton.rows != END * KINDS).nonzero()[:, 0]
+        if device.type == "cpu" and step % LOOK_EVERY == 0:
+            going = (automaton.rows != ENDED).nonzero()[:, 0]
             if len(going) == 0:
                 break
-            if len(running) - len(going) >= max(1, len(running) // DROP_SHARE):
+            if len(going) < len(running):
                 automaton.keep(going)
                 running, states, current = running[going], states[going], current[going]
                 latent_gates, latent_output = latent_gates[going], latent_output[going]

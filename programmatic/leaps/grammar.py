@@ -4,11 +4,12 @@ The automaton reads the tokens behind DEF. Its configuration is three integers a
 
     phase   what is expected next, such as a statement or the `c(` of a condition
     stack   the open blocks, 3 bits each, the innermost lowest
-    need    the fewest tokens that complete the program from here
+    slack   how many more tokens there is room for than the shortest completion needs
 
 Tables indexed by phase, innermost block and token say which tokens may come and what they change:
-a step of a whole batch is a handful of gathers. A token that may not come has the change of `need`
-NEVER; so one comparison with what is left of the room excludes both the tokens that the grammar
+a step of a whole batch is a handful of gathers. A token costs as much slack as it makes the
+shortest completion longer than it was; on a shortest way to the end it costs nothing. One that may
+not come costs NEVER. So one comparison of costs and slack excludes both the tokens that the grammar
 forbids and those after which the program could not be completed in time.
 """
 
@@ -83,15 +84,15 @@ class Tables:
     """The tables of the automaton; rows are phase * KINDS + innermost block, columns tokens.
 
     Attributes:
-        change: int16; the change of `need`, NEVER for a token that may not come.
-        phase: int64; the next phase.
+        cost: int16; slack that the token takes, NEVER where it may not come.
+        next: int64; the next row, without its innermost block.
         drop: int64; bits that leave the stack, before
         shift: int64; it is shifted up by so many bits and
         push: int64; this is written into them.
     """
 
-    change: torch.Tensor
-    phase: torch.Tensor
+    cost: torch.Tensor
+    next: torch.Tensor
     drop: torch.Tensor
     shift: torch.Tensor
     push: torch.Tensor
@@ -104,8 +105,8 @@ class Tables:
 class _Builder:
     def __init__(self, empty_blocks: bool) -> None:
         shape = N_PHASES * KINDS, N_TOKENS
-        self.change: NDArray[np.int16] = np.full(shape, NEVER, dtype=np.int16)
-        self.phase, self.drop, self.shift, self.push = np.zeros((4, *shape), dtype=np.int64)
+        self.cost: NDArray[np.int16] = np.full(shape, NEVER, dtype=np.int16)
+        self.next, self.drop, self.shift, self.push = np.zeros((4, *shape), dtype=np.int64)
         for kind in range(MAIN, OTHERWISE + 1):
             self._block(kind, empty_blocks)
         for kind in KEYWORDS.values():
@@ -125,11 +126,12 @@ class _Builder:
     ) -> None:  # fmt: skip
         """In `phase` within a block of `kind` `token` may come, and then `then` within `inside`.
 
-        `more` is what `need` has to count of blocks that are no longer, or not yet, the innermost.
+        `more` is what it takes to close a block that is no longer the innermost one.
         """
         row = phase * KINDS + kind
-        self.change[row, token] = _to_complete(then, inside) + more - _to_complete(phase, kind)
-        self.phase[row, token] = then
+        needed = _to_complete(then, inside) + more
+        self.cost[row, token] = 1 + needed - _to_complete(phase, kind)
+        self.next[row, token] = then * KINDS
         self.drop[row, token], self.shift[row, token], self.push[row, token] = drop, shift, push
 
     def _block(self, kind: int, empty_blocks: bool) -> None:
@@ -199,25 +201,23 @@ class Automaton:
         self.tables = tables(empty_blocks, device)
         self.rows = torch.full((n,), RUN * KINDS, device=device)  # (N,) phase * KINDS + innermost
         self.stacks = torch.zeros(n, dtype=torch.int64, device=device)  # (N,)
-        start = _to_complete(RUN, NONE)
-        left = NEVER - 1 if room is None else room - start
-        # What `need` may still grow by, and one more for each token that is read.
-        self.slack = torch.full((n, 1), left - 1, dtype=torch.int16, device=device)
-        self.bounded = room is not None
+        slack = NEVER - 1 if room is None else room - _to_complete(RUN, NONE)
+        self.slack = torch.full((n, 1), slack, dtype=torch.int16, device=device)  # (N, 1)
+        self.is_bounded = room is not None
 
     def forbidden(self) -> torch.Tensor:
         """Which tokens may not come next: bool, (N, 51)."""
-        return self.tables.change[self.rows] > self.slack
+        return self.tables.cost.index_select(0, self.rows) > self.slack
 
     def read(self, tokens: torch.Tensor) -> None:
         """Go on by one token each: int64, (N,); each must be allowed."""
         at = self.rows * N_TOKENS + tokens
         table = self.tables
-        if self.bounded:
-            self.slack -= table.change.take(at)[:, None] + 1
+        if self.is_bounded:
+            self.slack -= table.cost.take(at)[:, None]
         stacks = (self.stacks >> table.drop.take(at)) << table.shift.take(at)
         self.stacks = stacks | table.push.take(at)
-        self.rows = table.phase.take(at) * KINDS + (self.stacks & (KINDS - 1))
+        self.rows = table.next.take(at) + (self.stacks & (KINDS - 1))
 
     def keep(self, which: torch.Tensor) -> None:
         """Go on with some of the sequences: int64, (M,)."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -43,6 +41,7 @@ from programmatic.runs import (
     versions,
     write_text,
 )
+from programmatic.threads import torch_threads
 
 PROGRESS_FILE = "progress.csv"
 BEST_FILE = "best.safetensors"
@@ -71,7 +70,7 @@ def pretrain(
     config.check()
     dataset = ProgramDataset.load(config.data)
     begin_run(run, _config_json(config), overwrite)
-    return _Pretraining(config, run, dataset).train(progress)
+    return Pretraining(config, run, dataset).train(progress)
 
 
 def resume(run: Path, epochs: int | None = None, progress: bool | None = None) -> ProgramVAE:
@@ -87,18 +86,20 @@ def resume(run: Path, epochs: int | None = None, progress: bool | None = None) -
     """
     config = read_pretrain_config(run)
     config = replace(config, epochs=epochs or config.epochs)
-    training = _Pretraining(config, run, ProgramDataset.load(config.data))
+    training = Pretraining(config, run, ProgramDataset.load(config.data))
     if checkpoints(run):
         training.restore(latest_checkpoint(run))
     return training.train(progress)
 
 
-class _Pretraining:
+class Pretraining:
     """A pretraining under way."""
 
     def __init__(self, config: PretrainConfig, run: Path, dataset: ProgramDataset) -> None:
         self.config, self.run = config, run
         self.device = torch_device(config.device)
+        if self.device.type == "cuda":
+            torch.set_float32_matmul_precision("high")  # TF32; bfloat16 on a CPU is slower by far
         self.parts = {name: dataset.part(name) for name in ("train", "valid", "test")}
         for name, part in self.parts.items():
             if not len(part):
@@ -130,7 +131,10 @@ class _Pretraining:
     def train(self, progress: bool | None) -> ProgramVAE:
         """Train up to the configured epoch."""
         shown = sys.stderr.isatty() if progress is None else progress
-        with SummaryWriter(str(self.run), purge_step=self.epoch + 1) as board, self._threads():
+        with (
+            SummaryWriter(str(self.run), purge_step=self.epoch + 1) as board,
+            torch_threads(self.config.threads),
+        ):
             while self.epoch < self.config.epochs:
                 began = time.perf_counter()
                 row = self._train_epoch(shown)
@@ -139,7 +143,7 @@ class _Pretraining:
                 row |= {"seconds": self.seconds, **measures.to_json()}
                 self._keep(row, measures, board)
         best = ProgramVAE.load(self.run / BEST_FILE, self.device)
-        with self._threads():
+        with torch_threads(self.config.threads):
             tested = measure(best, self.parts["test"], self.config.uses_latent_behaviour)
         self._write_best(best, tested)
         return best
@@ -161,7 +165,7 @@ class _Pretraining:
             leave=False,
         )
         for which in bar:
-            step = self._step(which, generator)
+            step = self.step(which, generator)
             n_steps += 1
             for name, value in step.items():
                 sums[name] = sums.get(name, 0.0) + value
@@ -172,7 +176,7 @@ class _Pretraining:
         rate = float(self.schedule.get_last_lr()[0])
         return {"epoch": self.epoch, "learning_rate": rate, **means}
 
-    def _step(self, which: torch.Tensor, generator: torch.Generator) -> dict[str, float]:
+    def step(self, which: torch.Tensor, generator: torch.Generator) -> dict[str, float]:
         """One step on the training programs `which`; returns its losses."""
         config, model, data = self.config, self.model, self.parts["train"]
         batch = self.programs.batch(which)
@@ -235,15 +239,6 @@ class _Pretraining:
             "test": None if tested is None else tested.to_json(),
         }
         write_state_dict(self.run / BEST_FILE, model.state_dict(), about)
-
-    @contextmanager
-    def _threads(self) -> Iterator[None]:
-        before = torch.get_num_threads()
-        torch.set_num_threads(self.config.threads or before)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(before)
 
 
 def _config_json(config: PretrainConfig) -> dict[str, Any]:

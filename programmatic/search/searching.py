@@ -44,6 +44,7 @@ from programmatic.search.run_settings import (
     read_settings,
 )
 from programmatic.search.spaces import Decoder, GrammarSpace, LatentSpace
+from programmatic.threads import torch_threads
 
 RESULT_FILE, PROGRAM_FILE = "result.json", "program.karel"
 ENDLESS_BUDGET = 1_000_000
@@ -197,7 +198,7 @@ def _search(
         objective.restore(tally, seconds)
     log = SearchLog(run, state.iteration)
     try:
-        with _one_torch_thread(), _bar(method, objective, progress) as bar:
+        with torch_threads(1), _bar(method, objective, progress) as bar:
             _iterate(method, state, objective, log, run, settings.config.save_interval, bar)
     finally:
         log.close()
@@ -314,18 +315,6 @@ def _machine(decoder: Decoder | None, device: str) -> str:
     except RuntimeError:
         return "cpu"
     return "cuda"
-
-
-@contextmanager
-def _one_torch_thread() -> Iterator[None]:
-    """Let torch take one CPU thread: sums do not depend on the number of cores, and small networks
-    are not slowed by waiting for cores that others keep busy."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 @contextmanager

@@ -88,6 +88,15 @@ def test_a_program_does_not_depend_on_how_many_there_are() -> None:
     assert not np.array_equal(few.tokens, other.tokens)
 
 
+def test_further_programs_are_all_for_training() -> None:
+    few = generate(replace(CONFIG, programs=40))
+    more = generate(replace(CONFIG, programs=40, extra=20))
+    for part in ("valid", "test"):
+        assert_equal(more.part(part), few.part(part), set(DTYPES))  # type: ignore[arg-type]
+    assert_equal(more, dataset().subset(slice(60)), set(DTYPES) - {"split"})
+    assert len(more.part("train")) == len(few.part("train")) + 20
+
+
 @pytest.mark.parametrize("n_threads", [1, 2])
 def test_nothing_depends_on_how_the_work_is_shared_out(
     n_threads: int, monkeypatch: pytest.MonkeyPatch

@@ -84,7 +84,7 @@ def test_the_program_loss_is_the_cross_entropy_within_the_grammar() -> None:
             output, state = vae.decoder.gru(inputs[None, None], state)
             features = torch.cat([output[0, 0], vae.decoder.token_encoder(tokens[at]), latent])
             logits = vae.decoder.token_output_layer(features)
-            forbidden = programs.change[programs.rows[row, at]] > programs.slacks[row, at]
+            forbidden = programs.costs[programs.rows[row, at]] > programs.slacks[row, at]
             logits = logits.masked_fill(forbidden, -torch.inf)
             total -= float(logits.detach().log_softmax(dim=0)[tokens[at + 1]])
             n += 1
