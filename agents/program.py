@@ -41,7 +41,7 @@ class ProgramAgent(ProgramPolicy):
         ValueError: There is neither a program nor a task, or the method or an option is unknown.
 
     Example:
-        >>> agent = ProgramAgent(env_id="Karel-Harvester-v0", method="best_sampled")
+        >>> agent = ProgramAgent(env_id="Karel-Harvester-v0", method="random")
         >>> agent.learn(total_evaluations=200).result.evaluations
         200
     """

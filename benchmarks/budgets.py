@@ -23,11 +23,11 @@ from benchmarks.search_runs import (
     run_searches,
     seed_range,
 )
-from programmatic.search import CEMConfig, RandomConfig, SearchResult
+from programmatic.search import CEMConfig, LatentRandomConfig, RandomConfig, SearchResult
 from programmatic.search.commands import FRESH_SEED, FRESH_WORLDS
 from programmatic.search.configs import config_of
 
-METHODS = ("cem", "cebs", "latent_hc", "random")
+METHODS = ("cem", "cebs", "latent_hc", "latent_random", "random")
 GRID = 300  # points of a curve
 
 
@@ -36,7 +36,7 @@ class BudgetSettings:
     """Compare search methods at equal numbers of evaluated programs."""
 
     methods: tuple[str, ...] = METHODS
-    """The methods: of cem, cebs, latent_hc, random."""
+    """The methods: of cem, cebs, latent_hc, latent_random, random."""
     tasks: tuple[str, ...] = TASK_NAMES
     """Tasks, by name or id."""
     env_version: Literal["v0", "v1"] = "v0"
@@ -109,8 +109,10 @@ def schedule(method: str, env_id: str, budget: int) -> dict[str, Any]:
                 f"{env_id}, got {budget}"
             )
         return {"iterations": iterations}
+    if isinstance(config, LatentRandomConfig):
+        return {"n_latents": budget}
     if isinstance(config, RandomConfig):
-        return {"iterations": max(1, -(-budget // config.population_size))}
+        return {"n_programs": budget}
     return {}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,7 +18,9 @@ from benchmarks.budgets import BudgetSettings, measure_budgets
 from benchmarks.generation import GenerationSettings, measure_generation
 from benchmarks.latent_search import LatentSearchSettings, measure_latent_search
 from benchmarks.machine import machine_name
+from benchmarks.pretraining import PretrainingSettings, pretraining_rates
 from benchmarks.throughput import (
+    Rate,
     cuda_rates,
     execution_rates,
     memory_of_worlds,
@@ -49,17 +51,32 @@ class ThroughputSettings:
 
 
 def measure_throughput(settings: ThroughputSettings) -> None:
-    """Measure rates on this machine."""
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=PIPE_WIDTH)
-    rates = []
-    with console.status("measuring") as status:
-        for source in SOURCES:
-            for rate in source():
-                status.update(f"measured {rate.what}")
-                rates.append(rate)
-        megabytes = memory_of_worlds() / 1e6
+    """Measure the rates of execution, of stepping and of training."""
+    rates = _measured(rate for source in SOURCES for rate in source())
+    megabytes = memory_of_worlds() / 1e6
+    _report(rates, settings.out, {"million_worlds_mb": megabytes})
+    print(f"One million worlds of 8x8 take {megabytes:.0f} MB.")
+
+
+def measure_pretraining(settings: PretrainingSettings) -> None:
+    """Measure the rates of pretraining."""
+    facts = {name: value for name, value in asdict(settings).items() if name != "out"}
+    _report(_measured(pretraining_rates(settings)), settings.out, facts)
+
+
+def _measured(rates: Iterable[Rate]) -> list[Rate]:
+    """The rates, each told when it has been measured."""
+    done = []
+    with _console().status("measuring") as status:
+        for rate in rates:
+            status.update(f"measured {rate.what}")
+            done.append(rate)
+    return done
+
+
+def _report(rates: Sequence[Rate], out: Path, facts: dict[str, Any]) -> None:
+    """Print rates, and write rates.csv and config.json."""
+    console = _console()
     table = Table(title=machine_name(), title_justify="left", title_style="bold")
     table.add_column("what")
     for column in ("a second", "slowest", "fastest"):
@@ -69,19 +86,22 @@ def measure_throughput(settings: ThroughputSettings) -> None:
         figures = (f"{x:,.0f}" for x in (rate.per_second, rate.slowest, rate.fastest))
         table.add_row(rate.what, *figures, rate.unit)
     console.print(table)
-    console.print(f"One million worlds of 8x8 take {megabytes:.0f} MB.")
     used = versions((*PACKAGES, "numba", "numpy"))
     console.print(", ".join(f"{package} {number}" for package, number in used.items()))
-    config = {"machine": machine_name(), "versions": used, "million_worlds_mb": megabytes}
-    out = settings.out
     out.mkdir(parents=True, exist_ok=True)
-    write_json(out / "config.json", config)
+    write_json(out / "config.json", {"machine": machine_name(), "versions": used, **facts})
     write_text(out / "rates.csv", pd.DataFrame(map(asdict, rates)).to_csv(index=False))
     print(f"rates: {out}")
 
 
+def _console() -> Console:
+    console = Console()
+    return console if console.is_terminal else Console(width=PIPE_WIDTH)
+
+
 MEASUREMENTS: dict[type[Any], Callable[[Any], None]] = {
     ThroughputSettings: measure_throughput,
+    PretrainingSettings: measure_pretraining,
     GenerationSettings: measure_generation,
     LatentSearchSettings: measure_latent_search,
     VariantSettings: measure_variants,
@@ -90,6 +110,7 @@ MEASUREMENTS: dict[type[Any], Callable[[Any], None]] = {
 
 Settings = (
     Annotated[ThroughputSettings, subcommand("throughput", prefix_name=False)]
+    | Annotated[PretrainingSettings, subcommand("pretraining", prefix_name=False)]
     | Annotated[GenerationSettings, subcommand("generation", prefix_name=False)]
     | Annotated[LatentSearchSettings, subcommand("latent_search", prefix_name=False)]
     | Annotated[VariantSettings, subcommand("variants", prefix_name=False)]

@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 import torch
 
-from agents.threads import torch_threads
 from benchmarks.panels import COLORS, panels, save_figure
 from benchmarks.results import number_text, print_texts, save_tables
 from karel_gym.devices import device_named
@@ -20,6 +19,7 @@ from programmatic.leaps import ProgramVAE
 from programmatic.search import CEMConfig
 from programmatic.search.objective import Objective
 from programmatic.search.spaces import LatentSpace
+from programmatic.threads import torch_threads
 
 ORIGINAL_POPULATION = 32
 ORIGINAL_DECODE_MS, ORIGINAL_EXECUTE_MS = 58.0, 1600.0

@@ -42,7 +42,8 @@ class LatentSearchSettings:
     """Measure what a search reaches on each task, beside LEAPS's published returns."""
 
     method: str = "cem"
-    """The method: cem (LEAPS), cebs, latent_hc, random or best_sampled."""
+    """The method: cem (LEAPS), cebs, latent_hc, latent_random, best_sampled or
+    random."""
     tasks: tuple[str, ...] = TASK_NAMES
     """Tasks, by name or id."""
     env_version: Literal["v0", "v1"] = "v0"

@@ -26,7 +26,7 @@ from programmatic.runs import RunError, checkpoints, write_text
 from programmatic.search import SearchResult, search
 from programmatic.search.commands import FRESH_SEED, FRESH_WORLDS
 from programmatic.search.configs import SearchConfig, config_of
-from programmatic.search.searching import RESULT_FILE
+from programmatic.search.searching import RESULT_FILE, WITHOUT_MODEL
 
 TASK_NAMES = ("StairClimber", "FourCorners", "TopOff", "Maze", "CleanHouse", "Harvester")
 """LEAPS's six."""
@@ -93,7 +93,7 @@ class PlannedSearch:
             "method": self.method,
             "env_id": self.env_id,
             "seed": self.seed,
-            "model_sha256": "" if self.method == "best_sampled" else file_digest(self.model),
+            "model_sha256": "" if self.method == WITHOUT_MODEL else file_digest(self.model),
             "device": torch_device(self.device).type,
             "budget": self.budget,
             "config": json.dumps(self.config.to_json(), sort_keys=True),

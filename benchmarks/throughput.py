@@ -173,7 +173,7 @@ def _train(env: Any) -> int:
     from stable_baselines3 import PPO
 
     from agents.hyperparameters import arguments, read_hyperparameters
-    from agents.threads import torch_threads
+    from programmatic.threads import torch_threads
 
     values = read_hyperparameters("ppo", "Karel-Maze-v0", "percepts")
     for name in ("n_envs", "n_timesteps", "env_kwargs"):

@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 import torch
 
-from agents.threads import torch_threads
 from benchmarks.intervals import MeanInterval, mean_interval
 from benchmarks.panels import COLORS, panels, save_figure
 from benchmarks.results import number_text, print_texts, save_tables
@@ -32,10 +31,12 @@ from benchmarks.search_runs import (
 from programmatic.dsl import Program
 from programmatic.dsl.tokens import PAD
 from programmatic.leaps import DatasetConfig, ProgramDataset, ProgramVAE, generate
-from programmatic.leaps.checkpoints import VARIANTS, read_about, weights_path
+from programmatic.leaps.checkpoints import read_about, weights_path
 from programmatic.leaps.demonstrations import behaviour_match
 from programmatic.leaps.measures import with_def
+from programmatic.leaps.settings import VARIANTS
 from programmatic.search.commands import parse_options
+from programmatic.threads import torch_threads
 
 SIGMAS = (0.0, 0.1, 0.25, 0.5, 1.0)
 SHOWN_SIGMA = 0.25

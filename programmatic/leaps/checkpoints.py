@@ -14,11 +14,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from programmatic.leaps.model import VAE, NeuralExecutor
+from programmatic.leaps.settings import VARIANTS
 from programmatic.runs import RunError, replacing, write_json
 
 WEIGHTS_FOLDER = Path(__file__).parent / "weights"
-VARIANTS = ("leaps", "p", "pr", "pl")
-"""LEAPS whole, and with the losses P alone, P and R, P and L."""
 DEFAULT = "default"
 DEFAULT_VARIANT = "leaps"
 ORIGINAL_SUFFIXES = (".ptp", ".pt", ".pth")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from programmatic.runs import CONFIG_FILE, RunError, read_config
 
@@ -12,6 +12,8 @@ COMMAND = "pretrain"
 LATENT_DIM = 256
 
 Variant = Literal["leaps", "p", "pr", "pl"]
+VARIANTS: tuple[Variant, ...] = get_args(Variant)
+"""LEAPS whole, and with the losses P alone, P and R, P and L."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
         CEBSConfig,
         CEMConfig,
         LatentHCConfig,
+        LatentRandomConfig,
         RandomConfig,
         SearchConfig,
     )
@@ -25,6 +26,7 @@ __all__ = [
     "CEBSConfig",
     "CEMConfig",
     "LatentHCConfig",
+    "LatentRandomConfig",
     "RandomConfig",
     "SearchConfig",
     "SearchResult",
@@ -40,6 +42,7 @@ _LAZY = {
     "CEBSConfig": "configs",
     "CEMConfig": "configs",
     "LatentHCConfig": "configs",
+    "LatentRandomConfig": "configs",
     "RandomConfig": "configs",
     "SearchConfig": "configs",
     "SearchResult": "result",

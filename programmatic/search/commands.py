@@ -30,7 +30,7 @@ def search(
     """Search for a program that solves a task, or go on with an interrupted search.
 
     Args:
-        method: The method: cem (LEAPS), cebs, latent_hc, random or best_sampled.
+        method: The method: cem (LEAPS), cebs, latent_hc, latent_random, best_sampled or random.
         env: The task's id.
         seed: Of the start worlds and of all random numbers.
         budget: Most programs to evaluate; by default until the method ends, or 1,000,000 with

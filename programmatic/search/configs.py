@@ -133,27 +133,35 @@ class LatentHCConfig(SearchConfig):
 
 
 @dataclass(frozen=True)
-class RandomConfig(SearchConfig):
-    """Random search in the latent space: LEAPS-rand-N with N = population_size."""
+class LatentRandomConfig(SearchConfig):
+    """Random latents: LEAPS-rand-64, or with n_latents=8 LEAPS-rand-8."""
 
-    population_size: int = 64
-    """Latents sampled in an iteration: LEAPS's 8 or 64."""
-    iterations: int = 1000
-    """How many iterations, at most."""
+    n_latents: int = 64
+    """How many are sampled."""
+    batch_size: int = 250
+    """Programs evaluated at once, at most."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_whole(self, "population_size", "iterations")
+        _check_whole(self, "n_latents", "batch_size")
 
 
 @dataclass(frozen=True)
-class BestSampledConfig(SearchConfig):
-    """The best of the programs that the generator of LEAPS's data set draws."""
+class BestSampledConfig(LatentRandomConfig):
+    """Random latents: the baseline Best-Sampled of LEAPS's successor HPRL."""
+
+    n_latents: int = 1000
+    """How many are sampled."""
+
+
+@dataclass(frozen=True)
+class RandomConfig(SearchConfig):
+    """Random programs, drawn as those of LEAPS's data set are; no latent space is needed."""
 
     n_programs: int = 50_000
-    """How many are drawn; LEAPS's data set has 50,000."""
+    """How many are drawn; LEAPS's data set has as many."""
     batch_size: int = 1000
-    """Programs evaluated at once."""
+    """Programs evaluated at once, at most."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -164,8 +172,9 @@ METHODS: dict[str, type[SearchConfig]] = {
     "cem": CEMConfig,
     "cebs": CEBSConfig,
     "latent_hc": LatentHCConfig,
-    "random": RandomConfig,
+    "latent_random": LatentRandomConfig,
     "best_sampled": BestSampledConfig,
+    "random": RandomConfig,
 }
 """The options' class of each method."""
 

@@ -29,15 +29,15 @@ class RandomState:
 class RandomSearch:
     """Random search; it ends with a solution, or when `total` programs have been sampled.
 
-    In the latent space this is LEAPS-rand-N (Trivedi et al., NeurIPS 2021), read so: each iteration
-    samples N latents, 8 or 64, from N(0, 1), and the best program of all is kept. In the grammar it
-    is the best program among those that the data set's generator draws.
+    In the latent space, with 8 or 64 candidates from N(0, 1), it is LEAPS-rand-8 or -64 (Trivedi et
+    al., NeurIPS 2021), and with 1,000 the Best-Sampled of HPRL (Liu et al., ICML 2023). In the
+    grammar, candidates are drawn as the programs of LEAPS's data set are.
 
     Args:
         space: Where candidates come from.
         objective: What judges programs.
         seed: Of the random numbers.
-        batch_size: Candidates of an iteration.
+        batch_size: Candidates of an iteration, at most.
         total: Candidates of the search, at most.
     """
 

@@ -24,10 +24,10 @@ from programmatic.search.cebs import CEBS
 from programmatic.search.cem import CEM
 from programmatic.search.checkpoints import load_checkpoint, save_checkpoint
 from programmatic.search.configs import (
-    BestSampledConfig,
     CEBSConfig,
     CEMConfig,
     LatentHCConfig,
+    LatentRandomConfig,
     RandomConfig,
     config_of,
 )
@@ -47,6 +47,8 @@ from programmatic.search.spaces import Decoder, GrammarSpace, LatentSpace
 from programmatic.threads import torch_threads
 
 RESULT_FILE, PROGRAM_FILE = "result.json", "program.karel"
+WITHOUT_MODEL = "random"
+"""The method that searches no latent space."""
 ENDLESS_BUDGET = 1_000_000
 """Programs that a method without an end of its own evaluates by default, as in Carvalho et al."""
 
@@ -94,12 +96,13 @@ def search(
     interrupted and on any number of cores.
 
     Args:
-        method: "cem" (LEAPS), "cebs", "latent_hc", "random" or "best_sampled"; see their configs.
+        method: "cem" (LEAPS), "cebs", "latent_hc", "latent_random", "best_sampled" or "random"; see
+            their configs.
         env_id: The task's id.
         seed: Of the start worlds and of all random numbers.
         budget: Most programs to evaluate; None: until the method ends by itself, or 1,000,000 with
             methods that do not.
-        model: The latent space: a `ProgramVAE`, its file, or "default". "best_sampled" needs none.
+        model: The latent space: a `ProgramVAE`, its file, or "default". "random" needs none.
         run_dir: The run folder; None: nothing is written.
         resume: Go on with the run in the run folder, if one is there; its settings must be these.
         overwrite: Remove the run in the run folder, if one is there.
@@ -113,7 +116,7 @@ def search(
         RunError: A run is in the folder already, or the one to be resumed is another or damaged.
 
     Example:
-        >>> result = search("best_sampled", "Karel-Harvester-v0", n_programs=200)
+        >>> result = search("random", "Karel-Harvester-v0", n_programs=200)
         >>> result.evaluations, result.mean_return > 0.1
         (200, True)
     """
@@ -122,7 +125,7 @@ def search(
         env_id,
         seed,
         budget,
-        _file_of(model) if method != "best_sampled" else None,
+        _file_of(model) if method != WITHOUT_MODEL else None,
         device,
         config_of(method, env_id, options),
     )
@@ -131,7 +134,7 @@ def search(
     run = None if run_dir is None else Path(run_dir)
     if resume and run is None:
         raise ValueError("resume needs the run folder: name it with run_dir")
-    decoder = None if method == "best_sampled" else _load_model(model, device)
+    decoder = None if method == WITHOUT_MODEL else _load_model(model, device)
     goes_on = resume and run is not None and (run / CONFIG_FILE).exists()
     if run is not None:
         if goes_on:
@@ -165,7 +168,7 @@ def resume(
         ValueError: The budget or the device cannot be.
     """
     stored = read_settings(Path(run_dir))
-    if stored.model is None and model is None and stored.method != "best_sampled":
+    if stored.model is None and model is None and stored.method != WITHOUT_MODEL:
         raise RunError(f"the search in {run_dir} was begun with a model that was no file: give it")
     return search(
         stored.method,
@@ -270,9 +273,8 @@ def _iterate(
 
 def _method(settings: RunSettings, decoder: Decoder | None, objective: Objective) -> Method:
     config, seed = settings.config, settings.seed
-    if isinstance(config, BestSampledConfig):
-        batch, total = config.batch_size, config.n_programs
-        return RandomSearch(GrammarSpace(), objective, seed, batch, total)
+    if isinstance(config, RandomConfig):
+        return RandomSearch(GrammarSpace(), objective, seed, config.batch_size, config.n_programs)
     assert decoder is not None
     space = LatentSpace(decoder)
     if isinstance(config, CEMConfig):
@@ -281,9 +283,8 @@ def _method(settings: RunSettings, decoder: Decoder | None, objective: Objective
         return CEBS(config, space, objective, seed)
     if isinstance(config, LatentHCConfig):
         return LatentHC(config, space, objective, seed)
-    assert isinstance(config, RandomConfig)
-    batch, total = config.population_size, config.population_size * config.iterations
-    return RandomSearch(space, objective, seed, batch, total)
+    assert isinstance(config, LatentRandomConfig)
+    return RandomSearch(space, objective, seed, config.batch_size, config.n_latents)
 
 
 def _budget(settings: RunSettings) -> int | None:

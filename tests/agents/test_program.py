@@ -113,7 +113,7 @@ def test_an_agent_that_has_learnt_is_saved_with_its_result(tmp_path: Path) -> No
 
 def test_what_a_search_left_is_an_agent(tmp_path: Path) -> None:
     run = tmp_path / "run"
-    ProgramAgent(env_id="Karel-Harvester-v0", method="best_sampled").learn(30, run_dir=run)
+    ProgramAgent(env_id="Karel-Harvester-v0", method="random").learn(30, run_dir=run)
     agent = ProgramAgent.load(run)
     assert agent.result is not None
     assert agent.result.evaluations == 30

@@ -17,7 +17,7 @@ from karel_gym.cli import main
 from programmatic.dsl.tokens import DEF
 from programmatic.leaps import DatasetConfig, ProgramDataset, ProgramVAE, generate
 from programmatic.leaps.batches import Programs
-from programmatic.leaps.checkpoints import VARIANTS, read_about
+from programmatic.leaps.checkpoints import read_about
 from programmatic.leaps.decoding import decode
 from programmatic.leaps.losses import (
     behaviour_loss,
@@ -30,7 +30,7 @@ from programmatic.leaps.losses import (
 )
 from programmatic.leaps.measures import measure, with_def
 from programmatic.leaps.pretraining import pretrain, resume
-from programmatic.leaps.settings import PretrainConfig
+from programmatic.leaps.settings import VARIANTS, PretrainConfig
 from programmatic.runs import RunError, checkpoints
 
 CPU = torch.device("cpu")

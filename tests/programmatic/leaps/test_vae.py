@@ -16,8 +16,9 @@ from safetensors.torch import load_file, save_file
 from programmatic import Program, execute
 from programmatic.dsl.tokens import DEF, PAD, TOKENS
 from programmatic.leaps import ProgramVAE
-from programmatic.leaps.checkpoints import VARIANTS, read_about, weights_path, write_state_dict
+from programmatic.leaps.checkpoints import read_about, weights_path, write_state_dict
 from programmatic.leaps.demonstrations import STOP
+from programmatic.leaps.settings import VARIANTS
 from programmatic.leaps.vae import replayed, torch_device
 from programmatic.machine.bytecode import compile_rows
 from programmatic.runs import RunError

@@ -18,7 +18,7 @@ ENV = ["--env", "Karel-Harvester-v0"]
 def test_search_prints_the_program_and_what_it_is_worth(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = ["search", "best_sampled", *ENV, "--seed", "3", "--run", str(tmp_path / "run")]
+    arguments = ["search", "random", *ENV, "--seed", "3", "--run", str(tmp_path / "run")]
     arguments += ["--budget", "200", "--worlds", "5", "--options", "batch_size=50", "max_calls=99"]
     assert main(arguments) == 0
     captured = capsys.readouterr()
@@ -34,12 +34,12 @@ def test_search_prints_the_program_and_what_it_is_worth(
 
 def test_search_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = str(tmp_path / "run")
-    assert main(["search", "best_sampled", *ENV, "--budget", "100", "--run", run]) == 0
+    assert main(["search", "random", *ENV, "--budget", "100", "--run", run]) == 0
     assert main(["search", "--resume", run, "--budget", "2e2"]) == 0
     assert "200 programs" in capsys.readouterr().out
-    assert main(["search", "best_sampled", *ENV, "--budget", "10", "--run", run]) == 2
+    assert main(["search", "random", *ENV, "--budget", "10", "--run", run]) == 2
     assert "holds a run already" in capsys.readouterr().err
-    assert main(["search", "best_sampled", *ENV, "--budget", "9", "--run", run, "--overwrite"]) == 0
+    assert main(["search", "random", *ENV, "--budget", "9", "--run", run, "--overwrite"]) == 0
     assert "9 programs" in capsys.readouterr().out
 
 
@@ -47,8 +47,8 @@ def test_the_run_folder_has_a_name_by_default(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert main(["search", "best_sampled", *ENV, "--budget", "10", "--seed", "2"]) == 0
-    assert (tmp_path / "runs" / "search-best_sampled-Karel-Harvester-v0-2").is_dir()
+    assert main(["search", "random", *ENV, "--budget", "10", "--seed", "2"]) == 0
+    assert (tmp_path / "runs" / "search-random-Karel-Harvester-v0-2").is_dir()
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def space() -> LatentSpace:
 @pytest.mark.parametrize("method", ["cem", "cebs", "latent_hc"])
 def test_searches_find_better_programs_than_random_search(method: str) -> None:
     budget, model = 4000, ActionSequences()
-    by_chance = search("random", ENV, model=model, budget=budget)
+    by_chance = search("latent_random", ENV, model=model, n_latents=budget)
     result = search(method, ENV, model=model, budget=budget)
     assert result.mean_return > by_chance.mean_return
 

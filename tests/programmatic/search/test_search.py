@@ -26,8 +26,9 @@ SMALL: dict[str, dict[str, Any]] = {
     "cem": {"population_size": 8, "iterations": 12, "init_type": "zeros"},
     "cebs": {"population_size": 8, "elites": 3, "patience": 2},
     "latent_hc": {"neighbours": 12, "batch_size": 5},
-    "random": {"population_size": 8},
-    "best_sampled": {"batch_size": 10},
+    "latent_random": {"n_latents": 200, "batch_size": 8},
+    "best_sampled": {"batch_size": 8},
+    "random": {"batch_size": 10},
 }
 BUDGET = 90
 
@@ -151,7 +152,7 @@ def test_a_search_with_a_larger_budget_goes_on(method: str, tmp_path: Path) -> N
     assert timeless(run(method, run_dir=tmp_path / "parts", resume=True)) == timeless(whole)
 
 
-@pytest.mark.parametrize("method", set(METHODS) - {"best_sampled"})
+@pytest.mark.parametrize("method", sorted(set(METHODS) - {"random"}))
 @pytest.mark.parametrize("at", [0, 1, 4])
 def test_an_interrupted_search_goes_on(
     method: str, at: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -186,8 +187,8 @@ def test_a_run_is_not_overwritten_unless_asked(tmp_path: Path) -> None:
 
 def test_a_run_goes_on_with_its_own_settings_only(tmp_path: Path) -> None:
     run("random", run_dir=tmp_path)
-    with pytest.raises(RunError, match="seed was 0, not 1; population_size was 8, not 9"):
-        run("random", run_dir=tmp_path, resume=True, seed=1, population_size=9)
+    with pytest.raises(RunError, match="seed was 0, not 1; batch_size was 10, not 9"):
+        run("random", run_dir=tmp_path, resume=True, seed=1, batch_size=9)
 
 
 def test_a_budget_that_is_spent_already_changes_nothing(tmp_path: Path) -> None:
