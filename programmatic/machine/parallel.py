@@ -26,7 +26,7 @@ def in_parallel(work: Callable[[int, int], None], n: int) -> None:
         work: Does the items `first` to `last - 1`. It must release the global lock to be of use.
         n: The number of items.
     """
-    n_threads = max(1, min(numba.get_num_threads(), n // LEAST_PART))
+    n_threads = max(1, min(most_threads(), n // LEAST_PART))
     n_parts = n_threads * PARTS_PER_THREAD if n_threads > 1 else 1
     parts = itertools.count()
 
@@ -39,6 +39,16 @@ def in_parallel(work: Callable[[int, int], None], n: int) -> None:
     take_parts()
     for other in others:
         other.result()
+
+
+def most_threads() -> int:
+    """How many threads share the work: NUMBA_NUM_THREADS of the environment, or all usable cores.
+
+    `numba.get_num_threads()` is not asked: it starts numba's own threads, which resets how many
+    threads torch takes in this process. Two processes of two threads each on two cores then wait
+    for each other, ten times as long as they compute.
+    """
+    return int(numba.config.NUMBA_NUM_THREADS)
 
 
 @cache

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -190,3 +192,14 @@ def test_bad_arguments_are_refused() -> None:
         result.final_world(1, 0)
     with pytest.raises(IndexError):
         result.final_world(0, 1)
+
+
+def test_torch_keeps_its_number_of_threads() -> None:
+    code = (
+        "import torch; from karel_gym import sample_worlds; from programmatic import execute; "
+        "from programmatic.sampling import sample_programs; torch.set_num_threads(1); "
+        "execute(sample_programs(200), sample_worlds('Karel-Maze-v0', 2), 'Karel-Maze-v0'); "
+        "print(torch.get_num_threads())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "1"

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import h5py
-import numba
 import numpy as np
 import pytest
 
@@ -24,6 +23,7 @@ from programmatic.leaps.coverage import CERTAIN, draw_world
 from programmatic.leaps.dataset import DTYPES, DatasetConfig, ProgramDataset, split_of
 from programmatic.leaps.demonstrations import STOP, grids_of, replay
 from programmatic.leaps.generation import generate
+from programmatic.machine import parallel
 from programmatic.runs import RunError
 from tests.programmatic.leaps.reference_runs import PlainRun, conditions_of, grid_of
 
@@ -101,15 +101,9 @@ def test_further_programs_are_all_for_training() -> None:
 def test_nothing_depends_on_how_the_work_is_shared_out(
     n_threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if n_threads > numba.config.NUMBA_NUM_THREADS:
-        pytest.skip("one core")
-    before = numba.get_num_threads()
+    monkeypatch.setattr(parallel, "most_threads", lambda: n_threads)
     monkeypatch.setattr(generation, "AT_ONCE", 300)
-    numba.set_num_threads(n_threads)
-    try:
-        data = generate(CONFIG)
-    finally:
-        numba.set_num_threads(before)
+    data = generate(CONFIG)
     assert_equal(data, dataset())
     assert data.config == dataset().config
 
