@@ -13,7 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
-import numba
+from numba.core import config as numba_config
 
 LEAST_PART = 64  # runs that are not worth another thread
 PARTS_PER_THREAD = 8  # runs differ in length: who is done takes the next part
@@ -48,7 +48,7 @@ def most_threads() -> int:
     threads torch takes in this process. Two processes of two threads each on two cores then wait
     for each other, ten times as long as they compute.
     """
-    return int(numba.config.NUMBA_NUM_THREADS)
+    return int(numba_config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
 
 
 @cache

@@ -198,6 +198,7 @@ def test_torch_keeps_its_number_of_threads() -> None:
     code = (
         "import torch; from karel_gym import sample_worlds; from programmatic import execute; "
         "from programmatic.sampling import sample_programs; torch.set_num_threads(1); "
+        "torch.ones(500, 500) @ torch.ones(500, 500); "
         "execute(sample_programs(200), sample_worlds('Karel-Maze-v0', 2), 'Karel-Maze-v0'); "
         "print(torch.get_num_threads())"
     )
