@@ -49,6 +49,19 @@ def write_state_dict(
         write_json(Path(path).with_suffix(".json"), dict(about))
 
 
+def export_weights(weights: Path, path: Path) -> None:
+    """Copy weights and what is known about them, in half precision: so the package's are made.
+
+    Args:
+        weights: The file, such as best.safetensors of a pretraining.
+        path: The copy, `.safetensors`.
+
+    Raises:
+        RunError: The file or the JSON beside it is missing or damaged.
+    """
+    write_state_dict(path, read_state_dict(weights), read_about(weights), torch.float16)
+
+
 def weights_path(name: str | os.PathLike[str]) -> Path:
     """The file of weights: `name` itself, unless it is "default" or a variant's name."""
     if str(name) == DEFAULT:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
-from karel_gym.observations import MARKER_PLANE, WALL_PLANE
+from karel_gym.observations import MARKER_PLANE, N_PLANES, WALL_PLANE
 from karel_gym.world import WALL
 from programmatic.dsl import Program
 from programmatic.dsl.tokens import DEF
@@ -20,7 +20,7 @@ from programmatic.leaps.batches import moved
 from programmatic.leaps.checkpoints import DEFAULT, LATENT_HEAD, read_state_dict
 from programmatic.leaps.decoding import decode
 from programmatic.leaps.demonstrations import STOP, grids_of, replay
-from programmatic.leaps.model import N_ACTIONS, VAE, NeuralExecutor
+from programmatic.leaps.model import N_ACTIONS, SIDE, VAE, NeuralExecutor
 from programmatic.leaps.settings import LATENT_DIM
 from programmatic.machine.bytecode import tokens_of
 
@@ -127,7 +127,7 @@ class ProgramVAE(nn.Module):
             states: (B, D, 1, 16, 8, 8); the start states of D demonstrations of each, as grid
                 observations, from which the actions lead to all others. Or (B, D, T', 16, 8, 8)
                 with T' >= T: all states, used as they are.
-            actions: integers, (B, D, T); the actions done. 5 does nothing.
+            actions: integers, (B, D, T); the actions done, 0 to 4; 5 is to stop.
 
         Returns:
             float32, (B, D, T, 6): logits of the action number t, given the t actions before it;
@@ -145,6 +145,7 @@ class ProgramVAE(nn.Module):
             or grids.ndim != 6
             or not len(latents) == len(done) == len(grids)
             or done.shape[1] != grids.shape[1]
+            or grids.shape[3:] != (N_PLANES, SIDE, SIDE)
             or not (grids.shape[2] == 1 or grids.shape[2] >= done.shape[2])
         ):
             raise ValueError(
@@ -177,7 +178,7 @@ def replayed(grids: NDArray[np.uint8], actions: NDArray[np.int64]) -> NDArray[np
 
     Args:
         grids: uint8, (N, 16, H, W); the start states.
-        actions: int64, (N, T); STOP does nothing.
+        actions: int64, (N, T); after the first STOP nothing happens.
     """
     n, _, height, width = grids.shape
     headings, positions = np.divmod(
@@ -186,7 +187,8 @@ def replayed(grids: NDArray[np.uint8], actions: NDArray[np.int64]) -> NDArray[np
     markers = grids[:, MARKER_PLANE:].argmax(axis=1).astype(np.uint8)
     cells = (markers | grids[:, WALL_PLANE] * np.uint8(WALL)).reshape(n, -1)
     robots = np.stack([positions, headings], axis=1)
-    states = replay(cells, width, robots, actions, (actions != STOP).sum(axis=1))
+    lengths = (actions != STOP).cumprod(axis=1).sum(axis=1)
+    states = replay(cells, width, robots, actions, lengths)
     return grids_of(states[0], width, states[1])
 
 

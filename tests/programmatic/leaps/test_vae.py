@@ -16,7 +16,12 @@ from safetensors.torch import load_file, save_file
 from programmatic import Program, execute
 from programmatic.dsl.tokens import DEF, PAD, TOKENS
 from programmatic.leaps import ProgramVAE
-from programmatic.leaps.checkpoints import read_about, weights_path, write_state_dict
+from programmatic.leaps.checkpoints import (
+    export_weights,
+    read_about,
+    weights_path,
+    write_state_dict,
+)
 from programmatic.leaps.demonstrations import STOP
 from programmatic.leaps.settings import VARIANTS
 from programmatic.leaps.vae import replayed, torch_device
@@ -70,6 +75,8 @@ def test_the_executor_is_the_originals() -> None:
     assert logits.shape == (4, 3, 19, 6)
     wanted = expected()["action_logits"].reshape(4, 3, 19, 6)
     torch.testing.assert_close(logits, wanted, atol=1e-5, rtol=0)
+    first = golden().action_logits(expected()["policy_latents"], states, actions[:, :, :1])
+    torch.testing.assert_close(first, wanted[:, :, :1], atol=1e-5, rtol=0)
     # All states given instead of the first one.
     every = replayed(
         states.numpy().reshape(12, 16, 8, 8), actions.numpy().reshape(12, 19).astype(np.int64)
@@ -81,7 +88,7 @@ def test_the_executor_is_the_originals() -> None:
 
 def test_a_stop_ends_a_demonstration() -> None:
     start = expected()["states"].numpy()[0, :1, 0]  # (1, 16, 8, 8)
-    states = replayed(start, np.array([[1, STOP, STOP]]))
+    states = replayed(start, np.array([[1, STOP, 1]]))
     assert states.shape == (1, 4, 16, 8, 8)
     assert (states[:, 0] != states[:, 1]).any()
     assert (states[:, 1:] == states[:, 1:2]).all()
@@ -133,6 +140,8 @@ def test_demonstrations_of_other_shapes_are_refused() -> None:
     for actions in (np.zeros((2, 3, 5)), np.zeros((2, 2, 4)), np.zeros((1, 3, 4)), np.zeros(4)):
         with pytest.raises(ValueError, match="expected latents"):
             golden().action_logits(latents, states, actions)
+    with pytest.raises(ValueError, match="expected latents"):
+        golden().action_logits(latents, np.zeros((2, 3, 1, 16, 9, 8)), np.zeros((2, 3, 4)))
     with pytest.raises(ValueError, match="no program to encode"):
         golden().encode([])
 
@@ -146,8 +155,9 @@ def test_a_checkpoint_of_the_original_loads(tmp_path: Path) -> None:
 
 
 def test_weights_survive_being_written(tmp_path: Path) -> None:
-    file = tmp_path / "weights.safetensors"
-    write_state_dict(file, golden().state_dict(), {"epoch": 3}, torch.float16)
+    whole, file = tmp_path / "whole.safetensors", tmp_path / "weights.safetensors"
+    write_state_dict(whole, golden().state_dict(), {"epoch": 3})
+    export_weights(whole, file)
     assert {tensor.dtype for tensor in load_file(file).values()} == {torch.float16}
     assert read_about(file) == {"epoch": 3}
     again = ProgramVAE.load(file, device="cpu")
