@@ -20,6 +20,8 @@ from programmatic.runs import RunError, replacing, write_json
 WEIGHTS_FOLDER = Path(__file__).parent / "weights"
 DEFAULT = "default"
 DEFAULT_VARIANT = "leaps"
+BEST_FILE = "best.safetensors"
+"""The weights that a pretraining leaves in its run folder."""
 ORIGINAL_SUFFIXES = (".ptp", ".pt", ".pth")
 LATENT_HEAD = "vae._enc_mu.weight"
 MODEL, OPTIMIZER, STATE = "model.", "optimizer.", "state"  # of a checkpoint's names
@@ -63,10 +65,15 @@ def export_weights(weights: Path, path: Path) -> None:
 
 
 def weights_path(name: str | os.PathLike[str]) -> Path:
-    """The file of weights: `name` itself, unless it is "default" or a variant's name."""
+    """The file of weights that `name` stands for.
+
+    It is `name` itself, unless that is "default", a variant's name, or a pretraining's run folder.
+    """
     if str(name) == DEFAULT:
         name = DEFAULT_VARIANT
-    return WEIGHTS_FOLDER / f"{name}.safetensors" if str(name) in VARIANTS else Path(name)
+    if str(name) in VARIANTS:
+        return WEIGHTS_FOLDER / f"{name}.safetensors"
+    return Path(name) / BEST_FILE if Path(name).is_dir() else Path(name)
 
 
 def read_state_dict(name: str | os.PathLike[str]) -> dict[str, torch.Tensor]:

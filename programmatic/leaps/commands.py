@@ -65,8 +65,7 @@ def pretrain(
             epochs, the new end, may be given.
         overwrite: Remove what is in the run folder.
     """
-    from programmatic.leaps.checkpoints import read_about
-    from programmatic.leaps.pretraining import BEST_FILE
+    from programmatic.leaps.checkpoints import BEST_FILE, read_about
     from programmatic.leaps.pretraining import pretrain as begin
     from programmatic.leaps.pretraining import resume as go_on
 

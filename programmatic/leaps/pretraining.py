@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from programmatic.leaps.batches import Programs
 from programmatic.leaps.checkpoints import (
+    BEST_FILE,
     TrainingState,
     read_training_state,
     write_state_dict,
@@ -46,7 +47,6 @@ from programmatic.runs import (
 from programmatic.threads import torch_threads
 
 PROGRESS_FILE = "progress.csv"
-BEST_FILE = "best.safetensors"
 KEPT_CHECKPOINTS = 2
 
 

@@ -58,8 +58,8 @@ class ProgramVAE(nn.Module):
 
         Args:
             path: A file of weights: `.safetensors`, or `.ptp` of the authors' implementation; the
-                name of a variant whose weights are part of this package: "leaps", "p", "pr", "pl";
-                or "default", which is the first of them.
+                run folder of a pretraining; the name of a variant whose weights are part of this
+                package: "leaps", "p", "pr", "pl"; or "default", which is the first of them.
             device: "auto", "cpu" or "cuda".
 
         Raises:

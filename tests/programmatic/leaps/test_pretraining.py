@@ -221,7 +221,7 @@ def test_a_run_learns_and_leaves_its_files(
     about = read_about(tmp_path / "run" / "best.safetensors")
     assert about["variant"] == variant
     assert about["test"]["programs"] == len(dataset().part("test"))
-    again = ProgramVAE.load(tmp_path / "run" / "best.safetensors", "cpu")
+    again = ProgramVAE.load(tmp_path / "run", "cpu")
     for name, tensor in trained.state_dict().items():
         assert torch.equal(tensor, again.state_dict()[name])
 
