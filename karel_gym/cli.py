@@ -21,7 +21,7 @@ COMMANDS = {
     "train": ("agents.commands:train", "train a deep RL baseline"),
     "search": ("programmatic.search.commands:search", "search for a program that solves a task"),
     "evaluate": ("agents.commands:evaluate", "compare policies on the same start worlds"),
-    "benchmark": ("benchmarks.commands:benchmark", "measure rates on this machine"),
+    "benchmark": ("benchmarks.commands:benchmark", "measure rates, times, and what searches reach"),
 }
 """The function of each command, and what it does. Strings: no command loads another's imports."""
 
