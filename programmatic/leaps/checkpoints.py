@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from programmatic.leaps.model import VAE, NeuralExecutor
 from programmatic.leaps.settings import VARIANTS
@@ -46,7 +46,7 @@ def write_state_dict(
         for name, tensor in weights.items()
     }
     with replacing(path) as temporary:
-        save_file(kept, temporary)
+        temporary.write_bytes(save(kept))
     if about is not None:
         write_json(Path(path).with_suffix(".json"), dict(about))
 
@@ -180,7 +180,7 @@ def write_training_state(
         tensors |= {f"{OPTIMIZER}{index}.{name}": tensor for name, tensor in moments.items()}
     kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with replacing(path) as temporary:
-        save_file(kept, temporary, metadata={STATE: json.dumps(asdict(state))})
+        temporary.write_bytes(save(kept, {STATE: json.dumps(asdict(state))}))
 
 
 def read_training_state(
