@@ -32,8 +32,7 @@ from programmatic.dsl import Program
 from programmatic.dsl.tokens import PAD
 from programmatic.leaps import DatasetConfig, ProgramDataset, ProgramVAE, generate
 from programmatic.leaps.checkpoints import read_about, weights_path
-from programmatic.leaps.demonstrations import behaviour_match
-from programmatic.leaps.measures import with_def
+from programmatic.leaps.decoding import with_def
 from programmatic.leaps.settings import VARIANTS
 from programmatic.search.commands import parse_options
 from programmatic.threads import torch_threads
@@ -129,7 +128,7 @@ def smoothness(
             generator = torch.Generator().manual_seed(seed)
             noise = torch.randn(mean.shape, generator=generator).to(mean.device)
             with torch_threads(1):
-                tokens = with_def(model.decode_tokens(mean + sigma * noise)).numpy()
+                tokens = with_def(model.decode_tokens(mean + sigma * noise)).cpu().numpy()
             rows.append({"model": name, "sigma": sigma, **_behaviour(tokens, dataset)})
     others = {"model": ANOTHER, "sigma": float("nan")}
     rows.append(others | _behaviour(np.roll(dataset.tokens, 1, axis=0), dataset))
@@ -137,9 +136,7 @@ def smoothness(
 
 
 def _behaviour(tokens: Any, dataset: ProgramDataset) -> dict[str, float]:
-    matches = behaviour_match(
-        tokens, dataset.cells, dataset.width, dataset.robots, dataset.actions, dataset.lengths
-    )  # (N, demonstrations)
+    matches = dataset.behaviour_match(tokens)  # (N, demonstrations)
     interval = mean_interval(matches.mean(axis=1))
     distinct = len(np.unique(tokens, axis=0)) / len(tokens)
     return {**interval.columns("behaviour_match"), "distinct": distinct}

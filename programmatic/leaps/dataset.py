@@ -21,7 +21,7 @@ from karel_gym.rng import states_of, stream_of
 from karel_gym.world import WorldBatch
 from karel_gym.world_rules import check_size
 from programmatic.dsl.tokens import PAD
-from programmatic.leaps.demonstrations import STOP
+from programmatic.leaps.demonstrations import STOP, behaviour_match
 from programmatic.leaps.original_dataset import DATA_FILE, ID_FILE, read_original
 from programmatic.machine.bytecode import compile_tokens
 from programmatic.runs import RunError, replacing
@@ -172,6 +172,22 @@ class ProgramDataset:
         if name not in PARTS:
             raise ValueError(f"part must be one of {', '.join(map(repr, PARTS))}, got {name!r}")
         return self.subset(self.split == PARTS.index(name))
+
+    def behaviour_match(self, tokens: NDArray[Any], rows: Any = slice(None)) -> NDArray[np.float64]:
+        """How far programs do what the demonstrations do: float64, (P, D); see `demonstrations`.
+
+        Args:
+            tokens: integers, (P, L); programs from DEF on, padded with 50.
+            rows: The P programs of the data set that they are compared with.
+        """
+        return behaviour_match(
+            tokens,
+            self.cells[rows],
+            self.width,
+            self.robots[rows],
+            self.actions[rows],
+            self.lengths[rows],
+        )
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the data set to an HDF5 file, as a whole or not at all.

@@ -79,3 +79,8 @@ def decode(
 def draw(logits: torch.Tensor) -> torch.Tensor:
     """Tokens drawn by their logits: int64, (N,), of float32, (N, 51)."""
     return logits.softmax(dim=1).multinomial(1)[:, 0]
+
+
+def with_def(tokens: torch.Tensor) -> torch.Tensor:
+    """Decoded tokens, (N, 45), as whole programs: int64, (N, 46), DEF first."""
+    return torch.nn.functional.pad(tokens, (1, 0), value=DEF)

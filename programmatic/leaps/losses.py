@@ -12,11 +12,10 @@ import torch
 from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from programmatic.dsl.tokens import DEF
 from programmatic.leaps.batches import ProgramBatch, Programs, moved
 from programmatic.leaps.dataset import ProgramDataset
-from programmatic.leaps.decoding import decode
-from programmatic.leaps.demonstrations import STOP, behaviour_match, grids_of, replay
+from programmatic.leaps.decoding import decode, with_def
+from programmatic.leaps.demonstrations import STOP, grids_of, replay
 from programmatic.leaps.model import VAE, Decoder, NeuralExecutor
 
 
@@ -81,17 +80,8 @@ def behaviour_loss(
         dataset: of which
         which: int64, (B,), are the numbers.
     """
-    drawn = decode(vae.decoder, latents.detach(), sample=True).cpu()
-    tokens = torch.cat([torch.full((len(drawn), 1), DEF), drawn], dim=1)  # (B, 46)
-    rows = which.numpy()
-    matches = behaviour_match(
-        tokens.numpy(),
-        dataset.cells[rows],
-        dataset.width,
-        dataset.robots[rows],
-        dataset.actions[rows],
-        dataset.lengths[rows],
-    )  # (B, D)
+    tokens = with_def(decode(vae.decoder, latents.detach(), sample=True)).cpu()  # (B, 46)
+    matches = dataset.behaviour_match(tokens.numpy(), which.numpy())  # (B, D)
     rewards = torch.from_numpy(matches.mean(axis=1))
     programs = Programs(tokens, latents.device)
     order = programs.by_length(torch.arange(len(tokens)))

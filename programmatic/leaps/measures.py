@@ -7,11 +7,10 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import torch
 
-from programmatic.dsl.tokens import DEF, PAD
+from programmatic.dsl.tokens import PAD
 from programmatic.leaps.batches import Programs
 from programmatic.leaps.dataset import ProgramDataset
-from programmatic.leaps.decoding import decode
-from programmatic.leaps.demonstrations import behaviour_match
+from programmatic.leaps.decoding import decode, with_def
 from programmatic.leaps.losses import latent_behaviour_loss
 from programmatic.leaps.vae import ProgramVAE
 from programmatic.machine.bytecode import compile_rows
@@ -65,8 +64,8 @@ def measure(model: ProgramVAE, dataset: ProgramDataset, with_executor: bool = Tr
     for which in torch.split(programs.by_length(torch.arange(len(programs))), BATCH):
         batch = programs.batch(which)
         mean, _ = model.vae.distribution(batch.programs)
-        decoded = with_def(decode(model.vae.decoder, mean))
-        cut = with_def(decode(model.vae.decoder, mean, complete=False))
+        decoded = with_def(decode(model.vae.decoder, mean)).cpu()
+        cut = with_def(decode(model.vae.decoder, mean, complete=False)).cpu()
         longest = decoded.shape[1]
         given = torch.full((len(which), longest), PAD)
         given[:, : programs.tokens.shape[1]] = programs.tokens[which]
@@ -76,14 +75,7 @@ def measure(model: ProgramVAE, dataset: ProgramDataset, with_executor: bool = Tr
         equal.append((same & some).sum(dim=1) / some.sum(dim=1))
         valid.append(torch.from_numpy(compile_rows(cut.numpy())[1] > 0).float())
         rows = which.numpy()
-        match = behaviour_match(
-            decoded.numpy(),
-            dataset.cells[rows],
-            dataset.width,
-            dataset.robots[rows],
-            dataset.actions[rows],
-            dataset.lengths[rows],
-        )
+        match = dataset.behaviour_match(decoded.numpy(), rows)
         matches.append(torch.from_numpy(match.mean(axis=1)))
         if with_executor:
             columns = torch.arange(dataset.actions.shape[1])
@@ -99,8 +91,3 @@ def measure(model: ProgramVAE, dataset: ProgramDataset, with_executor: bool = Tr
         float(np.average([a for a, _ in actions], weights=weights)) if actions else float("nan"),
         len(programs),
     )
-
-
-def with_def(tokens: torch.Tensor) -> torch.Tensor:
-    """Decoded tokens, (N, 45), as programs from DEF on, int64, (N, 46), on the CPU."""
-    return torch.cat([torch.full((len(tokens), 1), DEF), tokens.cpu()], dim=1)

@@ -18,7 +18,7 @@ from programmatic.dsl.tokens import DEF
 from programmatic.leaps import DatasetConfig, ProgramDataset, ProgramVAE, generate
 from programmatic.leaps.batches import Programs
 from programmatic.leaps.checkpoints import read_about
-from programmatic.leaps.decoding import decode
+from programmatic.leaps.decoding import decode, with_def
 from programmatic.leaps.losses import (
     behaviour_loss,
     draw_latents,
@@ -28,7 +28,7 @@ from programmatic.leaps.losses import (
     program_loss,
     unique_rows,
 )
-from programmatic.leaps.measures import measure, with_def
+from programmatic.leaps.measures import measure
 from programmatic.leaps.pretraining import pretrain, resume
 from programmatic.leaps.settings import VARIANTS, PretrainConfig
 from programmatic.runs import RunError, checkpoints
