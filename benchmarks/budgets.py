@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.intervals import mean_interval
-from benchmarks.panels import COLORS, draw_band, panels, save_figure
+from benchmarks.panels import COLORS, LOWEST_SHOWN, draw_band, panels, save_figure
 from benchmarks.results import print_texts, save_tables
 from benchmarks.search_runs import (
     RUNS_FILE,
@@ -189,7 +189,7 @@ def plot_curves(runs: pd.DataFrame, folder: Path, budget: int, path: Path) -> No
             lowest = min(lowest, float(curves[:, known].min(initial=0.0)))
             draw_band(axis, grid[known], curves[:, known], color, method)
         axis.set_xscale("log")
-        axis.set_ylim(lowest - 0.03, 1.03)
+        axis.set_ylim(max(LOWEST_SHOWN, lowest) - 0.03, 1.03)
         axis.set_title(str(env_id), fontsize=10)
     axes[0].legend(frameon=False, fontsize=8)
     seeds = runs["seed"].nunique()

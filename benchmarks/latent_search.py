@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.intervals import MeanInterval, mean_interval
-from benchmarks.panels import COLORS, draw_band, panels, save_figure
+from benchmarks.panels import COLORS, LOWEST_SHOWN, draw_band, panels, save_figure
 from benchmarks.published import LARGE, LEAPS, LEAPS_BY_HPRL, published_return
 from benchmarks.results import number_text, print_texts, save_tables
 from benchmarks.search_runs import (
@@ -231,7 +231,7 @@ def plot_curves(runs: pd.DataFrame, folder: Path, path: Path) -> None:
             padded = padded_curves(curves)
             x = np.unique(np.linspace(0, padded.shape[1] - 1, CURVE_POINTS).astype(int))
             draw_band(axis, x, padded[:, x], COLORS[0], "ours")
-            axis.set_ylim(min(0.0, float(padded.min())) - 0.03, 1.03)
+            axis.set_ylim(max(LOWEST_SHOWN, min(0.0, float(padded.min()))) - 0.03, 1.03)
             axis.set_xlim(left=0)
         level = highest_published(str(env_id))
         if not np.isnan(level):

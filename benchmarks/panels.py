@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from benchmarks.intervals import mean_band
 from programmatic.runs import replacing
 
+LOWEST_SHOWN = -1.0  # returns below it, as of putting markers everywhere, would hide the others
 COLORS = ("#1f5a92", "#d9822b", "#3d8f5f", "#a04668", "#7a6bb0", "#777777")
 COLUMNS = 3
 
