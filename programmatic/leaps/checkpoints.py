@@ -119,13 +119,16 @@ def read_about(name: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def _of_original(stored: Any) -> dict[str, torch.Tensor]:
-    """The state dict in what the authors' implementation stores: a list that begins with it."""
+    """The state dict in what the authors' implementation stores: a list that begins with it.
+
+    It may have critics, which some of its algorithms train beside the model.
+    """
     state = stored[0] if isinstance(stored, list | tuple) and stored else stored
     if not isinstance(state, Mapping) or not all(
         isinstance(tensor, torch.Tensor) for tensor in state.values()
     ):
         raise ValueError("expected a state dict, or a list whose first entry is one")
-    return dict(state)
+    return {name: tensor for name, tensor in state.items() if "critic" not in name}
 
 
 def _check(path: Path, weights: Mapping[str, torch.Tensor]) -> None:

@@ -70,9 +70,9 @@ def pretrain(
         ValueError: A setting cannot be.
     """
     config.check()
-    dataset = ProgramDataset.load(config.data)
-    begin_run(run, _config_json(config), overwrite)
-    return Pretraining(config, run, dataset).train(progress)
+    training = Pretraining(config, run, ProgramDataset.load(config.data))
+    begin_run(run, _config_json(config), overwrite)  # not before what may fail: it clears the run
+    return training.train(progress)
 
 
 def resume(run: Path, epochs: int | None = None, progress: bool | None = None) -> ProgramVAE:
@@ -101,7 +101,7 @@ class Pretraining:
         self.config, self.run = config, run
         self.device = torch_device(config.device)
         if self.device.type == "cuda":
-            torch.set_float32_matmul_precision("high")  # TF32; bfloat16 on a CPU is slower by far
+            torch.set_float32_matmul_precision("high")  # TF32
         self.parts = {name: dataset.part(name) for name in ("train", "valid", "test")}
         for name, part in self.parts.items():
             if not len(part):

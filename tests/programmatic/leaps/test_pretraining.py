@@ -260,7 +260,10 @@ def test_damaged_runs_are_told(config: PretrainConfig, tmp_path: Path) -> None:
     pretrain(replace(config, variant="p", epochs=1), run, progress=False)
     with pytest.raises(RunError, match="holds a run already"):
         pretrain(config, run, progress=False)
-    (checkpoint,) = checkpoints(run)
+    missing = replace(config, start=tmp_path / "none.safetensors")
+    with pytest.raises(RunError, match="there are no weights"):
+        pretrain(missing, run, overwrite=True, progress=False)
+    (checkpoint,) = checkpoints(run)  # what fails before it begins removes nothing
     whole = checkpoint.read_bytes()
     checkpoint.write_bytes(whole[:1000])
     with pytest.raises(RunError, match="delete it to go on from the checkpoint before it"):

@@ -148,7 +148,8 @@ def test_demonstrations_of_other_shapes_are_refused() -> None:
 
 def test_a_checkpoint_of_the_original_loads(tmp_path: Path) -> None:
     file = tmp_path / "best_valid_params.ptp"
-    torch.save([golden().state_dict(), {"epoch": 3}], file)
+    critic = {"vae.decoder.critic_linear.weight": torch.zeros(1, WIDTH)}
+    torch.save([{**golden().state_dict(), **critic}, {"epoch": 3}], file)
     latents = torch.ones((4, WIDTH))
     again = ProgramVAE.load(file, device="cpu")
     assert torch.equal(again.decode_tokens(latents), golden().decode_tokens(latents))
