@@ -111,19 +111,28 @@ def read_config(run: Path) -> dict[str, Any]:
         RunError: The folder is missing or no run's, or its configuration is damaged.
     """
     file = run / CONFIG_FILE
+    if not run.is_dir():
+        raise RunError(f"there is no run folder {run}")
+    if not file.exists():
+        raise RunError(f"{run} is no run folder: it has no {CONFIG_FILE}")
+    return read_settings_file(file)
+
+
+def read_settings_file(file: Path) -> dict[str, Any]:
+    """The settings in a JSON file.
+
+    Raises:
+        RunError: It is missing or damaged; the message names it.
+    """
     try:
-        config = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        if not run.is_dir():
-            raise RunError(f"there is no run folder {run}") from None
-        raise RunError(f"{run} is no run folder: it has no {CONFIG_FILE}") from None
+        settings = json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise RunError(f"{file} cannot be read: {error.strerror}") from None
     except ValueError as error:
         raise RunError(f"{file} is damaged: {error}") from None
-    if not isinstance(config, dict):
+    if not isinstance(settings, dict):
         raise RunError(f"{file} is damaged: it holds no settings")
-    return config
+    return settings
 
 
 def checkpoint_path(run: Path, step: int, suffix: str = ".zip") -> Path:

@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save
 
 from programmatic.leaps.model import VAE, NeuralExecutor
 from programmatic.leaps.settings import VARIANTS
-from programmatic.runs import RunError, replacing, write_json
+from programmatic.runs import RunError, read_settings_file, replacing, write_json
 
 WEIGHTS_FOLDER = Path(__file__).parent / "weights"
 DEFAULT = "default"
@@ -106,16 +106,7 @@ def read_about(name: str | os.PathLike[str]) -> dict[str, Any]:
     Raises:
         RunError: There is no such file, or it is damaged.
     """
-    path = weights_path(name).with_suffix(".json")
-    try:
-        about = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RunError(f"{path} cannot be read: {error.strerror}") from None
-    except ValueError as error:
-        raise RunError(f"{path} is damaged: {error}") from None
-    if not isinstance(about, dict):
-        raise RunError(f"{path} is damaged: it holds no settings")
-    return about
+    return read_settings_file(weights_path(name).with_suffix(".json"))
 
 
 def _of_original(stored: Any) -> dict[str, torch.Tensor]:
