@@ -13,26 +13,37 @@ from karel_gym.world import World, WorldBatch, WorldError
 
 if TYPE_CHECKING:
     from karel_gym.env import KarelEnv
-    from karel_gym.sb3 import KarelSB3VecEnv
+    from karel_gym.safety import Bound
+    from karel_gym.sb3 import KarelSB3VecEnv, make_sb3_vec_env
+    from karel_gym.signature import signature_of
     from karel_gym.vector import KarelVectorEnv
+    from karel_gym.wrappers import MORLWrapper
 
 __version__ = "0.1.0"
 __all__ = [
+    "Bound",
     "KarelEnv",
     "KarelSB3VecEnv",
     "KarelVectorEnv",
+    "MORLWrapper",
     "World",
     "WorldBatch",
     "WorldError",
+    "make_sb3_vec_env",
     "register",
     "sample_worlds",
+    "signature_of",
 ]
 
 # numba, pygame and stable-baselines3 are slow to import: what needs them is imported when used.
 _LAZY = {
+    "Bound": "karel_gym.safety",
     "KarelEnv": "karel_gym.env",
     "KarelSB3VecEnv": "karel_gym.sb3",
     "KarelVectorEnv": "karel_gym.vector",
+    "MORLWrapper": "karel_gym.wrappers",
+    "make_sb3_vec_env": "karel_gym.sb3",
+    "signature_of": "karel_gym.signature",
 }
 
 

@@ -19,12 +19,21 @@ COMMANDS = {
     "dataset": ("programmatic.leaps.commands:dataset", "make programs to train an embedding on"),
     "pretrain": ("programmatic.leaps.commands:pretrain", "learn an embedding of programs"),
     "train": ("agents.commands:train", "train a deep RL baseline"),
+    "tune": ("agents.commands:tune", "look for better hyperparameters of a baseline"),
     "search": ("programmatic.search.commands:search", "search for a program that solves a task"),
+    "morl": ("agents.morl:morl", "turn a policy into a program, repair it, and learn on"),
+    "synthesise": ("agents.morl:synthesise", "find a program that imitates a policy"),
+    "verify": ("agents.morl:verify", "prove that a program fulfils constraints"),
+    "repair": ("agents.morl:repair", "change a program until it provably fulfils constraints"),
+    "imitate": ("agents.morl:imitate", "teach a policy network to act as a program does"),
+    "optimise": ("agents.morl:optimise", "let a policy learn on from its weights"),
     "evaluate": ("agents.commands:evaluate", "compare policies on the same start worlds"),
     "benchmark": ("benchmarks.commands:benchmark", "measure rates, times, and what searches reach"),
 }
 """The function of each command, and what it does. Strings: no command loads another's imports."""
 
+EXTRAS = {"z3": "morl", "sklearn": "morl", "optuna": "morl"}
+"""The extra that brings a package."""
 TRACEBACK_VARIABLE = "KAREL_GYM_TRACEBACK"
 
 
@@ -50,14 +59,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     import tyro
 
-    command = getattr(importlib.import_module(module), function)
     try:
+        command = getattr(importlib.import_module(module), function)
         tyro.cli(command, prog=f"karel-gym {name}", args=rest)
     except KeyboardInterrupt:
         return _fail("interrupted", status=130)
     except BrokenPipeError:  # the reader of a pipe, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except ModuleNotFoundError as error:
+        if error.name not in EXTRAS:
+            raise
+        extra = EXTRAS[error.name]
+        return _fail(f"this needs {error.name}, which pip install 'karel-gym[{extra}]' brings")
     except (ValueError, RuntimeError, OSError) as error:
         if os.environ.get(TRACEBACK_VARIABLE):
             raise

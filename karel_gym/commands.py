@@ -8,7 +8,7 @@ from typing import Annotated
 import tyro
 
 from karel_gym.play import play as play_in_window
-from karel_gym.registration import TASKS, task_of
+from karel_gym.registration import CARTPOLE, TASKS, task_of
 
 
 def tasks(name: Annotated[str, tyro.conf.Positional] = "") -> None:
@@ -17,23 +17,33 @@ def tasks(name: Annotated[str, tyro.conf.Positional] = "") -> None:
     Args:
         name: A task's id or a part of it, such as Maze; without it all tasks are listed.
     """
+    env_ids = [*TASKS, CARTPOLE]
     if not name:
-        width = max(map(len, TASKS))
-        print(f"{'id':<{width}}  size   what the robot must do")
-        for env_id in TASKS:
-            task = task_of(env_id)
-            purpose = task.doc.splitlines()[0].partition(": ")[2]
-            print(f"{env_id:<{width}}  {f'{task.shape[0]}x{task.shape[1]}':<5}  {purpose}")
+        width = max(map(len, env_ids))
+        print(f"{'id':<{width}}  size   what must be done")
+        for env_id in env_ids:
+            size = "-" if env_id == CARTPOLE else "{}x{}".format(*task_of(env_id).shape)
+            purpose = _page(env_id).splitlines()[0].partition(": ")[2]
+            print(f"{env_id:<{width}}  {size:<5}  {purpose}")
         print("\nkarel-gym tasks NAME describes one.")
         return
-    found = [env_id for env_id in TASKS if name.lower() in env_id.lower()]
+    found = [env_id for env_id in env_ids if name.lower() in env_id.lower()]
     if not found:
-        raise ValueError(f"no task's id contains {name!r}; known are {', '.join(TASKS)}")
+        raise ValueError(f"no task's id contains {name!r}; known are {', '.join(env_ids)}")
     pages: dict[str, list[str]] = {}
     for env_id in found:
-        pages.setdefault(inspect.cleandoc(task_of(env_id).doc), []).append(env_id)
+        pages.setdefault(_page(env_id), []).append(env_id)
     for page, env_ids in pages.items():
         print(f"{', '.join(env_ids)}\n\n{page}\n")
+
+
+def _page(env_id: str) -> str:
+    """What a task's module says of it."""
+    if env_id == CARTPOLE:
+        from karel_gym import cartpole_env
+
+        return inspect.cleandoc(cartpole_env.__doc__ or "")
+    return inspect.cleandoc(task_of(env_id).doc)
 
 
 def play(env: str, height: int | None = None, width: int | None = None, seed: int = 0) -> None:

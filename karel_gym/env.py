@@ -9,8 +9,11 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
+from karel_gym.episode_arrays import EpisodeState
 from karel_gym.episodes import Episodes
-from karel_gym.observations import observation_space, observe
+from karel_gym.kernel_env import KernelEnv
+from karel_gym.masks import action_masks
+from karel_gym.observations import observation_space, observe, signature_of_kind
 from karel_gym.registration import task_named
 from karel_gym.rendering import Frame, PanelLine, Renderer, ansi
 from karel_gym.robot import ACTIONS
@@ -22,7 +25,7 @@ Observation = NDArray[np.uint8] | NDArray[np.int8]
 SOLVED_MARGIN = 1e-6  # a return this close to the task's largest is that: rewards are fractions
 
 
-class KarelEnv(gymnasium.Env[Observation, np.int64]):
+class KarelEnv(KernelEnv):
     """A Karel task.
 
     Actions: 0 move, 1 turnLeft, 2 turnRight, 3 pickMarker, 4 putMarker. A move into a wall turns
@@ -30,14 +33,15 @@ class KarelEnv(gymnasium.Env[Observation, np.int64]):
 
     Observations: `obs="grid"`: uint8, (16, H, W), one-hot planes: 0-3 robot facing N, E, S, W; 4
     wall; 5-15 cell holds 0..10 markers. `obs="percepts"`: int8, (5,): front, left, right is clear,
-    markers present, no markers present.
+    markers present, no markers present. `obs="percepts+action"`: int8, (10,): the same, and one-hot
+    the previous action, none at the start.
 
     `info` has `return`, the sum of the episode's rewards so far, `length`, the number of actions so
     far, and `is_success`, whether the episode ended with the task solved.
 
     Args:
         task: The task, or where it is: 'module:NAME'. `gymnasium.make` fills it in.
-        obs: "grid" or "percepts".
+        obs: "grid", "percepts" or "percepts+action".
         height, width: Size of the worlds, walls included; default the task's own.
         max_steps: Horizon after which an episode is truncated; default 10 * (H-2) * (W-2).
         reward: "default"; "sparse", 1 when the task is complete; or, in Maze and StairClimber,
@@ -45,6 +49,7 @@ class KarelEnv(gymnasium.Env[Observation, np.int64]):
         render_mode: None, "human" (a window), "rgb_array" or "ansi".
 
     Attributes:
+        signature: What a policy maps that observes percepts; None with grids.
         title: What pictures call the episode; by default the id.
         panel: Lines beside the world in pictures, such as `ProgramPolicy.panel(state)`: the program
             that drives, with the statement highlighted that acted last.
@@ -65,6 +70,9 @@ class KarelEnv(gymnasium.Env[Observation, np.int64]):
         "render_modes": ["human", "rgb_array", "ansi"],
         "render_fps": 10,
     }
+    start_option = "world"
+    action_names = ACTIONS
+    episodes: Episodes
 
     def __init__(
         self,
@@ -83,13 +91,12 @@ class KarelEnv(gymnasium.Env[Observation, np.int64]):
         self.task = (task_named(task) if isinstance(task, str) else task).with_reward(reward)
         self.episodes = Episodes(self.task, 1, height, width, max_steps)
         self.obs = obs
+        self.signature = signature_of_kind(obs)
         self.observation_space = observation_space(obs, *self.shape)
         self.action_space = gymnasium.spaces.Discrete(len(ACTIONS))
         self.render_mode = render_mode
         self.title = ""
         self.panel: Sequence[PanelLine] = ()
-        self._seeded = False
-        self._running = False
         self._status = ""
         self._renderer: Renderer | None = None
         self._window: Window | None = None
@@ -117,22 +124,7 @@ class KarelEnv(gymnasium.Env[Observation, np.int64]):
         Raises:
             ValueError: An option is unknown, or the world has another size than this env's.
         """
-        super().reset(seed=seed)
-        unknown = set(options or ()) - {"world"}
-        if unknown:
-            raise ValueError(f"the only option of reset is 'world', got {sorted(unknown)}")
-        if seed is None and not self._seeded:
-            seed = int(self.np_random.integers(2**63))
-        if seed is not None:
-            self.episodes.seed(0, seed)
-            self._seeded = True
-        if options:
-            if not isinstance(options["world"], World):
-                raise ValueError(f"the option 'world' must be a World, got {options['world']!r}")
-            self.episodes.load(0, options["world"])
-        else:
-            self.episodes.reset(np.ones(1, dtype=np.bool_))
-        self._running = True
+        self._begin(seed, options)
         self._status = ""
         if self.render_mode == "human":
             self.render()
@@ -145,19 +137,21 @@ class KarelEnv(gymnasium.Env[Observation, np.int64]):
             ValueError: The action is none of 0..4.
             gymnasium.error.ResetNeeded: The episode has ended, or none was begun.
         """
-        if not self.action_space.contains(action):
-            choices = ", ".join(f"{i} {name}" for i, name in enumerate(ACTIONS))
-            raise ValueError(f"an action is one of {choices}; got {action!r}")
-        if not self._running:
-            raise gymnasium.error.ResetNeeded("call reset() to begin an episode before step()")
-        rewards, terminations, truncations = self.episodes.step(np.array([action]))
-        terminated, truncated = bool(terminations[0]), bool(truncations[0])
-        self._running = not (terminated or truncated)
+        reward, terminated, truncated = self._act(action)
         solved = terminated and is_solved(self.task, self.episodes.returns[0])
         self._status = "" if self._running else "solved" if solved else "failed"
         if self.render_mode == "human":
             self.render()
-        return self._observe(), float(rewards[0]), terminated, truncated, self._info(solved)
+        return self._observe(), reward, terminated, truncated, self._info(solved)
+
+    def set_state(self, state: EpisodeState) -> None:
+        """Go on from a state that `get_state`, or a vector env, copied.
+
+        Raises:
+            ValueError: It is the state of an episode in worlds of another size.
+        """
+        super().set_state(state)
+        self._status = ""
 
     def render(self) -> Any:
         """The present world as `render_mode` says: an rgb array, a text, or None and a window."""
@@ -192,16 +186,22 @@ class KarelEnv(gymnasium.Env[Observation, np.int64]):
             self._window.close()
             self._window = None
 
+    def action_masks(self) -> NDArray[np.bool_]:
+        """The actions that are of use now, bool, (5,); see `karel_gym.masks`."""
+        episodes = self.episodes
+        masks: NDArray[np.bool_] = action_masks(episodes.cells, episodes.robots, episodes.width)
+        return masks[0]
+
     def _observe(self) -> Observation:
         episodes = self.episodes
-        return cast(Observation, observe(self.obs, episodes.cells, episodes.robots, *self.shape)[0])
-
-    def _info(self, solved: bool) -> dict[str, Any]:
-        return {
-            "return": float(self.episodes.returns[0]),
-            "length": int(self.episodes.lengths[0]),
-            "is_success": solved,
-        }
+        observations = observe(
+            self.obs,
+            episodes.cells,
+            episodes.robots,
+            *self.shape,
+            previous=episodes.previous,
+        )
+        return cast(Observation, observations[0])
 
 
 def is_solved(task: Task, episode_return: Any) -> Any:

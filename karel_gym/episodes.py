@@ -7,11 +7,15 @@ from typing import Any
 import numpy as np
 
 from karel_gym.devices import CPU, Device
+from karel_gym.episode_arrays import EpisodeArrays, max_steps_or
 from karel_gym.kernels import index, inner, kernel
-from karel_gym.rng import draw_state, states_of, stream_of
+from karel_gym.rng import draw_state, states_of
 from karel_gym.robot import act
 from karel_gym.tasks.task import N_COUNTERS, Task, begin, default_max_steps, generate, reward
 from karel_gym.world import MARKERS, WALL, World, WorldBatch
+
+NO_ACTION = -1
+"""What stands for the previous action before the first."""
 
 
 @kernel
@@ -108,7 +112,7 @@ def step_episodes(
         truncated[i] = lengths[i] >= max_steps and not terminated[i]
 
 
-class Episodes:
+class Episodes(EpisodeArrays):
     """N episodes of a task in worlds of one size.
 
     Args:
@@ -123,12 +127,11 @@ class Episodes:
         robots: int64, (N, 2); position (row * W + column) and heading.
         counters: int32, (N, N_COUNTERS).
         rngs: uint64, (N, 1); the random state of the present world.
-        streams: uint64, (N, 1); where the random states of later worlds come from.
-        returns: float64, (N,); the sum of rewards so far.
-        lengths: int64, (N,); the number of actions so far.
+        previous: int64, (N,); the last action, or `NO_ACTION` before the first.
+        streams, returns, lengths: As `EpisodeArrays` has them.
 
     Raises:
-        ValueError: The task has no worlds of this size, or `max_steps` is below 1.
+        ValueError: The task has no worlds of this size, or `n` or `max_steps` is below 1.
     """
 
     def __init__(
@@ -140,50 +143,49 @@ class Episodes:
         max_steps: int | None = None,
         device: Device = CPU,
     ) -> None:
+        super().__init__(n, device)
         self.task = task
-        self.device = device
         self.height = task.shape[0] if height is None else height
         self.width = task.shape[1] if width is None else width
         task.check_shape(self.height, self.width)
-        if max_steps is not None and (not isinstance(max_steps, int) or max_steps < 1):
-            raise ValueError(f"max_steps must be a whole number from 1 up, got {max_steps!r}")
-        self.max_steps = max_steps or default_max_steps(self.height, self.width)
+        self.max_steps = max_steps_or(default_max_steps(self.height, self.width), max_steps)
         self.cells = device.zeros((n, self.height * self.width), np.uint8)
         self.robots = device.zeros((n, 2), np.int64)
         self.counters = device.zeros((n, N_COUNTERS), np.int32)
         self.rngs = device.zeros((n, 1), np.uint64)
-        self.streams = device.zeros((n, 1), np.uint64)
-        self.returns = device.zeros((n,), np.float64)
-        self.lengths = device.zeros((n,), np.int64)
+        self.previous = device.zeros((n,), np.int64) + NO_ACTION
         self._begin = device.kernel(begin_episodes, task)
         self._step = device.kernel(step_episodes, task)
 
-    def __len__(self) -> int:
-        return len(self.cells)
-
-    def seed(self, index: int, seed: int) -> None:
-        """Let episode `index` draw its worlds from the stream of `seed`."""
-        self.streams[index] = self.device.from_host(np.array([stream_of(seed)]))
+    @property
+    def arrays(self) -> tuple[Any, ...]:
+        """All arrays that change as episodes run; each has a row an episode."""
+        return (
+            *(self.cells, self.robots, self.counters, self.rngs, self.previous),
+            *(self.streams, self.returns, self.lengths),
+        )
 
     def reset(self, which: Any) -> None:
         """Begin the episodes `which`, bool, (N,), in new random worlds."""
         self._start(which, fresh=True)
 
-    def load(self, index: int, world: World) -> None:
-        """Begin episode `index` in `world`.
+    def load(self, index: int, start: World) -> None:
+        """Begin episode `index` in the world `start`.
 
         Raises:
-            ValueError: The world has another size.
+            ValueError: It is no World, or has another size.
         """
-        if world.shape != (self.height, self.width):
+        if not isinstance(start, World):
+            raise ValueError(f"the start of an episode must be a World, got {start!r}")
+        if start.shape != (self.height, self.width):
             raise ValueError(
                 f"this environment's worlds are {self.height}x{self.width}, "
-                f"got one of {world.shape[0]}x{world.shape[1]}"
+                f"got one of {start.shape[0]}x{start.shape[1]}"
             )
-        robot = world.row * self.width + world.col, world.heading
-        self.cells[index] = self.device.from_host(world.cells.ravel())
+        robot = start.row * self.width + start.col, start.heading
+        self.cells[index] = self.device.from_host(start.cells.ravel())
         self.robots[index] = self.device.from_host(np.array(robot, dtype=np.int64))
-        self.rngs[index] = self.device.from_host(np.array([world.random_state], dtype=np.uint64))
+        self.rngs[index] = self.device.from_host(np.array([start.random_state], dtype=np.uint64))
         which = self.device.zeros((len(self),), np.bool_)
         which[index] = True
         self._start(which, fresh=False)
@@ -202,6 +204,7 @@ class Episodes:
             self.returns,
             self.lengths,
         )
+        self.previous[which] = NO_ACTION
 
     def step(self, actions: Any, restarting: Any = None) -> tuple[Any, Any, Any]:
         """Do one action an episode.
@@ -234,6 +237,9 @@ class Episodes:
             terminated,
             truncated,
         )
+        self.previous[:] = actions
+        if restarting is not None:
+            self.previous[restarting] = NO_ACTION
         return rewards, terminated, truncated
 
     def world(self, index: int) -> World:

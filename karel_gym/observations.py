@@ -1,4 +1,4 @@
-"""What an agent sees of a world: the grid, or the robot's percepts."""
+"""What an agent sees of a world: the grid, or the robot's percepts, with its last action or not."""
 
 from __future__ import annotations
 
@@ -10,12 +10,25 @@ from numpy.typing import NDArray
 
 from karel_gym.devices import CPU, Device
 from karel_gym.kernels import index, inner, kernel
-from karel_gym.robot import PERCEPTS, sense
+from karel_gym.robot import ACTIONS, PERCEPTS, sense
+from karel_gym.signature import Feature, Signature
 from karel_gym.world import MARKERS, MAX_MARKERS, WALL
 
-KINDS = ("grid", "percepts")
+KINDS = ("grid", "percepts", "percepts+action")
 WALL_PLANE, MARKER_PLANE = 4, 5
+N_PERCEPTS = len(PERCEPTS)
 N_PLANES = MARKER_PLANE + MAX_MARKERS + 1
+PERCEPT_SIGNATURE = Signature(
+    tuple(Feature(name, low=0.0, high=1.0, boolean=True) for name in PERCEPTS), ACTIONS
+)
+"""What a policy maps that observes percepts."""
+PREVIOUS_ACTIONS = tuple(
+    Feature(f"after_{name}", low=0.0, high=1.0, boolean=True) for name in ACTIONS
+)
+SIGNATURES = {
+    "percepts": PERCEPT_SIGNATURE,
+    "percepts+action": Signature((*PERCEPT_SIGNATURE.features, *PREVIOUS_ACTIONS), ACTIONS),
+}
 
 
 @kernel
@@ -40,10 +53,21 @@ def write_bits(bits: int, percepts: Any) -> None:
 def write_percepts(
     first: int, last: int, step: int, cells: Any, width: int, robots: Any, percepts: Any
 ) -> None:
-    """Write percept observations: int8, (N, 5)."""
+    """Write percept observations: int8, (N, 5), or with more columns, which become 0."""
     for k in range(first, last, step):
         i = index(k)
         write_bits(sense(cells[i], width, robots[i, 0], robots[i, 1]), percepts[i])
+
+
+@kernel
+def write_previous_actions(
+    first: int, last: int, step: int, previous: Any, observations: Any
+) -> None:
+    """Write previous actions, int64, (N,), after the percepts: int8, (N, 10), zeros before."""
+    for k in range(first, last, step):
+        i = index(k)
+        if previous[i] >= 0:
+            observations[i, N_PERCEPTS + previous[i]] = 1
 
 
 @kernel
@@ -68,29 +92,56 @@ def observation_space(kind: str, height: int, width: int) -> gymnasium.Space[Any
 
     `grid`: uint8, (16, H, W), one-hot planes: 0-3 robot facing N, E, S, W; 4 wall; 5-15 cell holds
     0..10 markers. `percepts`: int8, (5,): front, left, right is clear, markers, no markers present.
+    `percepts+action`: int8, (10,): the same, and one-hot the previous action, none at the start.
 
     Raises:
         ValueError: There is no such kind.
     """
     if kind == "grid":
         return gymnasium.spaces.Box(0, 1, (N_PLANES, height, width), np.uint8)
-    if kind == "percepts":
-        return gymnasium.spaces.MultiBinary(len(PERCEPTS))
+    if kind in SIGNATURES:
+        return gymnasium.spaces.MultiBinary(len(SIGNATURES[kind].features))
     raise ValueError(f"obs must be one of {', '.join(map(repr, KINDS))}, got {kind!r}")
 
 
-def observe(
-    kind: str, cells: Any, robots: Any, height: int, width: int, device: Device = CPU
-) -> Any:
-    """Observations of a kind, (N, ...), of the worlds `cells`, (N, H*W), with `robots`, (N, 2).
+def signature_of_kind(kind: str) -> Signature | None:
+    """What a policy maps that observes this kind; None for grids, which are not flat."""
+    return SIGNATURES.get(kind)
 
-    They are arrays on `device`, as `cells` and `robots` are.
+
+def kind_of(space: gymnasium.Space[Any]) -> str | None:
+    """The kind of observation of a space of some size; None where it is of no Karel task."""
+    shape = space.shape or ()
+    height, width = shape[-2:] if len(shape) == 3 else (0, 0)
+    return next((kind for kind in KINDS if space == observation_space(kind, height, width)), None)
+
+
+def observe(
+    kind: str,
+    cells: Any,
+    robots: Any,
+    height: int,
+    width: int,
+    device: Device = CPU,
+    previous: Any = None,
+) -> Any:
+    """Observations of a kind, (N, ...), of worlds with a robot each.
+
+    Args:
+        kind: One of `KINDS`.
+        cells: uint8, (N, H*W).
+        robots: int64, (N, 2); positions and headings.
+        height, width: Of the worlds.
+        device: Where these arrays are, and the observations will be.
+        previous: int64, (N,); the previous actions, -1 for none. Only "percepts+action" needs them.
     """
     n = len(cells)
-    if kind == "percepts":
-        percepts = device.zeros((n, len(PERCEPTS)), np.int8)
-        device.kernel(write_percepts)(n, cells, width, robots, percepts)
-        return percepts
+    if kind in SIGNATURES:
+        features = device.zeros((n, len(SIGNATURES[kind].features)), np.int8)
+        device.kernel(write_percepts)(n, cells, width, robots, features)
+        if kind == "percepts+action":
+            device.kernel(write_previous_actions)(n, previous, features)
+        return features
     grids = device.zeros((n, N_PLANES, height * width), np.uint8)
     device.kernel(write_grids)(n, cells, robots, grids)
     return grids.reshape(-1, N_PLANES, height, width)
@@ -107,7 +158,7 @@ def percepts_of_grids(grids: NDArray[Any]) -> NDArray[np.int8]:
     outside = grids[:, :WALL_PLANE].astype(bool).sum(axis=(1, 2, 3)) - inside
     if (inside != 1).any() or outside.any():
         raise ValueError("a grid observation must have one robot, inside the wall border")
-    percepts = np.empty((n, len(PERCEPTS)), dtype=np.int8)
+    percepts = np.empty((n, N_PERCEPTS), dtype=np.int8)
     flat = np.ascontiguousarray(grids).reshape(n, N_PLANES, height * width)
     sense_grids(flat.astype(np.uint8, copy=False), width, percepts)
     return percepts

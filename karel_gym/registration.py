@@ -7,6 +7,7 @@ import warnings
 from typing import TYPE_CHECKING
 
 import gymnasium
+from gymnasium.envs.registration import EnvSpec
 
 if TYPE_CHECKING:
     from karel_gym.tasks.task import Task
@@ -33,6 +34,8 @@ TASKS = {
     "Karel-WallAvoider-v0": "karel_gym.tasks.wallavoider:V0",
 }
 
+CARTPOLE = "CartPole-MORL-v0"
+
 
 def register(env_id: str, task: str) -> None:
     """Register a Karel task with Gymnasium.
@@ -53,6 +56,12 @@ def register_all() -> None:
     """Register the ids of this package."""
     for env_id, task in TASKS.items():
         register(env_id, task)
+    gymnasium.register(
+        CARTPOLE,
+        entry_point="karel_gym.cartpole_env:CartPoleMORLEnv",
+        vector_entry_point="karel_gym.cartpole_env:CartPoleVectorEnv",
+        reward_threshold=195.0,
+    )
     # Here v0 and v1 are two definitions, neither of which is out of date.
     warnings.filterwarnings("ignore", message=r".*environment Karel-\w+-v0 is out of date")
 
@@ -79,17 +88,46 @@ def task_of(env_id: str) -> Task:
     Raises:
         ValueError: No Karel task is, or there is no such module; the message lists the ids known.
     """
+    spec = gymnasium.registry.get(_registered_name(env_id))
+    if spec is None or "task" not in spec.kwargs:
+        known = sorted(i for i, s in gymnasium.registry.items() if "task" in s.kwargs)
+        raise ValueError(f"{env_id!r} is no Karel task; known are {', '.join(known)}")
+    return task_named(spec.kwargs["task"])
+
+
+def spec_of(env_id: str) -> EnvSpec:
+    """What is registered under an id, a Karel task's or any other.
+
+    Args:
+        env_id: The id; in 'module:ID' the module, which registers the id, is imported before.
+
+    Raises:
+        ValueError: Nothing is, or there is no such module.
+    """
+    try:
+        return gymnasium.spec(_registered_name(env_id))
+    except gymnasium.error.Error as error:
+        raise ValueError(f"there is no env {env_id!r}: {error}") from None
+
+
+def is_karel(env_id: str) -> bool:
+    """Whether an id is a Karel task's.
+
+    Raises:
+        ValueError: Nothing is registered under it.
+    """
+    return "task" in spec_of(env_id).kwargs
+
+
+def _registered_name(env_id: str) -> str:
+    """An id without its module, which is imported."""
     module, _, name = env_id.rpartition(":")
     if module:
         try:
             importlib.import_module(module)
         except ImportError as error:
             raise ValueError(f"the module of {env_id!r} cannot be imported: {error}") from None
-    spec = gymnasium.registry.get(name)
-    if spec is None or "task" not in spec.kwargs:
-        known = sorted(i for i, s in gymnasium.registry.items() if "task" in s.kwargs)
-        raise ValueError(f"{env_id!r} is no Karel task; known are {', '.join(known)}")
-    return task_named(spec.kwargs["task"])
+    return name
 
 
 def sample_worlds(

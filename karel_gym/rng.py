@@ -19,6 +19,7 @@ MULTIPLIER_1 = np.uint64(0xBF58476D1CE4E5B9)
 MULTIPLIER_2 = np.uint64(0x94D049BB133111EB)
 STRIDE = MULTIPLIER_2  # between the states of a stream, any odd number but GAMMA
 SHIFT_1, SHIFT_2, SHIFT_3, HALF = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(32)
+EXCESS, UNIT = np.uint64(11), 2.0**-53  # a double has 53 bits of the 64
 
 
 @inner
@@ -34,6 +35,13 @@ def below(rng: Any, n: int) -> Any:
     """A uniform integer in 0 .. n-1, n < 2**32, from a world's random state, uint64, (1,)."""
     rng[0] += GAMMA
     return np.int64(((mix(rng[0]) >> HALF) * np.uint64(n)) >> HALF)
+
+
+@inner
+def uniform(rng: Any, low: float, high: float) -> float:
+    """A uniform real number in low .. high from a random state, uint64, (1,)."""
+    rng[0] += GAMMA
+    return low + (high - low) * (np.float64(mix(rng[0]) >> EXCESS) * UNIT)
 
 
 @inner

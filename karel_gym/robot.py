@@ -65,6 +65,23 @@ def sense(cells: Any, width: int, position: int, heading: int) -> int:
 
 
 @inner
+def useful(cells: Any, width: int, position: int, heading: int) -> int:
+    """The actions that are of use: bit k of the result is action k.
+
+    Of none are a move into a wall, picking from an empty cell and putting on a full one.
+    """
+    markers = cells[index(position)] & MARKERS
+    actions = 1 << TURN_LEFT | 1 << TURN_RIGHT
+    if is_clear(cells, ahead(position, heading, width)):
+        actions |= 1 << MOVE
+    if markers > 0:
+        actions |= 1 << PICK_MARKER
+    if markers < MAX_MARKERS:
+        actions |= 1 << PUT_MARKER
+    return actions
+
+
+@inner
 def act(cells: Any, width: int, position: int, heading: int, action: int) -> Effect:
     """Do one action: changes `cells`, returns the `Effect`."""
     # All uses of `cells` are outside the branches: numba then counts no references at every action.

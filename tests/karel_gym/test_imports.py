@@ -45,6 +45,7 @@ def packages_imported_by(path: Path) -> set[str]:
         "import karel_gym",
         "import karel_gym, gymnasium; gymnasium.spec('Karel-Maze-v0')",
         "from karel_gym import World, WorldBatch, sample_worlds",
+        "from karel_gym import Bound, MORLWrapper, signature_of; signature_of('MountainCar-v0')",
     ],
 )
 def test_the_import_is_light(code: str) -> None:
@@ -56,6 +57,8 @@ def test_envs_need_no_learning_library() -> None:
     code = (
         "import gymnasium, karel_gym, sys; gymnasium.make('Karel-Maze-v0').reset(); "
         "gymnasium.make_vec('Karel-Maze-v0', 2).reset(); "
+        "gymnasium.make('CartPole-MORL-v0').reset(); "
+        "gymnasium.make_vec('CartPole-MORL-v0', 2).reset(); "
         "print([name for name in ('torch', 'stable_baselines3') if name in sys.modules])"
     )
     assert python(code).stdout.strip() == "[]"
