@@ -22,8 +22,9 @@ CONFIG_FILE = "config.json"
 CHECKPOINT_FOLDER = "checkpoints"
 CHECKPOINT_NAME = re.compile(r"step-(\d+)\.\w+")
 RUN_FILES = (
-    *("*.zip", "best.safetensors", "best.json", "result.json", "program.karel"),
-    *("progress.csv", "evaluations.csv", "history.csv", "events.out.tfevents.*", CONFIG_FILE),
+    *("*.zip", "best.safetensors", "best.json", "result.json", "program.karel", "program.tree"),
+    *("progress.csv", "evaluations.csv", "history.csv", "iterations.csv"),
+    *("events.out.tfevents.*", CONFIG_FILE),
 )
 """What a run of any kind leaves in its folder, beside its checkpoints."""
 PACKAGES = ("karel-gym", "gymnasium", "numpy", "stable-baselines3", "torch")

@@ -1,0 +1,25 @@
+"""Programs and constraints to begin with, as files.
+
+`worst.tree`, `intermediate.tree` and `near_optimal.tree` are CartPole programs of about the mean
+returns that MORL's paper gives for its own: 9.28, 104.0 and 200.0.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+PROGRAMS = ("worst", "intermediate", "near_optimal")
+"""The programs of CartPole, from the least return to the largest."""
+CARTPOLE_CONSTRAINTS = FOLDER / "cartpole.constraints"
+HARVESTER_CONSTRAINTS = FOLDER / "harvester.constraints"
+
+
+def program_file(name: str) -> Path:
+    """The file of one of `PROGRAMS`.
+
+    Example:
+        >>> program_file("worst").name
+        'worst.tree'
+    """
+    return FOLDER / f"{name}.tree"
