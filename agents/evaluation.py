@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from functools import partial
 from typing import Any
 
@@ -10,13 +11,15 @@ import numpy as np
 import pandas as pd
 from gymnasium.vector import AutoresetMode
 
-from agents.policies import Contestant, contestants
+from agents.policies import FEATURES, Contestant, contestants
 from karel_gym.env import is_solved
-from karel_gym.registration import sample_worlds, task_of
+from karel_gym.registration import is_karel, sample_worlds, spec_of, task_of
+from karel_gym.sb3 import make_sb3_vec_env
 from karel_gym.tasks.task import default_max_steps
 from karel_gym.vector import KarelVectorEnv
 from karel_gym.world import WorldBatch
 from programmatic import execute
+from programmatic.morl.evaluation import roll_out
 from programmatic.threads import torch_threads
 
 BOOTSTRAP_SAMPLES = 10_000
@@ -64,10 +67,14 @@ def evaluate_episodes(
     A policy that cannot take the worlds' size, or the observations of this task, is not run; its
     row says why.
 
+    In an env that is no Karel task episode i begins as the seed `seed + i` says, and is solved if
+    its return is at least the env's `reward_threshold`.
+
     Args:
         policies: One, several, or a mapping from names to policies: see
             `agents.policies.contestants`.
-        env_id: The task's id.
+        env_id: The id of a Karel task, or of an env with flat observations and numbered actions,
+            such as CartPole-MORL-v0.
         episodes: How many, from 1 up.
         seed: Of the start worlds, `karel_gym.sample_worlds(env_id, episodes, seed)`, and of
             policies that draw.
@@ -81,12 +88,16 @@ def evaluate_episodes(
     Raises:
         ValueError: The task is unknown, has no worlds of this size, or a policy is none.
     """
-    worlds = sample_worlds(env_id, episodes, seed, height, width)
+    if not is_karel(env_id) and (height, width) != (None, None):
+        raise ValueError(f"{env_id} has no worlds that could have a height and a width")
+    worlds = sample_worlds(env_id, episodes, seed, height, width) if is_karel(env_id) else None
     frames = []
-    for contestant in contestants(policies, seed):
+    for contestant in contestants(policies, seed, env_id):
         note = _obstacle(contestant, worlds)
         if note:
             frame = pd.DataFrame({"episode": [-1], "return": np.nan, "note": note})
+        elif worlds is None:
+            frame = _run_in_env(contestant, env_id, episodes, seed, deterministic)
         elif contestant.program is not None:
             frame = _run_program(contestant, env_id, worlds)
         else:
@@ -136,9 +147,11 @@ def bootstrap_interval(values: Any, seed: int = 0) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _obstacle(contestant: Contestant, worlds: WorldBatch) -> str:
-    """Why a contestant cannot act in these worlds; empty if it can."""
-    if contestant.shape in (None, worlds.shape):
+def _obstacle(contestant: Contestant, worlds: WorldBatch | None) -> str:
+    """Why a contestant cannot act in these worlds, None where there are none; empty if it can."""
+    if (contestant.obs == FEATURES) != (worlds is None):
+        return f"n/a: made for an env that is observed by {contestant.obs}"
+    if worlds is None or contestant.shape in (None, worlds.shape):
         return ""
     (height, width), (h, w) = contestant.shape or (0, 0), worlds.shape
     return f"n/a: made for worlds of {height}x{width}, these are {h}x{w}"
@@ -188,6 +201,22 @@ def _run_model(
         solved[ended] = info["is_success"][ended]
         running &= ~ended
     return _frame(returns, lengths, solved, time.perf_counter() - start)
+
+
+def _run_in_env(
+    contestant: Contestant, env_id: str, episodes: int, seed: int, deterministic: bool | None
+) -> pd.DataFrame:
+    """Episodes in an env that is no Karel task."""
+    if deterministic is None:
+        deterministic = contestant.deterministic
+    with closing(make_sb3_vec_env(env_id, episodes)) as envs:
+        start = time.perf_counter()
+        seen = roll_out(contestant.policy, envs, episodes, seed, deterministic)
+        seconds = time.perf_counter() - start
+    lengths = np.bincount(seen.episodes, minlength=episodes)
+    threshold = spec_of(env_id).reward_threshold
+    solved = np.nan if threshold is None else seen.returns >= threshold
+    return _frame(seen.returns, lengths, solved, seconds)
 
 
 def _frame(returns: Any, lengths: Any, solved: Any, seconds: float) -> pd.DataFrame:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from inspect import signature
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,8 +14,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.program import PROGRAM_FILE, RESULT_FILE, ProgramAgent
-from karel_gym.robot import ACTIONS, PERCEPTS
+from karel_gym.observations import kind_of
+from karel_gym.registration import is_karel
+from karel_gym.robot import ACTIONS
+from karel_gym.signature import signature_of
 from programmatic import Program, ProgramPolicy
+from programmatic.morl.run_folder import POLICY_FILE, load_program
+from programmatic.morl.run_folder import PROGRAM_FILE as TREE_FILE
+from programmatic.morl.tree import TREE_SUFFIX, TreeProgram
+from programmatic.morl.tree_policy import TreePolicy
+
+FEATURES = "features"
+"""The flat observation of an env that is no Karel task."""
+ANY_KAREL_TASK = "Karel-Maze-v0"
+"""Percepts and actions are the same in all."""
 
 
 class Predictor(Protocol):
@@ -35,10 +48,12 @@ class RandomPolicy:
 
     Args:
         seed: Of its random numbers.
+        n_actions: How many there are to choose from.
     """
 
-    def __init__(self, seed: int = 0) -> None:
+    def __init__(self, seed: int = 0, n_actions: int = len(ACTIONS)) -> None:
         self._rng = np.random.default_rng(seed)
+        self._n_actions = n_actions
 
     def predict(
         self,
@@ -48,7 +63,7 @@ class RandomPolicy:
         deterministic: bool = True,
     ) -> tuple[NDArray[np.int64], Any]:
         """Actions int64, (N,), for observations (N, ...)."""
-        return self._rng.integers(len(ACTIONS), size=len(observation)), state
+        return self._rng.integers(self._n_actions, size=len(observation)), state
 
 
 @dataclass(frozen=True)
@@ -74,28 +89,46 @@ class Contestant:
         """The program that acts, if it is one."""
         return self.policy.program if isinstance(self.policy, ProgramPolicy) else None
 
+    @property
+    def takes_masks(self) -> bool:
+        """Whether `predict` is to be given `action_masks`, as a MaskablePPO's is."""
+        model = getattr(self.policy, "model", self.policy)
+        return "action_masks" in signature(type(model).predict).parameters
+
 
 def load(path: str | os.PathLike[str]) -> Any:
-    """The agent in a run folder, of a training or a search, or the SB3 model in a zip.
+    """The agent in a run folder, of a training, a search or MORL, or the SB3 model in a zip.
+
+    Of a run folder of MORL's loop it is the program, as a `TreePolicy`; of a folder in it with a
+    policy, such as iteration-01/optimised, the model.
 
     Raises:
         RunError: There is none, or it is damaged; the message says what, and where.
     """
-    if any((Path(path) / name).exists() for name in (PROGRAM_FILE, RESULT_FILE)):
+    path = Path(path)
+    if (path / TREE_FILE).exists():
+        return TreePolicy(load_program(path))
+    if (path / POLICY_FILE).exists():
+        from programmatic.morl.policies import load_policy
+
+        return load_policy(path)
+    if any((path / name).exists() for name in (PROGRAM_FILE, RESULT_FILE)):
         return ProgramAgent.load(path)
     from agents.drl import load as load_model
 
     return load_model(path)
 
 
-def contestants(policies: Any, seed: int = 0) -> list[Contestant]:
+def contestants(policies: Any, seed: int = 0, env_id: str | None = None) -> list[Contestant]:
     """The contestants that `policies` names.
 
     Args:
         policies: One policy, several, or a mapping from names to policies. A policy is a `Program`,
-            anything with SB3's `predict`, or a string: a program's text, "random", a run folder, a
-            file with a program, or the zip of an SB3 model.
+            a `TreeProgram`, anything with SB3's `predict`, or a string: a program's text, "random",
+            a run folder, a file with a program (a tree's is *.tree), or the zip of an SB3 model.
         seed: Of random policies.
+        env_id: Where they are to act, which says what a tree's features and actions are; None: in a
+            Karel task.
 
     Raises:
         ValueError: A string is none of these, or an object has no `predict`; or there is none.
@@ -107,7 +140,8 @@ def contestants(policies: Any, seed: int = 0) -> list[Contestant]:
         named = [(None, policies)]
     else:
         named = [(None, policy) for policy in policies]
-    found = [_contestant(name, policy, seed) for name, policy in named]
+    place = _Place(env_id, seed)
+    found = [place.contestant(name, policy) for name, policy in named]
     if not found:
         raise ValueError("there is no policy to evaluate")
     names = [contestant.name for contestant in found]
@@ -119,40 +153,65 @@ def contestants(policies: Any, seed: int = 0) -> list[Contestant]:
     ]
 
 
-def _contestant(name: str | None, policy: Any, seed: int) -> Contestant:
-    if isinstance(policy, Contestant):
-        return policy
-    if isinstance(policy, Program):
-        return Contestant(name or "program", ProgramPolicy(policy))
-    if isinstance(policy, (str, os.PathLike)):
-        return _from_text(name, os.fspath(policy), seed)
-    if isinstance(policy, RandomPolicy):
-        return Contestant(name or "random", policy)
-    if not hasattr(policy, "predict"):
+class _Place:
+    """Where contestants are to act.
+
+    Args:
+        env_id: The env; None: a Karel task.
+        seed: Of random policies.
+    """
+
+    def __init__(self, env_id: str | None, seed: int) -> None:
+        self.env_id = env_id or ANY_KAREL_TASK
+        self.seed = seed
+
+    @property
+    def obs(self) -> str:
+        """What a tree observes there."""
+        return "percepts" if is_karel(self.env_id) else FEATURES
+
+    def contestant(self, name: str | None, policy: Any) -> Contestant:
+        """The contestant that a policy is."""
+        if isinstance(policy, Contestant):
+            return policy
+        if isinstance(policy, Program):
+            return Contestant(name or "program", ProgramPolicy(policy))
+        if isinstance(policy, TreeProgram):
+            return Contestant(name or policy.name, TreePolicy(policy), self.obs)
+        if isinstance(policy, (str, os.PathLike)):
+            return self.named(name, os.fspath(policy))
+        if isinstance(policy, RandomPolicy):
+            return Contestant(name or "random", policy, self.obs)
+        if not hasattr(policy, "predict"):
+            raise ValueError(
+                "a policy is a program, a model with predict(), or a string that names one; "
+                f"got {type(policy).__name__}"
+            )
+        if isinstance(policy, ProgramPolicy):
+            return Contestant(name or "program", policy)
+        if isinstance(policy, TreePolicy):
+            return Contestant(name or policy.program.name, policy, self.obs)
+        return _from_model(name or type(policy).__name__, policy)
+
+    def named(self, name: str | None, text: str) -> Contestant:
+        """The contestant that a string names."""
+        if text == "random":
+            n_actions = len(signature_of(self.env_id).actions)
+            return self.contestant(name, RandomPolicy(self.seed, n_actions))
+        path = Path(text)
+        if _exists(path):
+            label = name or path.name
+            if path.suffix == TREE_SUFFIX:
+                return self.contestant(label, TreeProgram.load(path, signature_of(self.env_id)))
+            if not path.is_dir() and path.suffix != ".zip":
+                return self.contestant(label, Program.load(path))
+            return self.contestant(label, load(path))
+        if text.split()[:1] == ["DEF"]:
+            return self.contestant(name, Program.parse(text))
         raise ValueError(
-            "a policy is a Program, a model with predict(), or a string that names one; "
-            f"got {type(policy).__name__}"
+            f"{text!r} is neither a program (DEF run m( ... m)), nor a run folder, a program's "
+            "file or a model's zip that is there, nor 'random'"
         )
-    if isinstance(policy, ProgramPolicy):
-        return Contestant(name or "program", policy)
-    return _from_model(name or type(policy).__name__, policy)
-
-
-def _from_text(name: str | None, text: str, seed: int) -> Contestant:
-    if text == "random":
-        return Contestant(name or "random", RandomPolicy(seed))
-    path = Path(text)
-    if _exists(path):
-        label = name or path.name
-        if not path.is_dir() and path.suffix != ".zip":
-            return Contestant(label, ProgramPolicy(Program.load(path)))
-        return _contestant(label, load(path), seed)
-    if text.split()[:1] == ["DEF"]:
-        return Contestant(name or "program", ProgramPolicy(Program.parse(text)))
-    raise ValueError(
-        f"{text!r} is neither a program (DEF run m( ... m)), nor a run folder, a program's file or "
-        "a model's zip that is there, nor 'random'"
-    )
 
 
 def _exists(path: Path) -> bool:
@@ -164,10 +223,18 @@ def _exists(path: Path) -> bool:
 
 def _from_model(name: str, model: Any) -> Contestant:
     """The contestant that an SB3 model is: what it observes is told by its observation space."""
+    from agents.fcn import AnySize, takes_any_size  # torch is slow to import
+
     space = getattr(model, "observation_space", None)
     deterministic = bool(getattr(model, "acts_deterministically", True))
-    if isinstance(space, gymnasium.spaces.MultiBinary) and space.shape == (len(PERCEPTS),):
-        return Contestant(name, model, "percepts", None, deterministic)
-    if isinstance(space, gymnasium.spaces.Box) and len(space.shape) == 3:
-        return Contestant(name, model, "grid", (space.shape[1], space.shape[2]), deterministic)
-    raise ValueError(f"{name} observes {space}, which is no observation of a Karel task")
+    kind = kind_of(space) if isinstance(space, gymnasium.Space) else None
+    if kind == "grid" and takes_any_size(model):
+        return Contestant(name, AnySize(model), kind, None, deterministic)
+    if kind == "grid":
+        _, height, width = model.observation_space.shape
+        return Contestant(name, model, kind, (height, width), deterministic)
+    if kind is not None:
+        return Contestant(name, model, kind, None, deterministic)
+    if isinstance(space, gymnasium.spaces.Box) and len(space.shape) == 1:
+        return Contestant(name, model, FEATURES, None, deterministic)
+    raise ValueError(f"{name} observes {space}, which is no observation of a known env")

@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 
 from benchmarks.intervals import mean_interval
 from benchmarks.panels import COLORS, LOWEST_SHOWN, draw_band, panels, save_figure
+from benchmarks.planned_runs import RUNS_FILE, records
 from benchmarks.results import print_texts, save_tables
 from benchmarks.search_runs import (
-    RUNS_FILE,
     TASK_NAMES,
     PlannedSearch,
     env_ids,
-    records,
     result_of,
     run_searches,
     seed_range,

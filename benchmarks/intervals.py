@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,6 +26,11 @@ class MeanInterval(NamedTuple):
         if np.isnan(self.low):
             return f"{self.mean:.2f}"
         return f"{self.mean:.2f} [{self.low:.2f}, {self.high:.2f}]"
+
+    @classmethod
+    def of_columns(cls, row: Mapping[str, Any], name: str) -> MeanInterval:
+        """The three numbers in a row of a table with the `columns` of this name."""
+        return cls(row[name], row[f"{name}_low"], row[f"{name}_high"])
 
     def columns(self, name: str) -> dict[str, float]:
         """The three numbers as columns `name`, `name_low` and `name_high` of a table."""

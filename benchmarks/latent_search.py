@@ -16,17 +16,15 @@ from numpy.typing import NDArray
 
 from benchmarks.intervals import MeanInterval, mean_interval
 from benchmarks.panels import COLORS, LOWEST_SHOWN, draw_band, panels, save_figure
+from benchmarks.planned_runs import RUNS_FILE, records
 from benchmarks.published import LARGE, LEAPS, LEAPS_BY_HPRL, published_return
 from benchmarks.results import number_text, print_texts, save_tables
 from benchmarks.search_runs import (
     LARGE_MAX_CALLS,
     LARGE_WORLDS,
-    RUNS_FILE,
     TASK_NAMES,
     PlannedSearch,
-    Row,
     env_ids,
-    records,
     result_of,
     run_searches,
     seed_range,
@@ -171,8 +169,8 @@ def show(summary: pd.DataFrame, title: str) -> None:
         own.append(
             {
                 **task,
-                "search worlds": _interval_text(row, "search_return"),
-                "fresh worlds": _interval_text(row, "fresh_return"),
+                "search worlds": str(MeanInterval.of_columns(row, "search_return")),
+                "fresh worlds": str(MeanInterval.of_columns(row, "fresh_return")),
                 "best seed": number_text(row["best_fresh_return"]) + seed,
                 **(published if has_published else {}),
             }
@@ -182,7 +180,7 @@ def show(summary: pd.DataFrame, title: str) -> None:
             large.append(
                 {
                     **task,
-                    "100x100": _interval_text(row, "large_return"),
+                    "100x100": str(MeanInterval.of_columns(row, "large_return")),
                     "best seed": number_text(row["best_large_return"]) + seed,
                     **(published if has_published else {}),
                 }
@@ -255,7 +253,3 @@ def padded_curves(curves: list[NDArray[np.float64]]) -> NDArray[np.float64]:
     """
     longest = max(map(len, curves))
     return np.array([np.pad(curve, (0, longest - len(curve)), "edge") for curve in curves])
-
-
-def _interval_text(row: Row, name: str) -> str:
-    return str(MeanInterval(row[name], row[f"{name}_low"], row[f"{name}_high"]))

@@ -9,20 +9,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
+from benchmarks.planned_runs import RUNS_FOLDER, Row, RowForm, do_planned
 from karel_gym.registration import sample_worlds, task_of
 from programmatic import Program, execute
 from programmatic.leaps.checkpoints import weights_path
 from programmatic.leaps.vae import torch_device
-from programmatic.runs import RunError, checkpoints, write_text
+from programmatic.runs import RunError, checkpoints
 from programmatic.search import SearchResult, search
 from programmatic.search.commands import FRESH_SEED, FRESH_WORLDS
 from programmatic.search.configs import SearchConfig, config_of
@@ -30,13 +30,11 @@ from programmatic.search.searching import RESULT_FILE, WITHOUT_MODEL
 
 TASK_NAMES = ("StairClimber", "FourCorners", "TopOff", "Maze", "CleanHouse", "Harvester")
 """LEAPS's six."""
-RUNS_FILE, RUNS_FOLDER = "runs.csv", "runs"
 LARGE_SIDE, LARGE_WORLDS = 100, 10
 LARGE_MAX_CALLS = 100 * LARGE_SIDE**2
 """Calls of a run in a large world. In one of 8x8 the 10,000 of a search are 156 a cell; a program
 that visits every cell of a large world once takes about five a cell, so that 100 cut none short
 that gets anywhere."""
-Row = dict[str, Any]
 COLUMNS = (
     "id",
     "method",
@@ -59,6 +57,7 @@ COLUMNS = (
 """id, of all that tells searches apart; mean returns of the program found in the search's own
 worlds, in 1000 fresh ones, and in 10 fresh ones of 100x100; the options as JSON; the run folder."""
 NUMBERS = ("search_return", "fresh_return", "large_return", "seconds")
+FORM = RowForm(COLUMNS, texts=("id", "model_sha256"), numbers=NUMBERS, counts=("budget",))
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,7 @@ class PlannedSearch:
             "method": self.method,
             "env_id": self.env_id,
             "seed": self.seed,
-            "model_sha256": "" if self.method == WITHOUT_MODEL else file_digest(self.model),
+            "model_sha256": "" if self.method in WITHOUT_MODEL else file_digest(self.model),
             "device": torch_device(self.device).type,
             "budget": self.budget,
             "config": json.dumps(self.config.to_json(), sort_keys=True),
@@ -145,6 +144,14 @@ class PlannedSearch:
             "run": self.folder,
         }
 
+    def told(self, row: Row) -> str:
+        """What is told of it when it is done."""
+        return (
+            f"{self.method}, {self.env_id}, seed {self.seed}: "
+            f"return {row['search_return']:.3f}, in fresh worlds {row['fresh_return']:.3f}; "
+            f"{row['evaluations']:,} programs, {row['seconds']:.1f} s"
+        )
+
 
 def run_searches(plans: Sequence[PlannedSearch], folder: Path) -> pd.DataFrame:
     """Do the searches that have no row yet.
@@ -163,21 +170,7 @@ def run_searches(plans: Sequence[PlannedSearch], folder: Path) -> pd.DataFrame:
     for plan in plans:  # all errors before any work
         task_of(plan.env_id)
         _ = plan.id
-    folder.mkdir(parents=True, exist_ok=True)
-    rows = {row["id"]: row for row in records(read_rows(folder / RUNS_FILE))}
-    for number, plan in enumerate(plans, 1):
-        if plan.id in rows:
-            continue
-        row = plan.run(folder)
-        rows[plan.id] = row
-        write_text(folder / RUNS_FILE, _table(rows.values()).to_csv(index=False))
-        print(
-            f"[{number} of {len(plans)}] {plan.method}, {plan.env_id}, seed {plan.seed}: "
-            f"return {row['search_return']:.3f}, in fresh worlds {row['fresh_return']:.3f}; "
-            f"{row['evaluations']:,} programs, {row['seconds']:.1f} s",
-            flush=True,
-        )
-    return _table(rows[plan.id] for plan in plans)
+    return do_planned(plans, folder, FORM)
 
 
 def read_rows(path: Path) -> pd.DataFrame:
@@ -186,21 +179,7 @@ def read_rows(path: Path) -> pd.DataFrame:
     Raises:
         RunError: It is damaged.
     """
-    if not path.exists():
-        return _table([])
-    try:
-        texts: Any = {"id": str, "model_sha256": str, "budget": "Int64"}
-        empty: Any = {name: [""] for name in (*NUMBERS, "budget")}  # elsewhere it is a text
-        return _table(
-            records(pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=empty))
-        )
-    except (OSError, KeyError, ValueError) as error:
-        raise RunError(f"{path} is damaged: {error}; delete it to do all searches again") from None
-
-
-def records(rows: pd.DataFrame) -> list[Row]:
-    """The rows of a table as mappings from column to value."""
-    return [{str(name): value for name, value in row.items()} for row in rows.to_dict("records")]
+    return FORM.read(path)
 
 
 def result_of(row: Row, folder: Path) -> SearchResult:
@@ -257,13 +236,3 @@ def seed_range(seeds: int) -> range:
     if seeds < 1:
         raise ValueError(f"seeds must be at least 1, got {seeds}")
     return range(seeds)
-
-
-def _table(rows: Iterable[Row]) -> pd.DataFrame:
-    listed = list(rows)
-    for row in listed:
-        if missing := [column for column in COLUMNS if column not in row]:
-            raise KeyError(f"it has no {', '.join(missing)}")
-    table = pd.DataFrame([{column: row[column] for column in COLUMNS} for row in listed])
-    table = table.reindex(columns=list(COLUMNS))
-    return table.astype({"budget": "Int64", **dict.fromkeys(NUMBERS, np.float64)})

@@ -17,14 +17,13 @@ import torch
 
 from benchmarks.intervals import MeanInterval, mean_interval
 from benchmarks.panels import COLORS, panels, save_figure
+from benchmarks.planned_runs import RUNS_FILE, records
 from benchmarks.results import number_text, print_texts, save_tables
 from benchmarks.search_runs import (
-    RUNS_FILE,
     TASK_NAMES,
     PlannedSearch,
     env_ids,
     file_digest,
-    records,
     run_searches,
     seed_range,
 )

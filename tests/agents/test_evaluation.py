@@ -95,7 +95,7 @@ def test_bootstrap_interval_covers_the_mean_as_often_as_it_says() -> None:
         ([], "no policy"),
         ("nothing/there", "neither a program .* nor a run folder"),
         ("DEF run m( mvoe m)", "did you mean 'move'"),
-        ([3], "a policy is a Program"),
+        ([3], "a policy is a program"),
     ],
 )
 def test_what_is_no_policy_is_refused(policies: object, message: str) -> None:
@@ -106,8 +106,14 @@ def test_what_is_no_policy_is_refused(policies: object, message: str) -> None:
 def test_bad_arguments_are_refused() -> None:
     with pytest.raises(ValueError, match="at least 1"):
         evaluate(SPIN, "Karel-Maze-v0", episodes=0)
-    with pytest.raises(ValueError, match="no Karel task"):
-        evaluate(SPIN, "CartPole-v1", episodes=1)
+    with pytest.raises(ValueError, match="there is no env 'Karel-Mase-v0'"):
+        evaluate(SPIN, "Karel-Mase-v0", episodes=1)
+
+
+def test_a_program_of_another_env_is_not_run() -> None:
+    table = evaluate({"karel": SPIN, "random": "random"}, "CartPole-v1", episodes=3)
+    assert table.note.tolist() == ["n/a: made for an env that is observed by percepts", ""]
+    assert table.mean_return[1] > 5
 
 
 def test_models_are_told_from_their_observation_space() -> None:

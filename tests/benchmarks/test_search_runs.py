@@ -7,9 +7,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from benchmarks.planned_runs import RUNS_FILE
 from benchmarks.search_runs import (
     COLUMNS,
-    RUNS_FILE,
     PlannedSearch,
     env_ids,
     large_return,

@@ -1,0 +1,109 @@
+"""Runs that there are to be, and a row of results each in runs.csv: none is done twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+
+from programmatic.runs import RunError, write_text
+
+RUNS_FILE, RUNS_FOLDER = "runs.csv", "runs"
+Row = dict[str, Any]
+
+
+class PlannedRun(Protocol):
+    """A run that there is to be."""
+
+    @property
+    def id(self) -> str:
+        """A short form of all that tells it from others; the row has it in its column `id`."""
+
+    def run(self, folder: Path) -> Row:
+        """Do the run, or what is left of it, under `folder`, and judge it."""
+
+    def told(self, row: Row) -> str:
+        """What is told of it when it is done."""
+
+
+@dataclass(frozen=True)
+class RowForm:
+    """The columns of runs.csv.
+
+    Args:
+        columns: Their names in their order; the first is `id`.
+        texts: Those that hold texts, though they may look like numbers.
+        numbers: Those that hold numbers, which may be missing.
+        counts: Those that hold whole numbers, which may be missing.
+    """
+
+    columns: tuple[str, ...]
+    texts: tuple[str, ...]
+    numbers: tuple[str, ...]
+    counts: tuple[str, ...] = ()
+
+    def table(self, rows: Iterable[Row]) -> pd.DataFrame:
+        """Rows as a table.
+
+        Raises:
+            KeyError: One lacks a column.
+        """
+        listed = list(rows)
+        for row in listed:
+            if missing := [column for column in self.columns if column not in row]:
+                raise KeyError(f"it has no {', '.join(missing)}")
+        table = pd.DataFrame([{column: row[column] for column in self.columns} for row in listed])
+        table = table.reindex(columns=list(self.columns))
+        types: Any = dict.fromkeys(self.counts, "Int64") | dict.fromkeys(self.numbers, np.float64)
+        return table.astype(types)
+
+    def read(self, path: Path) -> pd.DataFrame:
+        """The rows of a runs.csv; none where there is no such file.
+
+        Raises:
+            RunError: It is damaged.
+        """
+        if not path.exists():
+            return self.table([])
+        types: Any = dict.fromkeys(self.texts, str) | dict.fromkeys(self.counts, "Int64")
+        empty: Any = {name: [""] for name in (*self.numbers, *self.counts)}  # elsewhere a text
+        try:
+            rows = pd.read_csv(path, dtype=types, keep_default_na=False, na_values=empty)
+            return self.table(records(rows))
+        except (OSError, KeyError, ValueError) as error:
+            raise RunError(f"{path} is damaged: {error}; delete it to do all runs again") from None
+
+
+def do_planned(plans: Sequence[PlannedRun], folder: Path, form: RowForm) -> pd.DataFrame:
+    """Do the runs that have no row yet.
+
+    Args:
+        plans: All that there are to be.
+        folder: Where runs.csv is.
+        form: Its columns.
+
+    Returns:
+        Their rows, those done before included, in the order of `plans`.
+
+    Raises:
+        RunError: runs.csv is damaged.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = {row["id"]: row for row in records(form.read(folder / RUNS_FILE))}
+    for number, plan in enumerate(plans, 1):
+        if plan.id in rows:
+            continue
+        row = plan.run(folder)
+        rows[plan.id] = row
+        write_text(folder / RUNS_FILE, form.table(rows.values()).to_csv(index=False))
+        print(f"[{number} of {len(plans)}] {plan.told(row)}", flush=True)
+    return form.table(rows[plan.id] for plan in plans)
+
+
+def records(rows: pd.DataFrame) -> list[Row]:
+    """The rows of a table as mappings from column to value."""
+    return [{str(name): value for name, value in row.items()} for row in rows.to_dict("records")]
