@@ -18,7 +18,10 @@ from benchmarks.budgets import BudgetSettings, measure_budgets
 from benchmarks.generation import GenerationSettings, measure_generation
 from benchmarks.latent_search import LatentSearchSettings, measure_latent_search
 from benchmarks.machine import machine_name
+from benchmarks.morl_settings import MORLSettings
 from benchmarks.pretraining import PretrainingSettings, pretraining_rates
+from benchmarks.program_search import ProgramSearchSettings, program_search_rates
+from benchmarks.returns import ReturnsSettings, measure_returns
 from benchmarks.throughput import (
     Rate,
     cuda_rates,
@@ -60,8 +63,24 @@ def measure_throughput(settings: ThroughputSettings) -> None:
 
 def measure_pretraining(settings: PretrainingSettings) -> None:
     """Measure the rates of pretraining."""
-    facts = {name: value for name, value in asdict(settings).items() if name != "out"}
-    _report(_measured(pretraining_rates(settings)), settings.out, facts)
+    _report(_measured(pretraining_rates(settings)), settings.out, _facts(settings))
+
+
+def measure_program_search(settings: ProgramSearchSettings) -> None:
+    """Measure the rates of hill climbing over programs."""
+    _report(_measured(program_search_rates(settings)), settings.out, _facts(settings))
+
+
+def measure_morl(settings: MORLSettings) -> None:
+    """Do MORL's experiments."""
+    from benchmarks.morl import run_experiments  # which needs the extra [morl]
+
+    run_experiments(settings)
+
+
+def _facts(settings: Any) -> dict[str, Any]:
+    """The settings but for the folder."""
+    return {name: value for name, value in asdict(settings).items() if name != "out"}
 
 
 def _measured(rates: Iterable[Rate]) -> list[Rate]:
@@ -102,24 +121,30 @@ def _console() -> Console:
 MEASUREMENTS: dict[type[Any], Callable[[Any], None]] = {
     ThroughputSettings: measure_throughput,
     PretrainingSettings: measure_pretraining,
+    ProgramSearchSettings: measure_program_search,
     GenerationSettings: measure_generation,
     LatentSearchSettings: measure_latent_search,
     VariantSettings: measure_variants,
     BudgetSettings: measure_budgets,
+    MORLSettings: measure_morl,
+    ReturnsSettings: measure_returns,
 }
 
 Settings = (
     Annotated[ThroughputSettings, subcommand("throughput", prefix_name=False)]
     | Annotated[PretrainingSettings, subcommand("pretraining", prefix_name=False)]
+    | Annotated[ProgramSearchSettings, subcommand("program_search", prefix_name=False)]
     | Annotated[GenerationSettings, subcommand("generation", prefix_name=False)]
     | Annotated[LatentSearchSettings, subcommand("latent_search", prefix_name=False)]
     | Annotated[VariantSettings, subcommand("variants", prefix_name=False)]
     | Annotated[BudgetSettings, subcommand("budgets", prefix_name=False)]
+    | Annotated[MORLSettings, subcommand("morl", prefix_name=False)]
+    | Annotated[ReturnsSettings, subcommand("returns", prefix_name=False)]
 )
 
 
 def benchmark(settings: tyro.conf.OmitArgPrefixes[Settings]) -> None:
-    """Measure on this machine: rates, times, and what searches reach.
+    """Measure on this machine: rates, times, and what searches and deep RL reach.
 
     Args:
         settings: What to measure; each has options of its own.

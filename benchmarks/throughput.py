@@ -104,19 +104,27 @@ def cuda_rates(copies: int = 65_536, n_worlds: int = 16) -> Iterator[Rate]:
         yield measure(what, "rollouts", run)
 
 
-def pure_python_rates(n_worlds: int = 16) -> Iterator[Rate]:
-    """Rates of the tests' plain Python interpreter on the programs of `execution_rates`.
+def plain_interpreter() -> Any:
+    """The module of the tests' plain Python interpreter.
 
-    It is part of the repository and not of the installed package, where nothing is measured.
+    It is part of the repository and not of the installed package, where this is None.
     """
     if not REFERENCE.exists():
-        return
+        return None
     spec = importlib.util.spec_from_file_location("reference", REFERENCE)
     assert spec is not None
     assert spec.loader is not None
     reference = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = reference  # its dataclasses look themselves up there
     spec.loader.exec_module(reference)
+    return reference
+
+
+def pure_python_rates(n_worlds: int = 16) -> Iterator[Rate]:
+    """Rates of the plain Python interpreter on the programs of `execution_rates`."""
+    reference = plain_interpreter()
+    if reference is None:
+        return
     for env_id in ("Karel-Maze-v0", "Karel-Harvester-v0"):
         worlds = [world.to_json() for world in sample_worlds(env_id, n_worlds)]
         program = reference_program(env_id)
@@ -134,6 +142,8 @@ def stepping_rates() -> Iterator[Rate]:
     for obs in ("percepts", "grid"):
         envs = gymnasium.make_vec("Karel-Maze-v0", num_envs=NUM_ENVS, obs=obs)
         yield _stepping_rate(f"vector env, Karel-Maze-v0, {obs}, {NUM_ENVS} envs", envs, STEPS)
+    cartpole = gymnasium.make_vec("CartPole-MORL-v0", num_envs=NUM_ENVS)
+    yield _stepping_rate(f"vector env, CartPole-MORL-v0, {NUM_ENVS} envs", cartpole, STEPS)
     cartpole = gymnasium.make_vec("CartPole-v1", num_envs=NUM_ENVS)
     yield _stepping_rate(f"vector env, Gymnasium's CartPole-v1, {NUM_ENVS} envs", cartpole, STEPS)
     if importlib.util.find_spec("minigrid") is not None:

@@ -142,7 +142,7 @@ def _run_all(
     results: list[Any],
 ) -> None:
     """Run all programs in the worlds of one size and write the results; all arrays on `device`."""
-    cells, robots, rngs = _arrays(batch)
+    cells, robots, rngs = arrays_of(batch)
     if device is CPU:
         execute_on_cores(task, codes, batch.shape[1], cells, robots, rngs, limits, results)
     else:
@@ -229,7 +229,7 @@ def _run_once(
 ) -> tuple[World, NDArray[np.int32], NDArray[np.int64]]:
     """The final world of one run, the token index of each action, and the bytecode."""
     (code,) = compile([program])
-    cells, robots, rngs = _arrays(WorldBatch.from_worlds([world]))
+    cells, robots, rngs = arrays_of(WorldBatch.from_worlds([world]))
     executing = np.empty(trace_length, dtype=np.int32)
     execute_one.of(task)(
         code,
@@ -253,7 +253,7 @@ def _run_once(
     return final, executing, code
 
 
-def _arrays(
+def arrays_of(
     batch: WorldBatch,
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.uint64]]:
     """A batch as the kernels take it: cells (N, H*W), robots (N, 2), random states (N, 1)."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from karel_gym.kernels import inner, product
+from karel_gym.kernels import index, inner, product
 from karel_gym.rng import mix
 from karel_gym.robot import TURN_LEFT, Effect, act, sense
 from karel_gym.tasks.task import reward
@@ -30,12 +30,20 @@ NO_ACTION = -1
 COUNTER_BITS = np.uint64(5)  # of one REPEAT, in the word that holds all of them, innermost lowest
 COUNTER_MASK = np.uint64(31)
 ONE = np.uint64(1)
+NOWHERE = np.uint64(0)
 
-FIRST_ANCHOR = 8  # jumps back before the first state is remembered: short loops end by themselves
+FIRST_ANCHOR = 2  # jumps back before the first state is remembered: many loops end at once
 
 
 @inner
 def advance(code: Any, pc: int, repeats: Any, percepts: int, calls_left: int) -> Any:
+    """Run a program up to its next action: `advance_trailed` without the trail."""
+    at, pc, repeats, calls, looped, _ = advance_trailed(code, pc, repeats, percepts, calls_left)
+    return at, pc, repeats, calls, looped
+
+
+@inner
+def advance_trailed(code: Any, pc: int, repeats: Any, percepts: int, calls_left: int) -> Any:
     """Run a program up to its next action, while the world stands still.
 
     Args:
@@ -52,16 +60,19 @@ def advance(code: Any, pc: int, repeats: Any, percepts: int, calls_left: int) ->
         repeats: The REPEAT counters there.
         calls: How many calls it made, that of the action included.
         looped: Whether it jumped back to a WHILE.
+        trail: uint64; bit i: it came to the instruction at i. Of programs of up to 64 tokens.
     """
     senses = percepts | (~percepts << N_PERCEPTS)  # bit k + N_PERCEPTS is the negated percept k
+    trail = NOWHERE
     calls = 0
     jumps = 0
     anchor_pc, anchor_repeats, anchor_at = -1, repeats, 1
     while True:
-        word = code[pc]
+        word = code[index(pc)]
+        trail |= ONE << np.uint64(pc)
         op = op_of(word)
         if op == HALT:
-            return NO_ACTION, pc, repeats, calls, jumps > 0
+            return NO_ACTION, pc, repeats, calls, jumps > 0, trail
         if op == REPEAT:
             repeats = repeats << COUNTER_BITS | np.uint64(argument_of(word))
             pc = target_of(word)
@@ -74,18 +85,19 @@ def advance(code: Any, pc: int, repeats: Any, percepts: int, calls_left: int) ->
                 pc = other_target_of(word)
         else:
             if calls == calls_left:
-                return NO_ACTION, pc, repeats, calls, jumps > 0
+                return NO_ACTION, pc, repeats, calls, jumps > 0, trail
             calls += 1
             if op == ACT:
                 target = target_of(word)
-                return pc, target & TARGET, repeats, calls, jumps > 0 or target & LOOP != 0
+                looped = jumps > 0 or target & LOOP != 0
+                return pc, target & TARGET, repeats, calls, looped, trail
             holds = (senses >> argument_of(word)) & 1
             pc = target_of(word) if holds else other_target_of(word)
         if pc & LOOP:
             pc &= TARGET
             jumps += 1
             if pc == anchor_pc and repeats == anchor_repeats:
-                return NO_ACTION, pc, repeats, calls_left, True
+                return NO_ACTION, pc, repeats, calls_left, True, trail
             if jumps == anchor_at:  # Brent: the remembered state moves on by powers of two
                 anchor_pc, anchor_repeats = pc, repeats
                 anchor_at *= 2
@@ -125,6 +137,39 @@ def run(
     skip_loops: bool,
     trace: Any,
 ) -> Any:
+    """Run one program in one world: `run_trailed` without the trail."""
+    total, actions, calls, terminated, _ = run_trailed(
+        code,
+        width,
+        robot,
+        rng,
+        cells,
+        counters,
+        anchor_cells,
+        anchor_counters,
+        max_calls,
+        max_actions,
+        skip_loops,
+        trace,
+    )
+    return total, actions, calls, terminated
+
+
+@inner
+def run_trailed(
+    code: Any,
+    width: int,
+    robot: Any,
+    rng: Any,
+    cells: Any,
+    counters: Any,
+    anchor_cells: Any,
+    anchor_counters: Any,
+    max_calls: int,
+    max_actions: int,
+    skip_loops: bool,
+    trace: Any,
+) -> Any:
     """Run one program in one world, in which the episode has begun.
 
     When the whole state recurs (program counter, REPEAT counters, robot, cells, the task's
@@ -150,13 +195,16 @@ def run(
         trace: int32, (n,); gets the token index of each of the first n actions.
 
     Returns:
-        The return, the numbers of actions and calls, and whether the episode terminated.
+        The return, the numbers of actions and calls, whether the episode terminated, and the trail:
+        uint64, whose bit i tells that the program came to the instruction at token i, for programs
+        of up to 64 tokens.
     """
     total, actions, calls, terminated = 0.0, 0, 0, False
     position, heading = robot[0], robot[1]
     pc = code[0]
     repeats = np.uint64(0)
     markers_hash = np.uint64(0)
+    trail = NOWHERE
 
     jumps, anchor_at = 0, FIRST_ANCHOR
     anchor_pc, anchor_position, anchor_heading = -1, position, heading
@@ -195,17 +243,20 @@ def run(
                 copy(counters, anchor_counters)
                 copy(cells, anchor_cells)
         percepts = 0
-        if op_of(code[pc]) != ACT:
+        if op_of(code[index(pc)]) != ACT:
             percepts = sense(cells, width, position, heading)
-        at, pc, repeats, made, looped = advance(code, pc, repeats, percepts, max_calls - calls)
+        at, pc, repeats, made, looped, came_to = advance_trailed(
+            code, pc, repeats, percepts, max_calls - calls
+        )
         calls += made
+        trail |= came_to
         if at == NO_ACTION:
             if actions == 0:
                 total, terminated = reward(
                     cells, width, turn_left(position, heading), counters, rng
                 )
             break
-        effect = act(cells, width, position, heading, argument_of(code[at]))
+        effect = act(cells, width, position, heading, argument_of(code[index(at)]))
         position, heading = effect.position, effect.heading
         if effect.change > 0:
             markers_hash += mix(np.uint64(position))
@@ -219,4 +270,4 @@ def run(
         if terminated:
             break
     robot[0], robot[1] = position, heading
-    return total, actions, calls, terminated
+    return total, actions, calls, terminated, trail

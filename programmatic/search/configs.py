@@ -1,7 +1,8 @@
 """The options of each search method: dataclasses with the papers' values as defaults.
 
 Papers: LEAPS (Trivedi et al., NeurIPS 2021), whose settings of each task are in settings/cem.yml;
-CEBS (Carvalho et al., ICLR 2024), with the values of the authors' published run files.
+CEBS and HC (Carvalho et al., ICLR 2024), with the values of the authors' published run files;
+Scheduled HC: LLM-GS (Liu et al., ICLR 2025).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import yaml
 SETTINGS = Path(__file__).parent / "settings"
 TASK_NAME = re.compile(r"(?:.*:)?Karel-(\w+)-v\d+")
 INIT_TYPES = ("normal", "tiny_normal", "ones", "zeros")
+SPACE_NAMES = ("published", "larger")
 REDUCTIONS = ("mean", "weighted_mean", "max")
 
 
@@ -31,6 +33,8 @@ class SearchConfig:
     """Height of the worlds in cells, walls included; None: the task's own."""
     width: int | None = None
     """Width of the worlds in cells, walls included; None: the task's own."""
+    distinct_worlds: bool = False
+    """Whether no two of the start worlds may be equal; a task that has fewer gives them all."""
     max_calls: int = 10_000
     """Limit of a run's calls (actions and percepts)."""
     max_actions: int | None = None
@@ -40,6 +44,7 @@ class SearchConfig:
 
     def __post_init__(self) -> None:
         _check_whole(self, "n_worlds", "max_calls", "save_interval")
+        _check_truth(self, "distinct_worlds")
         for name in ("height", "width", "max_actions"):
             if getattr(self, name) is not None:
                 _check_whole(self, name)
@@ -79,10 +84,7 @@ class CEMConfig(SearchConfig):
         _check_rate(self, "elitism_rate")
         _check_choice(self, "init_type", INIT_TYPES)
         _check_choice(self, "reduction", REDUCTIONS)
-        if not isinstance(self.use_exp_sig_decay, bool):
-            raise ValueError(
-                f"use_exp_sig_decay must be true or false, got {self.use_exp_sig_decay!r}"
-            )
+        _check_truth(self, "use_exp_sig_decay")
 
 
 @dataclass(frozen=True)
@@ -168,6 +170,66 @@ class RandomConfig(SearchConfig):
         _check_whole(self, "n_programs", "batch_size")
 
 
+@dataclass(frozen=True)
+class ProgramClimbingConfig(SearchConfig):
+    """What hill climbing over programs has in common, however many neighbours it tries."""
+
+    n_worlds: int = 32
+    """Start worlds in which each program runs; its return is the mean over them."""
+    space: str = "published"
+    """The programs: published, those of Carvalho et al.; or larger, see
+    `programmatic.search.program_space`."""
+    sideways: bool = False
+    """Whether the search also moves to neighbours of an equal return; a climb then ends when so
+    many neighbours in a row brought no gain."""
+    programs: str | None = None
+    """File of programs, one a line, that the climbs start from, the best first, in turn; None: from
+    random ones."""
+    simplify: bool = False
+    """Whether the best program is shortened in the end, as far as its return stays the same in each
+    world of the search and in 1,000 others."""
+    batch_size: int = 10_000
+    """Programs evaluated in an iteration, a row of the log each; of no effect on the result."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_whole(self, "batch_size")
+        _check_truth(self, "sideways", "simplify")
+        _check_choice(self, "space", SPACE_NAMES)
+        if self.programs is not None and not isinstance(self.programs, str):
+            raise ValueError(f"programs must be the name of a file, got {self.programs!r}")
+
+
+@dataclass(frozen=True)
+class HCConfig(ProgramClimbingConfig):
+    """Hill climbing over programs (Carvalho et al., ICLR 2024)."""
+
+    neighbours: int = 250
+    """Neighbours without a better one among them, after which the search starts again: the paper's
+    K."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_whole(self, "neighbours")
+
+
+@dataclass(frozen=True)
+class SHCConfig(ProgramClimbingConfig):
+    """Scheduled hill climbing: LLM-GS (Liu et al., ICLR 2025)."""
+
+    first_neighbours: int = 32
+    """Neighbours without a better one among them, after which the search starts again, at its
+    beginning."""
+    last_neighbours: int = 2048
+    """The same from the end of the schedule on."""
+    schedule: int = 1_000_000
+    """Programs evaluated by the end of the schedule."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_whole(self, "first_neighbours", "last_neighbours", "schedule")
+
+
 METHODS: dict[str, type[SearchConfig]] = {
     "cem": CEMConfig,
     "cebs": CEBSConfig,
@@ -175,6 +237,8 @@ METHODS: dict[str, type[SearchConfig]] = {
     "latent_random": LatentRandomConfig,
     "best_sampled": BestSampledConfig,
     "random": RandomConfig,
+    "hc": HCConfig,
+    "shc": SHCConfig,
 }
 """The options' class of each method."""
 
@@ -221,6 +285,12 @@ def _check_whole(config: SearchConfig, *names: str) -> None:
         value = getattr(config, name)
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
             raise ValueError(f"{name} must be a whole number from 1 up, got {value!r}")
+
+
+def _check_truth(config: SearchConfig, *names: str) -> None:
+    for name in names:
+        if not isinstance(getattr(config, name), bool):
+            raise ValueError(f"{name} must be true or false, got {getattr(config, name)!r}")
 
 
 def _check_number(config: SearchConfig, *names: str) -> None:

@@ -19,11 +19,16 @@ COLUMNS = (
     "population_return",
     "elite_return",
     "sigma",
+    "current_return",
+    "climbs",
+    "neighbours",
 )
 """iteration, from 0 up; programs evaluated by its end; wall time by then; the best program's
 return; the return of the mean's program (CEM); the mean returns of the population and of its
-elites; the population's standard deviation. Where a method has no such figure, nothing."""
-COUNTS = ("iteration", "evaluations")
+elites; the population's standard deviation; the return of the program that a climb is at, the
+number of climbs begun, and how many neighbours in vain end one. Where a method has no such figure,
+nothing."""
+COUNTS = ("iteration", "evaluations", "climbs", "neighbours")
 EVENTS_EVERY = 0.1
 """Seconds between two rows of TensorBoard's events, which cost more than an iteration may."""
 
@@ -105,7 +110,7 @@ def _rows(texts: Iterable[dict[str, str]]) -> Iterable[dict[str, Any]]:
         yield {
             name: int(row[name]) if name in COUNTS else float(row[name])
             for name in COLUMNS
-            if row[name]
+            if row.get(name)
         }
 
 

@@ -13,6 +13,7 @@ from karel_gym.registration import sample_worlds
 from programmatic.dsl import PAD, Program
 from programmatic.machine import execute
 from programmatic.search.configs import SearchConfig
+from programmatic.search.start_worlds import distinct_worlds
 
 SOLVED = 1 - 1e-9
 """From this return on a task is solved; the sum of rewards may fall short of 1 by rounding."""
@@ -64,7 +65,8 @@ class Objective:
         self.config = config
         self.budget = budget
         self.device = "cpu"
-        self.worlds = sample_worlds(env_id, config.n_worlds, seed, config.height, config.width)
+        sample = distinct_worlds if config.distinct_worlds else sample_worlds
+        self.worlds = sample(env_id, config.n_worlds, seed, config.height, config.width)
         self.tally = Tally()
         self._begin = time.perf_counter()
 
@@ -101,7 +103,8 @@ class Objective:
         if len(affordable) == 0:
             raise BudgetSpentError
         returns = self.mean_returns(affordable)
-        self._record(affordable, returns)
+        self.count(self.tally.evaluations + len(returns))
+        self.keep(affordable, returns, self.tally.evaluations)
         if len(affordable) < len(tokens):
             raise BudgetSpentError
         return returns
@@ -115,27 +118,36 @@ class Objective:
             returns = returns.cpu().numpy()  # summed here: a GPU would sum in another order
         return returns.mean(axis=1)
 
-    def _record(self, tokens: Any, returns: NDArray[np.float64]) -> None:
-        """Count programs, and keep the best one."""
-        tally = replace(self.tally, evaluations=self.tally.evaluations + len(returns))
-        highest = float(returns.max())
-        if highest >= tally.best_return:
-            best = np.flatnonzero(returns == highest)  # of those, the shortest
-            lengths = (tokens[best] != PAD).sum(1).tolist()
-            shortest = int(np.argmin(lengths))
-            is_shorter = tally.best is not None and lengths[shortest] < len(tally.best.tokens)
-            if highest > tally.best_return or is_shorter:
-                program = Program.from_tokens(tokens[int(best[shortest])].tolist())
-                entry = {
-                    "evaluations": tally.evaluations,
-                    "seconds": round(self.seconds, 6),
-                    "return": highest,
-                    "program": str(program),
-                }
-                tally = replace(
-                    tally, best=program, best_return=highest, history=(*tally.history, entry)
-                )
-        self.tally = tally
+    def keep(self, tokens: Any, returns: NDArray[np.float64], evaluations: int) -> None:
+        """Take the best of some programs into the tally, if it is better than the one there.
+
+        Args:
+            tokens: int, (P, L), DEF included.
+            returns: (P,); their mean returns.
+            evaluations: How many programs had been evaluated when they had.
+        """
+        tally, highest = self.tally, float(returns.max())
+        if highest < tally.best_return:
+            return
+        best = np.flatnonzero(returns == highest)  # of those, the shortest
+        lengths = (tokens[best] != PAD).sum(1).tolist()
+        shortest = int(np.argmin(lengths))
+        is_shorter = tally.best is not None and lengths[shortest] < len(tally.best.tokens)
+        if highest > tally.best_return or is_shorter:
+            program = Program.from_tokens(tokens[int(best[shortest])].tolist())
+            entry = {
+                "evaluations": evaluations,
+                "seconds": round(self.seconds, 6),
+                "return": highest,
+                "program": str(program),
+            }
+            self.tally = replace(
+                tally, best=program, best_return=highest, history=(*tally.history, entry)
+            )
+
+    def count(self, evaluations: int) -> None:
+        """Take into the tally that so many programs have been evaluated by now."""
+        self.tally = replace(self.tally, evaluations=evaluations)
 
 
 def highest(returns: NDArray[np.float64], n: int) -> NDArray[np.int64]:

@@ -19,6 +19,7 @@ LABELS = {
     "population_return": "mean return of the population",
     "elite_return": "mean return of the elites",
     "sigma": "sigma",
+    "current_return": "return of the program that a climb is at",
 }
 
 

@@ -28,7 +28,8 @@ class SearchResult:
     env_id: str
     """The task's id."""
     program: Program
-    """The best program that was evaluated: of the highest mean return, of those the shortest."""
+    """The best program that was evaluated: of the highest mean return, of those the shortest. Of
+    climbs over programs: the best that the search went to; shortened, where that was asked for."""
     mean_return: float
     """Its mean return over the worlds of the search."""
     evaluations: int

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,6 +14,9 @@ import torch
 from tqdm import tqdm
 
 from karel_gym.devices import device_named
+from karel_gym.registration import sample_worlds
+from programmatic.dsl import Program
+from programmatic.machine.bytecode import tokens_of
 from programmatic.runs import (
     CONFIG_FILE,
     RunError,
@@ -28,12 +32,16 @@ from programmatic.search.configs import (
     CEMConfig,
     LatentHCConfig,
     LatentRandomConfig,
+    ProgramClimbingConfig,
     RandomConfig,
+    SearchConfig,
     config_of,
 )
 from programmatic.search.hill_climbing import LatentHC
 from programmatic.search.logs import SearchLog
 from programmatic.search.objective import BudgetSpentError, Objective
+from programmatic.search.program_climbing import ProgramClimbing
+from programmatic.search.program_space import SPACES
 from programmatic.search.random_search import RandomSearch
 from programmatic.search.result import SearchResult
 from programmatic.search.run_settings import (
@@ -43,14 +51,24 @@ from programmatic.search.run_settings import (
     config_json,
     read_settings,
 )
-from programmatic.search.spaces import Decoder, GrammarSpace, LatentSpace
+from programmatic.search.simplification import simplify
+from programmatic.search.spaces import Decoder, GrammarSpace, LatentSpace, seed_of
+from programmatic.search.start_programs import read_programs
 from programmatic.threads import torch_threads
 
 RESULT_FILE, PROGRAM_FILE = "result.json", "program.karel"
-WITHOUT_MODEL = "random"
-"""The method that searches no latent space."""
+WITHOUT_MODEL = ("random", "hc", "shc")
+"""The methods that search no latent space."""
 ENDLESS_BUDGET = 1_000_000
 """Programs that a method without an end of its own evaluates by default, as in Carvalho et al."""
+WORLDS_TO_SIMPLIFY_IN = 1000
+ENDLESS = (CEBSConfig, LatentHCConfig, ProgramClimbingConfig)
+"""The options of these methods."""
+
+
+Watch = Callable[[Objective], None]
+"""What is told after every iteration how far a search is; it may end the search by raising
+KeyboardInterrupt."""
 
 
 class Method(Protocol):
@@ -86,6 +104,7 @@ def search(
     overwrite: bool = False,
     device: str = "auto",
     progress: bool | None = None,
+    watch: Watch | None = None,
     **options: Any,
 ) -> SearchResult:
     """Search for a program that solves a task.
@@ -96,18 +115,21 @@ def search(
     interrupted and on any number of cores.
 
     Args:
-        method: "cem" (LEAPS), "cebs", "latent_hc", "latent_random", "best_sampled" or "random"; see
-            their configs.
+        method: "cem" (LEAPS), "cebs", "latent_hc", "latent_random" or "best_sampled", in the latent
+            space of a model; "hc", "shc" or "random", in the space of programs. See their configs.
         env_id: The task's id.
         seed: Of the start worlds and of all random numbers.
         budget: Most programs to evaluate; None: until the method ends by itself, or 1,000,000 with
             methods that do not.
-        model: The latent space: a `ProgramVAE`, its file, or "default". "random" needs none.
+        model: The latent space: a `ProgramVAE`, its file, or "default". Methods in the space of
+            programs need none.
         run_dir: The run folder; None: nothing is written.
         resume: Go on with the run in the run folder, if one is there; its settings must be these.
         overwrite: Remove the run in the run folder, if one is there.
         device: Where latents, decoding and, with numba-cuda, programs are: "auto", "cpu", "cuda".
         progress: Whether to show a progress bar; by default on a terminal.
+        watch: What is called after every iteration with the `Objective`, whose tally tells how far
+            the search is.
         options: Those of the method's config, such as `CEMConfig`; the task's and then the paper's
             values stand where there are none.
 
@@ -119,22 +141,27 @@ def search(
         >>> result = search("random", "Karel-Harvester-v0", n_programs=200)
         >>> result.evaluations, result.mean_return > 0.1
         (200, True)
+        >>> search("hc", "Karel-Harvester-v1", budget=100_000).mean_return > 0.99
+        True
     """
     settings = RunSettings(
         method,
         env_id,
         seed,
         budget,
-        _file_of(model) if method != WITHOUT_MODEL else None,
+        _file_of(model) if method not in WITHOUT_MODEL else None,
         device,
         config_of(method, env_id, options),
     )
     check(settings)
+    if device == "cuda" and isinstance(settings.config, ProgramClimbingConfig):
+        raise ValueError(f"{method} runs on the processor only; device cannot be cuda")
     objective = Objective(env_id, settings.config, seed, _budget(settings))
     run = None if run_dir is None else Path(run_dir)
     if resume and run is None:
         raise ValueError("resume needs the run folder: name it with run_dir")
-    decoder = None if method == WITHOUT_MODEL else _load_model(model, device)
+    decoder = None if method in WITHOUT_MODEL else _load_model(model, device)
+    given = _given_programs(settings.config)
     goes_on = resume and run is not None and (run / CONFIG_FILE).exists()
     if run is not None:
         if goes_on:
@@ -142,7 +169,7 @@ def search(
             write_json(run / CONFIG_FILE, config_json(settings))
         else:
             begin_run(run, config_json(settings), overwrite)
-    return _search(settings, objective, decoder, run, goes_on, progress)
+    return _search(settings, objective, decoder, given, run, goes_on, progress, watch)
 
 
 def resume(
@@ -152,6 +179,7 @@ def resume(
     model: Decoder | None = None,
     device: str | None = None,
     progress: bool | None = None,
+    watch: Watch | None = None,
 ) -> SearchResult:
     """Go on with the search in a run folder from its latest checkpoint, with its own settings.
 
@@ -161,6 +189,7 @@ def resume(
         model: The model, where the search was begun with one that was no file.
         device: "auto", "cpu" or "cuda"; by default what the run had.
         progress: Whether to show a progress bar; by default on a terminal.
+        watch: See `search`.
 
     Raises:
         RunError: The folder is missing or no search's, or its configuration or checkpoint is
@@ -168,7 +197,7 @@ def resume(
         ValueError: The budget or the device cannot be.
     """
     stored = read_settings(Path(run_dir))
-    if stored.model is None and model is None and stored.method != WITHOUT_MODEL:
+    if stored.model is None and model is None and stored.method not in WITHOUT_MODEL:
         raise RunError(f"the search in {run_dir} was begun with a model that was no file: give it")
     return search(
         stored.method,
@@ -180,6 +209,7 @@ def resume(
         resume=True,
         device=device or stored.device,
         progress=progress,
+        watch=watch,
         **stored.config.to_json(),
     )
 
@@ -188,30 +218,38 @@ def _search(
     settings: RunSettings,
     objective: Objective,
     decoder: Decoder | None,
+    given: Sequence[Program],
     run: Path | None,
     goes_on: bool,
     progress: bool | None,
+    watch: Watch | None,
 ) -> SearchResult:
     memory = torch.device("cpu") if decoder is None else decoder.device
     objective.device = _machine(decoder, settings.device)
-    method = _method(settings, decoder, objective)
+    method = _method(settings, decoder, given, objective)
     state = method.start()
     if run is not None and goes_on:
         state, tally, seconds = load_checkpoint(latest_checkpoint(run), method.state_class, memory)
         objective.restore(tally, seconds)
     log = SearchLog(run, state.iteration)
     try:
-        with torch_threads(1), _bar(method, objective, progress) as bar:
-            _iterate(method, state, objective, log, run, settings.config.save_interval, bar)
+        threads = nullcontext() if decoder is None else torch_threads(1)
+        with threads, _bar(method, objective, progress) as bar:
+            told: list[Watch] = [] if bar.disable else [partial(_advance, bar)]
+            told += [] if watch is None else [watch]
+            _iterate(method, state, objective, log, run, settings.config.save_interval, told)
     finally:
         log.close()
-    best = objective.tally.best
+    best, best_return = objective.tally.best, objective.tally.best_return
     assert best is not None  # every budget allows for one program
+    if isinstance(settings.config, ProgramClimbingConfig) and settings.config.simplify:
+        best = _simplified(best, objective, seed_of(settings.seed, 2))
+        best_return = float(objective.mean_returns(tokens_of([best]))[0])
     result = SearchResult(
         settings.method,
         settings.env_id,
         best,
-        objective.tally.best_return,
+        best_return,
         objective.tally.evaluations,
         list(objective.tally.history),
         log.rows,
@@ -232,7 +270,7 @@ def _iterate(
     log: SearchLog,
     run: Path | None,
     save_interval: int,
-    bar: Any,
+    told: Sequence[Watch],
 ) -> None:
     """Step until the method is done or the budget is spent, and write checkpoints."""
     kept = state, objective.tally  # as they were between two iterations
@@ -252,9 +290,8 @@ def _iterate(
                 }
             )
             kept = state, objective.tally
-            if not bar.disable:
-                bar.set_postfix_str(f"best {objective.tally.best_return:.3f}", refresh=False)
-                bar.update(objective.tally.evaluations - bar.n)
+            for watch in told:
+                watch(objective)
     except BudgetSpentError:
         pass
     except KeyboardInterrupt:
@@ -271,10 +308,20 @@ def _iterate(
         save_checkpoint(run, *kept, objective.seconds)
 
 
-def _method(settings: RunSettings, decoder: Decoder | None, objective: Objective) -> Method:
+def _advance(bar: Any, objective: Objective) -> None:
+    """Show on a progress bar how far a search is."""
+    bar.set_postfix_str(f"best {objective.tally.best_return:.3f}", refresh=False)
+    bar.update(objective.tally.evaluations - bar.n)
+
+
+def _method(
+    settings: RunSettings, decoder: Decoder | None, given: Sequence[Program], objective: Objective
+) -> Method:
     config, seed = settings.config, settings.seed
     if isinstance(config, RandomConfig):
         return RandomSearch(GrammarSpace(), objective, seed, config.batch_size, config.n_programs)
+    if isinstance(config, ProgramClimbingConfig):
+        return ProgramClimbing(config, objective, seed, given)
     assert decoder is not None
     space = LatentSpace(decoder)
     if isinstance(config, CEMConfig):
@@ -287,8 +334,24 @@ def _method(settings: RunSettings, decoder: Decoder | None, objective: Objective
     return RandomSearch(space, objective, seed, config.batch_size, config.n_latents)
 
 
+def _simplified(program: Program, objective: Objective, seed: int) -> Program:
+    """The program, shortened as far as it does the same in the search's worlds and in others."""
+    config = objective.config
+    size = config.height, config.width
+    others = sample_worlds(objective.env_id, WORLDS_TO_SIMPLIFY_IN, seed, *size)
+    limits = config.max_calls, config.max_actions
+    return simplify(program, [*objective.worlds, *others], objective.env_id, *limits)
+
+
+def _given_programs(config: SearchConfig) -> list[Program]:
+    """The programs that climbs start from, if a file of them is given."""
+    if not isinstance(config, ProgramClimbingConfig) or config.programs is None:
+        return []
+    return read_programs(config.programs, SPACES[config.space])
+
+
 def _budget(settings: RunSettings) -> int | None:
-    if settings.budget is None and isinstance(settings.config, CEBSConfig | LatentHCConfig):
+    if settings.budget is None and isinstance(settings.config, ENDLESS):
         return ENDLESS_BUDGET
     return settings.budget
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from karel_gym.cli import COMMANDS, main
+from karel_gym.cli import COMMANDS, EXTRAS, main
 from karel_gym.registration import TASKS
 
 WALK = "DEF run m( WHILE c( frontIsClear c) w( move w) m)"
@@ -107,3 +107,15 @@ def test_errors_are_one_line(
     assert len(lines) == 1
     assert lines[0].startswith("karel-gym: ")
     assert re.search(message, lines[0])
+
+
+@pytest.mark.parametrize("package", EXTRAS)
+def test_a_missing_extra_is_named(
+    package: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def needs_it(module: str) -> None:
+        raise ModuleNotFoundError(f"No module named {package!r}", name=package)
+
+    monkeypatch.setattr("karel_gym.cli.importlib.import_module", needs_it)
+    assert main(["morl"]) == 2
+    assert f"pip install 'karel-gym[{EXTRAS[package]}]'" in capsys.readouterr().err

@@ -11,6 +11,7 @@ import torch
 
 from karel_gym import KarelVectorEnv
 from karel_gym.devices import device_named
+from karel_gym.observations import KINDS
 from karel_gym.registration import TASKS, task_of
 from tests.cuda_agreement import ROOT, assert_stepping_agrees, simulate
 
@@ -20,7 +21,7 @@ WITHOUT_GPU = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a G
 
 def check_tasks() -> None:
     for number, env_id in enumerate(TASKS):
-        obs = ("grid", "percepts")[number % 2]
+        obs = KINDS[number // 3 % len(KINDS)]
         assert_stepping_agrees(env_id, 5, 15, MODES[number % 3], obs, max_steps=6)
 
 

@@ -8,6 +8,7 @@ import gymnasium
 import numpy as np
 import pytest
 from gymnasium.spaces import Box, MultiBinary
+from gymnasium.utils.env_checker import check_env
 
 from karel_gym import KarelSB3VecEnv, KarelVectorEnv
 from karel_gym.last_action import LastAction
@@ -88,6 +89,7 @@ def test_a_space_tells_its_kind() -> None:
 
 def test_the_wrapper_extends_boxes() -> None:
     env = LastAction(gymnasium.make("CartPole-v1"))
+    check_env(env, skip_render_check=True)
     observation, _ = env.reset(seed=0)
     assert env.observation_space.contains(observation)
     observation, *_ = env.step(np.int64(0))

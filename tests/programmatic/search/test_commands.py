@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+from rich.console import Console
 
 from karel_gym.cli import main
+from programmatic import Program
 from programmatic.runs import RunError
-from programmatic.search import SearchResult, plot_search, search
+from programmatic.search import SearchResult, plot_search, resume, search
+from programmatic.search.live import LiveView
+from programmatic.search.objective import Tally
+from programmatic.search.side_by_side import SearchStatus, search_side_by_side
 from tests.programmatic.search.latent_spaces import ActionSequences
 
 ENV = ["--env", "Karel-Harvester-v0"]
@@ -51,6 +58,78 @@ def test_the_run_folder_has_a_name_by_default(
     assert (tmp_path / "runs" / "search-random-Karel-Harvester-v0-2").is_dir()
 
 
+def test_several_seeds_are_searched_and_the_best_is_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "runs"
+    arguments = ["search", "hc", "--env", "Karel-Harvester-v1", "--seeds", "3", "--seed", "5"]
+    arguments += ["--budget", "300", "--worlds", "4", "--run", str(run)]
+    assert main(arguments) == 0
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    folders = [run / f"search-hc-Karel-Harvester-v1-{seed}" for seed in (5, 6, 7)]
+    results = [SearchResult.load(folder / "result.json") for folder in folders]
+    assert [result.seed for result in results] == [5, 6, 7]
+    best = max(results, key=lambda result: result.mean_return)
+    assert best.program.pretty() in captured.out
+    for result, folder in zip(results, folders, strict=True):
+        row = next(line for line in captured.out.splitlines() if line.endswith(str(folder)))
+        assert row.split()[:2] == [str(result.seed), f"{result.mean_return:.3f}"]
+        alone = search("hc", "Karel-Harvester-v1", seed=result.seed, budget=300, n_worlds=4)
+        assert (alone.program, alone.mean_return) == (result.program, result.mean_return)
+    assert main(["search", "--resume", *map(str, folders), "--budget", "400"]) == 0
+    assert {SearchResult.load(folder / "result.json").evaluations for folder in folders} == {400}
+
+
+def test_an_interrupted_search_shows_the_best_so_far_and_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def press(statuses: Sequence[SearchStatus]) -> None:
+        if all(status.tally is not None for status in statuses):
+            raise KeyboardInterrupt
+
+    def interrupted(searches: Any, show: Any) -> Any:
+        return search_side_by_side(searches, press)
+
+    monkeypatch.setattr("programmatic.search.side_by_side.search_side_by_side", interrupted)
+    run = tmp_path / "runs"
+    arguments = ["search", "hc", "--env", "Karel-DoorKey-v0", "--seeds", "2", "--budget", "1e9"]
+    arguments += ["--options", "batch_size=200", "--run", str(run)]
+    assert main(arguments) == 130
+    captured = capsys.readouterr()
+    assert re.search(r"the best so far: mean return -?\d\.\d{3}", captured.out)
+    folders = sorted(run.iterdir())
+    assert len(folders) == 2
+    for folder in folders:
+        assert f"to go on: karel-gym search --resume {folder}" in captured.err
+        assert resume(folder, budget=200).evaluations >= 200
+
+
+def test_the_live_view_shows_rates_and_the_best_program() -> None:
+    view = LiveView("hc on a task", Console(width=90))
+    program = Program.parse("DEF run m( WHILE c( frontIsClear c) w( move w) m)")
+    entry = {"evaluations": 1_234, "seconds": 1.0, "return": 0.5, "program": str(program)}
+    worse = Tally(9_000, Program.parse("DEF run m( move m)"), 0.25, ())
+    statuses = [SearchStatus("3", worse, 2.0), SearchStatus("4"), SearchStatus("5", worse, 2.0)]
+    with view.console.capture():
+        view.render(statuses)
+    statuses[2] = SearchStatus("5", Tally(100_000, program, 0.5, (entry,)), 4.0)
+    with view.console.capture() as capture:
+        view.console.print(view.render(statuses))
+    text = capture.get()
+    assert re.search(r"5 .* 100,000 .* 45,500 .* 0\.500 .* 1,234", text)
+    assert re.search(r"4 .* waits", text)
+    assert "WHILE c( frontIsClear c) w(" in text
+
+
+def test_searches_side_by_side_tell_errors() -> None:
+    def fail(watch: Any) -> Any:
+        raise ValueError("no such task")
+
+    with pytest.raises(ValueError, match="no such task"):
+        search_side_by_side([("0", fail), ("1", fail)])
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -61,6 +140,10 @@ def test_the_run_folder_has_a_name_by_default(
         (["cem", *ENV, "--options", "sgma=1"], "did you mean sigma"),
         (["cem", *ENV, "--options", "sigma=[1"], "'sigma=.1' cannot be read"),
         (["cem", *ENV, "--worlds", "0"], "n_worlds must be a whole number from 1 up"),
+        (["hc", *ENV, "--seeds", "0"], "--seeds must be at least 1, got 0"),
+        (["hc", "--env", "Karel-Mze-v0"], "'Karel-Mze-v0' is no Karel task"),
+        (["hc", *ENV, "--options", "sideway=1"], "did you mean sideways"),
+        (["shc", *ENV, "--options", "programs=nowhere.txt"], "nowhere.txt cannot be read"),
         (["--resume", "nowhere"], "no run folder nowhere"),
     ],
 )

@@ -19,6 +19,8 @@ from programmatic import Program, execute
 from programmatic.runs import RunError, checkpoints
 from programmatic.search import METHODS, SearchResult, resume, search
 from programmatic.search.logs import read_history
+from programmatic.search.objective import Objective
+from programmatic.search.searching import WITHOUT_MODEL
 from tests.programmatic.search.latent_spaces import ActionSequences
 
 ENV = "Karel-Harvester-v0"
@@ -29,6 +31,8 @@ SMALL: dict[str, dict[str, Any]] = {
     "latent_random": {"n_latents": 200, "batch_size": 8},
     "best_sampled": {"batch_size": 8},
     "random": {"batch_size": 10},
+    "hc": {"batch_size": 10, "neighbours": 12},
+    "shc": {"batch_size": 10, "first_neighbours": 4, "last_neighbours": 40, "schedule": 90},
 }
 BUDGET = 90
 
@@ -152,7 +156,7 @@ def test_a_search_with_a_larger_budget_goes_on(method: str, tmp_path: Path) -> N
     assert timeless(run(method, run_dir=tmp_path / "parts", resume=True)) == timeless(whole)
 
 
-@pytest.mark.parametrize("method", sorted(set(METHODS) - {"random"}))
+@pytest.mark.parametrize("method", sorted(set(METHODS) - set(WITHOUT_MODEL)))
 @pytest.mark.parametrize("at", [0, 1, 4])
 def test_an_interrupted_search_goes_on(
     method: str, at: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -164,6 +168,22 @@ def test_an_interrupted_search_goes_on(
     resumed = resume(folder, model=ActionSequences())
     assert timeless(resumed) == timeless(run(method))
     assert read_history(folder / "history.csv") == resumed.iterations
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_watch_sees_every_iteration_and_may_end_the_search(method: str, tmp_path: Path) -> None:
+    seen = []
+
+    def watch(objective: Objective) -> None:
+        seen.append(objective.tally.evaluations)
+        if len(seen) == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(method, run_dir=tmp_path, watch=watch)
+    resumed = resume(tmp_path, model=ActionSequences(), watch=lambda _: None)
+    assert timeless(resumed) == timeless(run(method))
+    assert seen == [row["evaluations"] for row in resumed.iterations[:4]]
 
 
 def test_a_history_that_was_cut_off_is_mended(tmp_path: Path) -> None:
@@ -241,6 +261,10 @@ def test_an_unknown_option_is_told_with_those_known(method: str) -> None:
         (lambda: search("cem", ENV, elitism_rate=1.5), "elitism_rate must be at most 1"),
         (lambda: search("cem", ENV, init_type="twos"), "init_type must be one of normal"),
         (lambda: search("cem", ENV, use_exp_sig_decay=1), "must be true or false"),
+        (lambda: search("hc", ENV, neighbours=0), "neighbours must be a whole number from 1 up"),
+        (lambda: search("hc", ENV, sideways=1), "sideways must be true or false"),
+        (lambda: search("shc", ENV, space="all"), "space must be one of published, larger"),
+        (lambda: search("hc", ENV, device="cuda"), "hc runs on the processor only"),
         (lambda: search("cebs", ENV, elites=65), "elites must be at most population_size, 64"),
         (lambda: search("cem", "Karel-CleanHouse-v0", height=8, width=8), "worlds are 14x22 only"),
     ],

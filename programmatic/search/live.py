@@ -1,0 +1,83 @@
+"""The live view of searches on a terminal: how fast they are, and the best program so far."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import TracebackType
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.panel import Panel
+from rich.table import Table
+
+from programmatic.search.side_by_side import SearchStatus
+
+SPAN = 2.0
+"""Seconds over which the rate is taken, at least."""
+
+
+class LiveView:
+    """Searches as a table, and the best of their programs, kept up to date; for a `with` block.
+
+    Args:
+        title: What is searched.
+        console: Where to; by default the terminal.
+    """
+
+    def __init__(self, title: str, console: Console | None = None) -> None:
+        self.title = title
+        self.console = console or Console()
+        self._live = Live(console=self.console, auto_refresh=False)
+        self._marks: dict[str, list[tuple[float, int]]] = {}
+
+    def __enter__(self) -> LiveView:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._live.stop()
+
+    def show(self, statuses: Sequence[SearchStatus]) -> None:
+        """Show how far the searches are."""
+        self._live.update(self.render(statuses), refresh=True)
+
+    def render(self, statuses: Sequence[SearchStatus]) -> RenderableType:
+        """The view of the searches."""
+        table = Table(title=self.title, title_justify="left", title_style="bold")
+        table.add_column("seed")
+        for column in ("programs", "a second", "best return", "found after"):
+            table.add_column(column, justify="right")
+        for status in statuses:
+            table.add_row(status.name, *self._figures(status))
+        tallies = [status.tally for status in statuses if status.tally is not None]
+        best = max(tallies, key=lambda tally: tally.best_return, default=None)
+        if best is None or best.best is None:
+            return table
+        caption = f"the best so far, return {best.best_return:.3f}"
+        return Group(table, Panel(best.best.pretty(), title=caption, title_align="left"))
+
+    def _figures(self, status: SearchStatus) -> list[str]:
+        tally = status.tally
+        if tally is None:
+            return ["waits"]
+        return [
+            f"{tally.evaluations:,}",
+            f"{self._rate(status.name, status.seconds, tally.evaluations):,.0f}",
+            f"{tally.best_return:.3f}",
+            f"{tally.history[-1]['evaluations']:,}" if tally.history else "",
+        ]
+
+    def _rate(self, name: str, seconds: float, evaluations: int) -> float:
+        """Evaluations a second over the last `SPAN` seconds."""
+        marks = self._marks.setdefault(name, [])
+        if not marks or seconds > marks[-1][0]:
+            marks.append((seconds, evaluations))
+        while len(marks) > 2 and seconds - marks[1][0] >= SPAN:
+            del marks[0]
+        (first, before), (last, after) = marks[0], marks[-1]
+        return (after - before) / (last - first) if last > first else evaluations / max(last, 1e-9)

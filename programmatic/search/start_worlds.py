@@ -1,0 +1,81 @@
+"""Start worlds of a search: distinct ones, and equal ones merged into one of more weight."""
+
+from __future__ import annotations
+
+import dis
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from karel_gym.registration import sample_worlds
+from karel_gym.tasks.task import N_COUNTERS, Task
+from karel_gym.world import WorldBatch
+from programmatic.machine.execution import arrays_of
+from programmatic.machine.rollouts import begin_all
+from programmatic.search.climb_state import StartWorlds
+
+MOST_IN_VAIN = 64
+"""Worlds drawn for each that is asked for, before a task is taken to have no others."""
+
+
+def distinct_worlds(
+    env_id: str, n: int, seed: int = 0, height: int | None = None, width: int | None = None
+) -> WorldBatch:
+    """Random start worlds of a task of which no two are equal; see `sample_worlds`.
+
+    Returns:
+        The first `n` distinct ones of the task's stream of worlds; fewer if it seems to have no
+        more, as OneStroke has 36 and Harvester-v1 4.
+
+    Example:
+        >>> len(distinct_worlds("Karel-OneStroke-v0", 100))
+        36
+    """
+    drawn = n
+    while True:
+        drawn = min(2 * drawn, MOST_IN_VAIN * n)
+        batch = sample_worlds(env_id, drawn, seed, height, width)
+        _, firsts = np.unique(_rows(batch, with_randomness=False), axis=0, return_index=True)
+        if len(firsts) >= n or drawn == MOST_IN_VAIN * n:
+            chosen = np.sort(firsts)[:n]
+            return WorldBatch(
+                batch.cells[chosen], batch.robots[chosen], batch.random_states[chosen]
+            )
+
+
+def begin_worlds(task: Task, batch: WorldBatch) -> StartWorlds:
+    """The worlds of a batch, the episodes begun, for the kernels of a search.
+
+    Equal worlds are merged; worlds that only differ in their random streams are equal where the
+    task's reward does not use them.
+    """
+    rows = _rows(batch, with_randomness=uses_randomness(task))
+    _, chosen, weights = np.unique(rows, axis=0, return_index=True, return_counts=True)
+    cells, robots, rngs = (array[chosen].copy() for array in arrays_of(batch))
+    counters = np.zeros((len(cells), N_COUNTERS), dtype=np.int32)
+    begin_all.of(task)(cells, batch.shape[1], robots, counters)
+    return StartWorlds(cells, batch.shape[1], robots, rngs, counters, weights.astype(np.int64))
+
+
+def uses_randomness(task: Task) -> bool:
+    """Whether a task's reward reads the world's random stream, its last argument, or hands it on.
+
+    Example:
+        >>> from karel_gym.registration import task_of
+        >>> uses_randomness(task_of("Karel-Snake-v0")), uses_randomness(task_of("Karel-Maze-v0"))
+        (True, False)
+    """
+    code: Any = task.reward.py_func.__code__
+    stream = code.co_varnames[code.co_argcount - 1]
+    return any(
+        instruction.opname.startswith("LOAD") and stream in np.atleast_1d(instruction.argval)
+        for instruction in dis.get_instructions(code)
+    )
+
+
+def _rows(batch: WorldBatch, with_randomness: bool) -> NDArray[np.uint8]:
+    """A row of bytes a world, (N, B); equal rows, equal worlds."""
+    arrays = [batch.cells, batch.robots, *([batch.random_states] if with_randomness else [])]
+    parts = [np.ascontiguousarray(array).view(np.uint8).reshape(len(batch), -1) for array in arrays]
+    return np.concatenate(parts, axis=1)
