@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from agents.drl import train
     from agents.evaluation import evaluate, evaluate_episodes, summarise
+    from agents.latent_env import LatentProgramEnv
     from agents.policies import load
     from agents.program import ProgramAgent
     from programmatic.runs import RunError
 
 __all__ = [
+    "LatentProgramEnv",
     "ProgramAgent",
     "RunError",
     "evaluate",
@@ -24,6 +26,7 @@ __all__ = [
 
 # torch, Stable-Baselines3 and pandas are slow to import: what needs them is imported when used.
 _LAZY = {
+    "LatentProgramEnv": "agents.latent_env",
     "ProgramAgent": "agents.program",
     "RunError": "programmatic.runs",
     "evaluate": "agents.evaluation",

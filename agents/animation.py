@@ -86,7 +86,10 @@ def _episode(
         yield renderer.draw(env.get_wrapper_attr("world"), frame)
         if status:
             return
-        actions, state = policy.predict(observation[None], state, starts, deterministic)
+        masks = {}
+        if contestant.takes_masks:
+            masks["action_masks"] = env.get_wrapper_attr("action_masks")()[None]
+        actions, state = policy.predict(observation[None], state, starts, deterministic, **masks)
         starts = np.zeros(1, dtype=np.bool_)
         observation, reward, terminated, truncated, info = env.step(int(actions[0]))
         step, total = step + 1, total + float(reward)

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 import torch
+from sb3_contrib import MaskablePPO
+from sb3_contrib.common.maskable.evaluation import evaluate_policy as evaluate_masked_policy
+from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.logger import CSVOutputFormat
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.vec_env import VecEnv
 
 from agents.models import save_model
@@ -77,12 +84,29 @@ class Checkpoints(Periodic):
         save_model(self.model, checkpoint_path(self.run, self.num_timesteps))
 
 
+class Figures(Periodic):
+    """Logs SB3's figures: a row of progress.csv and a point of every curve of TensorBoard.
+
+    By itself SB3 does so after so many updates, or episodes: that is seldom with some algorithms
+    and tasks, and a flood with others.
+
+    Args:
+        every: Steps between two.
+    """
+
+    def act(self) -> None:
+        """Log them, if there are any yet."""
+        if self.num_timesteps > 0:
+            cast(OnPolicyAlgorithm | OffPolicyAlgorithm, self.model).dump_logs()
+
+
 class Evaluation(Periodic):
     """Runs the policy in the same worlds each time, logs how it did, and keeps the best one.
 
     The best has the largest mean return; of equal ones, the one with the shorter episodes. The
-    random numbers of the training do not feel the evaluation. A line of evaluations.csv: timesteps,
-    mean_return, std_return, success_rate, mean_length (steps), episodes.
+    random numbers of the training do not feel the evaluation. A MaskablePPO acts with its masks.
+    A line of evaluations.csv: timesteps, mean_return, std_return, success_rate, mean_length
+    (steps), episodes.
 
     Args:
         run: The run folder.
@@ -122,11 +146,11 @@ class Evaluation(Periodic):
             if local["done"]:
                 successes.append(local["info"]["is_success"])
 
-        devices = [self.model.device] if self.model.device.type == "cuda" else []
-        with torch.random.fork_rng(devices):
-            torch.manual_seed(self.seed)
+        is_masked = isinstance(self.model, MaskablePPO)
+        evaluate: Any = evaluate_masked_policy if is_masked else evaluate_policy
+        with own_random_numbers(self.model, self.seed):
             self.env.seed(self.seed)
-            returns, lengths = evaluate_policy(
+            returns, lengths = evaluate(
                 self.model,
                 self.env,
                 n_eval_episodes=self.env.num_envs,
@@ -142,6 +166,22 @@ class Evaluation(Periodic):
             "mean_length": float(np.mean(lengths)),
             "episodes": self.env.num_envs,
         }
+
+
+@contextmanager
+def own_random_numbers(model: BaseAlgorithm, seed: int) -> Iterator[None]:
+    """Let a block draw from a seed of its own; what the model draws then goes on as before."""
+    numpy_state = np.random.get_state()
+    exploration = model.action_space.np_random.bit_generator  # dqn and qrdqn draw from it
+    exploration_state = exploration.state
+    try:
+        with torch.random.fork_rng([model.device] if model.device.type == "cuda" else []):
+            torch.manual_seed(seed)
+            np.random.seed(seed % 2**32)
+            yield
+    finally:
+        np.random.set_state(numpy_state)
+        exploration.state = exploration_state
 
 
 def _rank(row: dict[str, float]) -> tuple[float, float]:

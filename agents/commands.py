@@ -1,4 +1,4 @@
-"""The commands `karel-gym train` and `karel-gym evaluate`."""
+"""The commands `karel-gym train`, `karel-gym tune` and `karel-gym evaluate`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rich.table import Table
 
 from agents.animation import animate
 from agents.evaluation import evaluate_episodes, summarise
-from karel_gym.registration import sample_worlds
+from karel_gym.registration import is_karel, sample_worlds
 from programmatic.runs import write_json, write_text
 
 PIPE_WIDTH = 120  # columns of a table that is not shown on a terminal
@@ -23,7 +23,7 @@ def train(
     algo: Annotated[str, tyro.conf.Positional] = "ppo",
     *,
     env: str = "",
-    obs: Literal["percepts", "grid"] = "percepts",
+    obs: Literal["percepts", "percepts+action", "grid"] = "percepts",
     steps: float | None = None,
     seed: int = 0,
     run: Path | None = None,
@@ -32,7 +32,8 @@ def train(
     num_envs: int | None = None,
     height: int | None = None,
     width: int | None = None,
-    reward: Literal["default", "dense", "sparse"] = "default",
+    reward: Literal["default", "dense", "sparse"] | None = None,
+    train_max_steps: int | None = None,
     checkpoint_every: int | None = None,
     eval_every: int | None = None,
     device: Literal["auto", "cpu", "cuda"] = "auto",
@@ -41,9 +42,9 @@ def train(
     """Train a deep RL baseline, or go on with an interrupted training.
 
     Args:
-        algo: The algorithm: ppo.
+        algo: The algorithm: a2c, dqn, maskable_ppo, ppo, ppo_lstm (recurrent), qrdqn or trpo.
         env: The task's id.
-        obs: What the policy observes.
+        obs: What the policy observes; percepts+action: the previous action too.
         steps: Steps to train for, of all envs together; by default what hyperparams/ALGO.yml says.
         seed: Of the network, the worlds and the actions.
         run: The run folder; by default runs/ALGO-ENV-OBS-SEED.
@@ -52,7 +53,10 @@ def train(
         num_envs: Envs stepped at once; by default what hyperparams/ALGO.yml says.
         height: Height of the worlds in cells, walls included; the task's own by default.
         width: Width of the worlds in cells, walls included; the task's own by default.
-        reward: The reward to train on; only Maze and StairClimber have the dense one.
+        reward: The reward to train on; by default what hyperparams/ALGO.yml says, else the default
+            one. Only Maze and StairClimber have the dense one.
+        train_max_steps: Horizon of the episodes that are trained on; by default what
+            hyperparams/ALGO.yml says, or the task's own.
         checkpoint_every: Steps between two checkpoints; by default a tenth of the training.
         eval_every: Steps between two evaluations; by default a twentieth of the training.
         device: Where the network runs.
@@ -80,6 +84,7 @@ def train(
             height=height,
             width=width,
             reward=reward,
+            train_max_steps=train_max_steps,
             checkpoint_every=checkpoint_every,
             eval_every=eval_every,
             device=device,
@@ -87,6 +92,39 @@ def train(
         )
         model = train_run(config, overwrite=overwrite)
     print(f"trained {model.num_timesteps:,} steps; run folder: {vars(model)['run_dir']}")
+
+
+def tune(
+    algo: Annotated[str, tyro.conf.Positional] = "ppo",
+    *,
+    env: str,
+    obs: Literal["percepts", "percepts+action", "grid"] = "percepts",
+    trials: int = 30,
+    steps: float = 2e5,
+    seed: int = 0,
+    run: Path | None = None,
+    resume: bool = False,
+    device: Literal["auto", "cpu", "cuda"] = "auto",
+) -> None:
+    """Look for better hyperparameters with Optuna.
+
+    Args:
+        algo: The algorithm.
+        env: The task's id.
+        obs: What the policy observes.
+        trials: How many trainings, those done before included.
+        steps: Frames of a training.
+        seed: Of the draws, and of every training.
+        run: The folder; by default runs/tune-ALGO-ENV-OBS-SEED.
+        resume: Go on with the study in the folder.
+        device: Where the network runs.
+    """
+    from agents.tuning import TuneConfig
+    from agents.tuning import tune as look
+
+    config = TuneConfig(algo, env, obs, trials, int(steps), seed, run, device)
+    print(yaml.safe_dump(look(config, resume), sort_keys=False).rstrip())
+    print(f"study: {config.run}")
 
 
 def evaluate(
@@ -103,9 +141,10 @@ def evaluate(
     """Compare policies on the same start worlds.
 
     Args:
-        policies: Run folders, programs in quotes or their files, zips of SB3 models, or random.
-        env: The task's id.
-        episodes: How many start worlds.
+        policies: Run folders, programs in quotes or their files (*.tree for trees), zips of SB3
+            models, or random.
+        env: The id of a Karel task, or of another env with flat observations and numbered actions.
+        episodes: How many episodes, each from a start world of its own.
         height: Height of the worlds in cells, walls included; the task's own by default.
         width: Width of the worlds in cells, walls included; the task's own by default.
         seed: Of the worlds and of policies that draw.
@@ -116,14 +155,20 @@ def evaluate(
     """
     if not policies:
         raise ValueError("name at least one policy: a run folder, a program in quotes, or random")
+    if render is not None and not is_karel(env):
+        raise ValueError(f"only Karel tasks can be animated side by side, not {env}")
     results = evaluate_episodes(policies, env, episodes, seed, height, width)
     table = summarise(results, seed)
-    worlds = sample_worlds(env, episodes, seed, height, width)
-    size = f"{worlds.shape[0]}x{worlds.shape[1]}"
-    print_table(table, f"{env}, {episodes} worlds of {size}, seed {seed}")
-    out = out or Path("runs") / f"evaluate-{env}-{size}-{seed}"
     config = {"command": "evaluate", "policies": policies, "env_id": env, "episodes": episodes}
-    config |= {"height": worlds.shape[0], "width": worlds.shape[1], "seed": seed}
+    config["seed"] = seed
+    where, size = "", ""
+    if is_karel(env):
+        worlds = sample_worlds(env, episodes, seed, height, width)
+        config |= {"height": worlds.shape[0], "width": worlds.shape[1]}
+        size = f"{worlds.shape[0]}x{worlds.shape[1]}"
+        where, size = f"{episodes} worlds of {size}", f"-{size}"
+    print_table(table, f"{env}, {where or f'{episodes} episodes'}, seed {seed}")
+    out = out or Path("runs") / f"evaluate-{env}{size}-{seed}"
     save_results(out, table, results, config)
     print(f"tables: {out}")
     if render is not None:
@@ -162,7 +207,7 @@ def print_table(table: pd.DataFrame, title: str) -> None:
             row["obs"],
             f"{row['mean_return']:.3f}",
             f"{row['ci_low']:.3f} to {row['ci_high']:.3f}",
-            f"{row['success_rate']:.0%}",
+            "-" if pd.isna(row["success_rate"]) else f"{row['success_rate']:.0%}",
             f"{row['mean_length']:.1f}",
             f"{row['ms_per_episode']:.3f}",
         )

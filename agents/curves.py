@@ -34,7 +34,9 @@ def plot_learning_curve(run_dir: str | os.PathLike[str], path: str | os.PathLike
     axes = figure.add_subplot()
     if "rollout/ep_rew_mean" in progress:
         # Before every env can have met its horizon, only episodes that ended early are counted.
-        fair = progress[progress[STEP_COLUMN] > (config.num_envs or 1) * (config.max_steps or 1)]
+        fair = progress[
+            progress[STEP_COLUMN] > (config.num_envs or 1) * (config.train_max_steps or 1)
+        ]
         axes.plot(
             fair[STEP_COLUMN],
             fair["rollout/ep_rew_mean"],

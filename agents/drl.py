@@ -14,8 +14,9 @@ import numpy as np
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback, ProgressBarCallback
 from stable_baselines3.common.logger import Logger, TensorBoardOutputFormat
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
-from agents.callbacks import BEST_FILE, PROGRESS_FILE, Checkpoints, Evaluation, ProgressLog
+from agents.callbacks import BEST_FILE, PROGRESS_FILE, Checkpoints, Evaluation, Figures, ProgressLog
 from agents.models import build_model, load_model, restore, save_model
 from agents.settings import TrainConfig, check_same, config_json, read_train_config, resolve
 from karel_gym.sb3 import KarelSB3VecEnv
@@ -30,6 +31,7 @@ from programmatic.runs import (
 from programmatic.threads import torch_threads
 
 FINAL_FILE = "final.zip"
+FIGURES_ROWS = 200  # about so many a training
 EVALUATION_SEED = 2**40  # far from the seeds that people give
 
 
@@ -48,7 +50,7 @@ def train(
     checkpoint before it ends the training.
 
     Args:
-        algo: The algorithm, "ppo".
+        algo: The algorithm, such as "ppo"; see `agents.models.ALGORITHMS`.
         env_id: The task's id.
         resume: Go on with the run in the run folder, if one is there; its settings must be these.
         overwrite: Remove the run in the run folder, if one is there.
@@ -96,6 +98,9 @@ def resume(
     continue. The episodes that were under way do not: new ones begin, and random numbers are drawn
     from the seed and the checkpoint's step. So a run that was interrupted ends with other weights
     than one that was not; resuming twice from one checkpoint on a CPU gives the same weights.
+
+    Checkpoints hold no replay buffer. A dqn or qrdqn first fills a new one: for `learning_starts`
+    steps it acts at random and learns nothing.
 
     Args:
         run_dir: The run folder.
@@ -146,6 +151,8 @@ def _go_on(config: TrainConfig) -> BaseAlgorithm:
         restore(model, checkpoint)
     except RunError as error:
         raise RunError(f"{error}; delete it to go on from the checkpoint before it") from None
+    if isinstance(model, OffPolicyAlgorithm):
+        model.learning_starts += model.num_timesteps
     write_json(config.run / CONFIG_FILE, config_json(config))
     _seed(model, config.seed)
     return _learn(model, config)
@@ -173,7 +180,12 @@ def _learn(model: BaseAlgorithm, config: TrainConfig) -> BaseAlgorithm:
     model.set_logger(log)
     try:
         with torch_threads(config.torch_threads), _progress_bar(config.progress) as bar:
-            model.learn(remaining, [*_callbacks(config), *bar], reset_num_timesteps=step == 0)
+            model.learn(
+                remaining,
+                [*_callbacks(config), *bar],
+                log_interval=None,  # type: ignore[arg-type]  # `Figures` does it
+                reset_num_timesteps=step == 0,
+            )
         save_model(model, run / FINAL_FILE)
     except KeyboardInterrupt:
         save_model(model, checkpoint_path(run, model.num_timesteps))
@@ -200,8 +212,9 @@ def _callbacks(config: TrainConfig) -> list[BaseCallback]:
     assert config.checkpoint_every is not None
     assert config.eval_every is not None
     return [
-        Evaluation(config.run, env, config.eval_every, EVALUATION_SEED, config.deterministic),
+        Evaluation(config.run, env, config.eval_every, EVALUATION_SEED, bool(config.deterministic)),
         Checkpoints(config.run, config.checkpoint_every),
+        Figures(max((config.total_timesteps or 0) // FIGURES_ROWS, 1)),
     ]
 
 

@@ -181,7 +181,7 @@ def _run_model(
     if deterministic is None:
         deterministic = contestant.deterministic
     if hasattr(contestant.policy, "set_random_seed"):
-        contestant.policy.set_random_seed(seed)
+        contestant.policy.set_random_seed(seed % 2**32)  # SB3 takes no larger ones
     envs = KarelVectorEnv(
         task_of(env_id), n, contestant.obs, *worlds.shape, autoreset_mode=AutoresetMode.NEXT_STEP
     )
@@ -192,7 +192,10 @@ def _run_model(
     returns, lengths = np.zeros(n), np.zeros(n, dtype=np.int64)
     solved = np.zeros(n, dtype=np.bool_)
     while running.any():
-        actions, state = contestant.policy.predict(observations, state, starts, deterministic)
+        masks = {"action_masks": envs.action_masks()} if contestant.takes_masks else {}
+        actions, state = contestant.policy.predict(
+            observations, state, starts, deterministic, **masks
+        )
         observations, _, terminated, truncated, info = envs.step(actions)
         starts = terminated | truncated
         ended = running & starts

@@ -1,8 +1,10 @@
 """Hyperparameters as data: one YAML file an algorithm, in the layout of RL Baselines3 Zoo.
 
-A file has a block an env id. The block of an id is for percepts; 'ID/grid' is for grids; ids
-without a block use 'default' and 'default/grid'. A block's keys are the arguments of the algorithm,
-and `n_envs`, `n_timesteps` and `env_kwargs`. Strings such as "dict(net_arch=[32, 32])" are read by
+A file has a block an env id. The block of an id is for percepts; 'ID/grid' is for grids, and
+'ID/percepts+action' for percepts with the previous action; ids without a block use 'default',
+'default/grid' and 'default/percepts+action'. A block's keys are the arguments of the algorithm, and
+`n_envs`, `n_timesteps` and `env_kwargs`, of which `max_steps` is the horizon of the episodes that
+are trained on. Strings such as "dict(net_arch=[32, 32])" are read by
 a parser that knows literals, `dict(...)` and `nn.ACTIVATION`, never by `eval`.
 """
 
@@ -36,9 +38,9 @@ def read_hyperparameters(
     """The block of the YAML file for an algorithm, a task and a kind of observation.
 
     Args:
-        algo: Name of the algorithm, "ppo".
+        algo: Name of the algorithm, such as "ppo".
         env_id: The task's id.
-        obs: "percepts" or "grid".
+        obs: "percepts", "percepts+action" or "grid".
         file: The YAML file; default agents/hyperparams/<algo>.yml.
 
     Raises:
@@ -51,11 +53,16 @@ def read_hyperparameters(
         raise HyperparameterError(f"there are no hyperparameters {file}") from None
     except yaml.YAMLError as error:
         raise HyperparameterError(f"{file} is no YAML: {' '.join(str(error).split())}") from None
-    suffix = "" if obs == "percepts" else f"/{obs}"
-    for name in (env_id + suffix, "default" + suffix):
+    names = [block_name(each, obs) for each in (env_id, "default")]
+    for name in names:
         if isinstance(blocks, dict) and isinstance(blocks.get(name), dict):
             return blocks[name]
-    raise HyperparameterError(f"{file} has neither a block {env_id + suffix} nor default{suffix}")
+    raise HyperparameterError(f"{file} has neither a block {names[0]} nor {names[1]}")
+
+
+def block_name(env_id: str, obs: str) -> str:
+    """The name of the block for a task and a kind of observation."""
+    return env_id if obs == "percepts" else f"{env_id}/{obs}"
 
 
 def check_names(algo_class: type[Any], hyperparameters: Mapping[str, Any]) -> None:

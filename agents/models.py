@@ -18,14 +18,29 @@ from typing import Any
 from stable_baselines3.common.base_class import BaseAlgorithm
 
 from agents.extractors import GridCnn
+from agents.fcn import GridFcn
 from agents.hyperparameters import HyperparameterError, arguments, check_names
 from karel_gym.sb3 import KarelSB3VecEnv
 from programmatic.runs import RunError, replacing
 
 ALGORITHMS = {
+    "ppo_lstm": "sb3_contrib:RecurrentPPO",
+    "maskable_ppo": "sb3_contrib:MaskablePPO",
+    "qrdqn": "sb3_contrib:QRDQN",
+    "dqn": "stable_baselines3:DQN",
+    "trpo": "sb3_contrib:TRPO",
     "ppo": "stable_baselines3:PPO",
+    "a2c": "stable_baselines3:A2C",
 }
-"""The class of each algorithm, 'module:NAME'; its hyperparameters are in hyperparams/<algo>.yml."""
+"""The class of each algorithm, 'module:NAME'; its hyperparameters are in hyperparams/<algo>.yml.
+The names are those of RL Baselines3 Zoo, which has no maskable_ppo. Those whose networks are of a
+kind of their own come first: SB3 refuses to load any other model as one of them."""
+
+NETWORKS = {"Cnn": GridCnn, "Fcn": GridFcn}
+"""What looks at grids, by how the name of the policy begins. SB3's own network needs images of
+36x36 and more, of values up to 255."""
+TELLTALES = {"trpo": "cg_max_steps", "ppo": "clip_range"}
+"""Attributes by which zips of actor-critics are told apart: SB3 loads any of them as each other."""
 
 SETTINGS = "karel_gym_settings"  # the model's attribute, and the entry of its zip
 COUNTERS = ("num_timesteps", "_n_updates", "_episode_num", "_n_calls")
@@ -47,7 +62,7 @@ def build_model(settings: dict[str, Any], device: str = "auto") -> BaseAlgorithm
     """An untrained model.
 
     Args:
-        settings: algo, env_id, obs, num_envs, height, width, max_steps, reward, seed,
+        settings: algo, env_id, obs, num_envs, height, width, train_max_steps, reward, seed,
             hyperparameters and deterministic, of which the model gets the attribute
             `acts_deterministically`.
         device: "auto", "cpu" or "cuda".
@@ -58,17 +73,18 @@ def build_model(settings: dict[str, Any], device: str = "auto") -> BaseAlgorithm
     algo_class = algorithm_class(settings["algo"])
     check_names(algo_class, settings["hyperparameters"])
     values = arguments(settings["hyperparameters"])
-    if values.get("policy") == "CnnPolicy":
-        # SB3's own network needs images of 36x36 and more, of values up to 255.
+    policy = values.get("policy")
+    if isinstance(policy, str) and policy[:3] in NETWORKS:
         kwargs = values.get("policy_kwargs") or {}
-        values["policy_kwargs"] = {"features_extractor_class": GridCnn} | kwargs
+        values["policy_kwargs"] = {"features_extractor_class": NETWORKS[policy[:3]]} | kwargs
+        values["policy"] = f"Cnn{policy[3:]}"
     env = KarelSB3VecEnv(
         settings["env_id"],
         settings["num_envs"],
         obs=settings["obs"],
         height=settings["height"],
         width=settings["width"],
-        max_steps=settings["max_steps"],
+        max_steps=settings["train_max_steps"],
         reward=settings["reward"],
     )
     try:
@@ -98,7 +114,7 @@ def load_model(path: str | os.PathLike[str], device: str = "auto") -> BaseAlgori
     path = Path(path)
     data = read_data(path)
     if SETTINGS not in data:
-        return _load_foreign(path, device)
+        return _load_foreign(path, data, device)
     try:
         model = build_model(data[SETTINGS], device)
     except (KeyError, TypeError, ValueError) as error:
@@ -152,12 +168,15 @@ def read_data(path: Path) -> dict[str, Any]:
     return data
 
 
-def _load_foreign(path: Path, device: str) -> BaseAlgorithm:
+def _load_foreign(path: Path, data: dict[str, Any], device: str) -> BaseAlgorithm:
     warnings.warn(
         f"{path} was not written by karel-gym: loading it runs whatever code is pickled in it",
         stacklevel=3,
     )
+    reason = "it has other settings"
     for algo in ALGORITHMS:
+        if algo in TELLTALES and TELLTALES[algo] not in data:
+            continue
         try:
             return algorithm_class(algo).load(path, device=device)
         except Exception as error:  # unpickling can fail in any way

@@ -8,7 +8,12 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from agents.hyperparameters import HyperparameterError, check_names, read_hyperparameters
+from agents.hyperparameters import (
+    OF_THE_RUN,
+    HyperparameterError,
+    check_names,
+    read_hyperparameters,
+)
 from agents.models import algorithm_class
 from karel_gym.sb3 import KarelSB3VecEnv
 from programmatic.runs import CONFIG_FILE, RunError, read_config, versions
@@ -23,7 +28,10 @@ COUNTS = (
     "checkpoint_every",
     "eval_every",
     "eval_episodes",
+    "train_max_steps",
 )
+VALUE_BASED = ("dqn", "qrdqn")
+DEFAULT_REWARD = "default"
 
 
 @dataclass(frozen=True)
@@ -31,11 +39,11 @@ class TrainConfig:
     """The settings of a training. None stands for what the hyperparameters or the task say."""
 
     algo: str
-    """The algorithm: ppo."""
+    """The algorithm: a2c, dqn, maskable_ppo, ppo, ppo_lstm (recurrent), qrdqn or trpo."""
     env_id: str
     """The task's id."""
     obs: str = "percepts"
-    """What the policy observes: percepts or grid."""
+    """What the policy observes: percepts, percepts+action (the previous one) or grid."""
     total_timesteps: int | None = None
     """Steps to train for, of all envs together; by default n_timesteps of the hyperparameters."""
     seed: int = 0
@@ -50,9 +58,13 @@ class TrainConfig:
     """Width of the worlds in cells, walls included; by default the task's own."""
     max_steps: int | None = None
     """Horizon of an episode in steps; by default 10 * (height-2) * (width-2)."""
-    reward: str = "default"
-    """The reward to train on: default, sparse or, in Maze and StairClimber, dense. Evaluations
-    always use the default one."""
+    train_max_steps: int | None = None
+    """Horizon of the episodes that are trained on; by default max_steps of env_kwargs in the
+    hyperparameters, but at most the other horizon. Shorter ones begin more often, and so show more
+    of what comes before a mistake."""
+    reward: str | None = None
+    """The reward to train on: default, sparse or, in Maze and StairClimber, dense. By default that
+    of env_kwargs in the hyperparameters, or else the default one, as in all evaluations."""
     device: str = "auto"
     """Where the network runs: auto, cpu or cuda."""
     torch_threads: int | None = 1
@@ -65,9 +77,9 @@ class TrainConfig:
     """Steps between two evaluations; by default a twentieth of the training."""
     eval_episodes: int = 100
     """Worlds of an evaluation, the same each time."""
-    deterministic: bool = False
-    """Whether the policy takes its most probable action when it is evaluated: a policy without
-    memory must draw its actions to find a way out of a loop."""
+    deterministic: bool | None = None
+    """Whether the policy takes its most probable action when it is evaluated. By default dqn and
+    qrdqn do; the others draw: a policy without memory needs that to find a way out of a loop."""
     hyperparameters: Mapping[str, int | float | bool | str] = field(default_factory=dict)
     """Hyperparameters with other values than in agents/hyperparams/ALGO.yml."""
 
@@ -93,11 +105,11 @@ def resolve(config: TrainConfig) -> TrainConfig:
     algo_class = algorithm_class(config.algo)
     _check_numbers(config)
     check_names(algo_class, config.hyperparameters)
-    for name in ("n_envs", "n_timesteps", "env_kwargs"):
+    for name in OF_THE_RUN:
         if name in config.hyperparameters:
             raise HyperparameterError(
                 f"{name} is set by num_envs, total_timesteps, or obs, height, width, "
-                "max_steps and reward"
+                "train_max_steps and reward"
             )
     try:
         json.dumps(dict(config.hyperparameters))
@@ -112,13 +124,16 @@ def resolve(config: TrainConfig) -> TrainConfig:
         height=config.height,
         width=config.width,
         max_steps=config.max_steps,
-        reward=config.reward,
+        reward=config.reward or DEFAULT_REWARD,
     ).envs
     env_id = config.env_id.rpartition(":")[2]
     values = read_hyperparameters(config.algo, env_id, config.obs) | dict(config.hyperparameters)
+    of_env = values.get("env_kwargs", {})
     total = config.total_timesteps or int(values["n_timesteps"])
     num_envs = config.num_envs or int(values["n_envs"])
-    for name in ("n_envs", "n_timesteps", "env_kwargs"):
+    max_steps = env.episodes.max_steps
+    horizon = config.train_max_steps or of_env.get("max_steps", max_steps)
+    for name in OF_THE_RUN:
         values.pop(name, None)
     return replace(
         config,
@@ -128,9 +143,14 @@ def resolve(config: TrainConfig) -> TrainConfig:
         num_envs=num_envs,
         height=env.shape[0],
         width=env.shape[1],
-        max_steps=env.episodes.max_steps,
+        max_steps=max_steps,
+        train_max_steps=min(horizon, max_steps),
+        reward=config.reward or of_env.get("reward", DEFAULT_REWARD),
         checkpoint_every=config.checkpoint_every or max(total // 10, 1),
         eval_every=config.eval_every or max(total // 20, 1),
+        deterministic=(
+            config.algo in VALUE_BASED if config.deterministic is None else config.deterministic
+        ),
         hyperparameters=values,
     )
 

@@ -13,6 +13,7 @@ from karel_gym.world import World, WorldBatch, WorldError
 
 if TYPE_CHECKING:
     from karel_gym.env import KarelEnv
+    from karel_gym.last_action import LastAction
     from karel_gym.safety import Bound
     from karel_gym.sb3 import KarelSB3VecEnv, make_sb3_vec_env
     from karel_gym.signature import signature_of
@@ -25,6 +26,7 @@ __all__ = [
     "KarelEnv",
     "KarelSB3VecEnv",
     "KarelVectorEnv",
+    "LastAction",
     "MORLWrapper",
     "World",
     "WorldBatch",
@@ -41,6 +43,7 @@ _LAZY = {
     "KarelEnv": "karel_gym.env",
     "KarelSB3VecEnv": "karel_gym.sb3",
     "KarelVectorEnv": "karel_gym.vector",
+    "LastAction": "karel_gym.last_action",
     "MORLWrapper": "karel_gym.wrappers",
     "make_sb3_vec_env": "karel_gym.sb3",
     "signature_of": "karel_gym.signature",

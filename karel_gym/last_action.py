@@ -10,7 +10,7 @@ from gymnasium.spaces import Box, Discrete, MultiBinary
 from numpy.typing import NDArray
 
 
-class LastAction(gymnasium.Wrapper[Any, Any, Any, Any]):
+class LastAction(gymnasium.Wrapper[Any, Any, Any, Any], gymnasium.utils.RecordConstructorArgs):
     """Puts the previous action behind a flat observation, one-hot; zeros before the first.
 
     With it, percepts let a reactive policy follow a wall or climb stairs, in worlds of any size
@@ -31,7 +31,8 @@ class LastAction(gymnasium.Wrapper[Any, Any, Any, Any]):
     """
 
     def __init__(self, env: gymnasium.Env[Any, Any]) -> None:
-        super().__init__(env)
+        gymnasium.utils.RecordConstructorArgs.__init__(self)
+        gymnasium.Wrapper.__init__(self, env)
         actions, space = env.action_space, env.observation_space
         if not isinstance(actions, Discrete) or actions.start != 0:
             raise ValueError(f"LastAction needs actions that are numbered from 0 up, got {actions}")

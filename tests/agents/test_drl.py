@@ -13,13 +13,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from stable_baselines3 import PPO
 
 import agents.callbacks
 from agents.curves import plot_learning_curve
 from agents.drl import load, resume, train, train_run
-from agents.models import ALGORITHMS
-from agents.settings import TrainConfig
+from agents.evaluation import evaluate_episodes
+from agents.models import ALGORITHMS, algorithm_class
+from agents.settings import VALUE_BASED, TrainConfig
 from karel_gym import KarelSB3VecEnv
 from karel_gym.observations import KINDS
 from programmatic.runs import RunError, checkpoint_path, checkpoints, latest_checkpoint
@@ -35,10 +35,26 @@ SHORT: dict[str, Any] = {
     "max_steps": 20,
     "device": "cpu",
 }
+A_ROLLOUT = {"n_steps": 16}
+A_BATCH = A_ROLLOUT | {"batch_size": 32}
+AN_EPOCH = A_BATCH | {"n_epochs": 1}
+FROM_A_BUFFER = {"learning_starts": 8, "batch_size": 8, "buffer_size": 200, "train_freq": 16}
+SMALL: dict[str, dict[str, Any]] = {
+    "ppo": AN_EPOCH,
+    "maskable_ppo": AN_EPOCH,
+    "ppo_lstm": AN_EPOCH | {"policy_kwargs": "dict(net_arch=[4], lstm_hidden_size=4)"},
+    "a2c": A_ROLLOUT,
+    "trpo": A_BATCH,
+    "dqn": FROM_A_BUFFER,
+    "qrdqn": FROM_A_BUFFER,
+}
+"""Hyperparameters with which an algorithm learns after every 64 steps of 4 envs, and soon."""
 
 
 def short(run: Path, algo: str = "ppo", **settings: Any) -> Any:
-    return train(algo, ENV_ID, run_dir=run, **(SHORT | settings))
+    """A short training; see `SHORT` and `SMALL`."""
+    common = {name: value for name, value in SHORT.items() if name not in AN_EPOCH}
+    return train(algo, ENV_ID, run_dir=run, **(common | SMALL[algo] | settings))
 
 
 def weights(model: Any) -> dict[str, torch.Tensor]:
@@ -77,7 +93,7 @@ def test_leaves_a_run_folder_and_a_model_that_acts_the_same(
     config = json.loads((tmp_path / "config.json").read_text())
     assert config["env_id"] == ENV_ID
     assert (config["obs"], config["height"], config["num_envs"]) == (obs, 8, 4)
-    assert config["hyperparameters"]["n_steps"] == 16
+    assert SMALL[algo].items() <= config["hyperparameters"].items()
     assert "torch" in config["versions"]
 
     with warnings.catch_warnings():
@@ -85,7 +101,7 @@ def test_leaves_a_run_folder_and_a_model_that_acts_the_same(
         again, best = load(tmp_path / "final.zip"), load(tmp_path)
     assert same(weights(model), weights(again))
     assert best.run_dir == str(tmp_path)
-    assert best.acts_deterministically is False
+    assert best.acts_deterministically is (algo in VALUE_BASED)
     env = KarelSB3VecEnv(ENV_ID, 5, seed=3, obs=obs)
     observations = env.reset()
     expected, _ = model.predict(observations, deterministic=True)
@@ -98,28 +114,36 @@ def test_other_sizes_of_the_grid(tmp_path: Path) -> None:
     assert load(tmp_path).observation_space.shape == (16, 20, 33)
 
 
-def test_equal_seeds_give_equal_weights_and_evaluations_do_not_matter(tmp_path: Path) -> None:
-    first = short(tmp_path / "a", seed=5)
-    often = short(tmp_path / "b", seed=5, eval_every=64, eval_episodes=7)
-    other = short(tmp_path / "c", seed=6)
+@pytest.mark.parametrize("algo", ALGORITHMS)
+def test_equal_seeds_give_equal_weights_and_evaluations_do_not_matter(
+    algo: str, tmp_path: Path
+) -> None:
+    first = short(tmp_path / "a", algo, seed=5, deterministic=False)
+    often = short(tmp_path / "b", algo, seed=5, deterministic=False, eval_every=64, eval_episodes=7)
+    other = short(tmp_path / "c", algo, seed=6)
     assert same(weights(first), weights(often))
     assert not same(weights(first), weights(other))
 
 
-def test_resuming_goes_on_to_the_total(tmp_path: Path) -> None:
-    short(tmp_path, total_timesteps=192, checkpoint_every=64, learning_rate="lin_0.01")
+@pytest.mark.parametrize("algo", ALGORITHMS)
+def test_resuming_goes_on_to_the_total(algo: str, tmp_path: Path) -> None:
+    short(tmp_path, algo, total_timesteps=192, checkpoint_every=64, learning_rate="lin_0.01")
     for step in (128, 192):
         checkpoint_path(tmp_path, step).unlink()
     begun = weights(load(latest_checkpoint(tmp_path)))
     model = resume(tmp_path)
     assert model.num_timesteps == 192
     assert latest_checkpoint(tmp_path) == checkpoint_path(tmp_path, 192)
+    if algo in VALUE_BASED:  # a new replay buffer is filled before it learns on
+        assert model.learning_starts == 64 + SMALL[algo]["learning_starts"]
+        assert model.replay_buffer.size() * 4 == 192 - 64
     ended = weights(model)
     assert not same(ended, begun)
     progress = pd.read_csv(tmp_path / "progress.csv")
     assert progress["time/total_timesteps"].tolist() == [64, 128, 192]
-    # A third of the steps remained: the schedule went on where it was.
-    assert progress["train/learning_rate"].tolist()[-1] == pytest.approx(0.01 / 3)
+    # The schedule went on where it was.
+    rates = progress["train/learning_rate"].tolist()
+    assert rates[1:] == pytest.approx([0.01 / 3, 0.0])
 
     for step in (128, 192):
         checkpoint_path(tmp_path, step).unlink()
@@ -187,7 +211,7 @@ def test_default_folder_and_prefixed_id(tmp_path: Path, monkeypatch: pytest.Monk
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"algo": "ppp"}, "there is no algorithm 'ppp'; known are ppo"),
+        ({"algo": "ppp"}, "there is no algorithm 'ppp'; known are .*ppo, a2c"),
         ({"env_id": "Karel-Maize-v0"}, "'Karel-Maize-v0' is no Karel task; known are .*Karel-Maze"),
         ({"learning_rat": 1}, "PPO has no hyperparameter 'learning_rat': did you mean learning_r"),
         ({"n_envs": 3}, "n_envs is set by num_envs"),
@@ -303,14 +327,22 @@ def test_nothing_pickled_in_our_zips_is_run(trained: Path, tmp_path: Path) -> No
     assert same(weights(load(file)), weights(load(trained / "final.zip")))
 
 
-def test_a_foreign_zip_is_loaded_with_a_warning(tmp_path: Path) -> None:
+@pytest.mark.parametrize("algo", ALGORITHMS)
+def test_a_foreign_zip_is_loaded_with_a_warning(algo: str, tmp_path: Path) -> None:
     env = gymnasium.make(ENV_ID, obs="percepts")
-    model = PPO("MlpPolicy", env, n_steps=8, batch_size=8, device="cpu")
+    policy = "MlpLstmPolicy" if algo == "ppo_lstm" else "MlpPolicy"
+    sizes = {"n_steps": 8, "batch_size": 8, "buffer_size": 10}
+    few = {name: sizes[name] for name in SMALL[algo].keys() & sizes.keys()}
+    model: Any = algorithm_class(algo)(policy, env, device="cpu", **few)
     model.save(tmp_path / "foreign.zip")
     with pytest.warns(UserWarning, match="was not written by karel-gym") as caught:
         again = load(tmp_path / "foreign.zip")
     assert len([w for w in caught if "karel-gym" in str(w.message)]) == 1
+    assert type(again) is type(model)
     assert same(weights(model), weights(again))
+
+
+def test_other_zips_are_no_models(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "other.zip", "w") as archive:
         archive.writestr("readme.txt", "hello")
     with pytest.raises(RunError, match="is no model of Stable-Baselines3"):
@@ -321,6 +353,43 @@ def test_learning_curve(trained: Path, tmp_path: Path) -> None:
     picture = tmp_path / "pictures" / "curve.png"
     plot_learning_curve(trained, picture)
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("algo", ALGORITHMS)
+def test_a_run_folder_is_a_policy_of_the_comparison(algo: str, tmp_path: Path) -> None:
+    short(tmp_path, algo)
+    tables = [evaluate_episodes(tmp_path, ENV_ID, 4, seed, 6, 6) for seed in (1, 1, 2)]
+    assert tables[0]["episode"].tolist() == [0, 1, 2, 3]
+    assert tables[0]["length"].tolist() == tables[1]["length"].tolist()
+    assert (tables[0]["length"] != tables[2]["length"]).any() or algo in VALUE_BASED
+
+
+@pytest.mark.parametrize("algo", ["maskable_ppo", "ppo"])
+def test_masks_hold_in_training_and_in_evaluation(
+    algo: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    useful: dict[int, list[bool]] = {}
+    step_async = KarelSB3VecEnv.step_async
+
+    def watched(self: KarelSB3VecEnv, actions: Any) -> None:
+        masks = self.envs.action_masks()
+        useful.setdefault(self.num_envs, []).extend(masks[range(self.num_envs), actions].tolist())
+        step_async(self, actions)
+
+    monkeypatch.setattr(KarelSB3VecEnv, "step_async", watched)
+    short(tmp_path, algo)
+    assert useful.keys() == {SHORT["num_envs"], SHORT["eval_episodes"]}
+    for actions in useful.values():
+        assert all(actions) == (algo == "maskable_ppo")
+
+
+def test_trains_on_shorter_episodes_than_it_is_evaluated_on(tmp_path: Path) -> None:
+    model = short(tmp_path, train_max_steps=5, total_timesteps=64)
+    assert model.get_env().envs.episodes.max_steps == 5
+    config = json.loads((tmp_path / "config.json").read_text())
+    assert (config["train_max_steps"], config["max_steps"]) == (5, 20)
+    assert pd.read_csv(tmp_path / "evaluations.csv")["mean_length"].max() > 5
+    assert load(tmp_path).get_env().envs.episodes.max_steps == 5
 
 
 def test_trains_on_another_reward(tmp_path: Path) -> None:

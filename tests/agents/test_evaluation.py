@@ -128,3 +128,29 @@ def test_models_are_told_from_their_observation_space() -> None:
     grid, percepts = contestants({"grid": Model("grid"), "percepts": Model("percepts")})
     assert (grid.obs, grid.shape) == ("grid", (8, 9))
     assert (percepts.obs, percepts.shape) == ("percepts", None)
+
+
+def test_a_policy_that_takes_masks_gets_them() -> None:
+    given: list[np.ndarray] = []
+
+    class Masked:
+        observation_space = observation_space("percepts", 8, 8)
+
+        def set_random_seed(self, seed: int) -> None:
+            assert 0 <= seed < 2**32
+
+        def predict(
+            self,
+            observation: np.ndarray,
+            state: None = None,
+            episode_start: np.ndarray | None = None,
+            deterministic: bool = False,
+            action_masks: np.ndarray | None = None,
+        ) -> tuple[np.ndarray, None]:
+            assert action_masks is not None
+            given.append(action_masks)
+            return action_masks.argmax(axis=1), None
+
+    table = evaluate(Masked(), "Karel-Maze-v0", episodes=3, seed=2**40)
+    assert table.episodes[0] == 3
+    assert given[0].shape == (3, 5)

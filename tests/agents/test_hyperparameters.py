@@ -22,15 +22,19 @@ from karel_gym.observations import KINDS
 from karel_gym.registration import TASKS
 
 LEAPS_TASKS = ("StairClimber", "FourCorners", "TopOff", "Maze", "CleanHouse", "Harvester")
+ENV_KWARGS = {"obs", "max_steps", "reward"}
+"""What `train` takes from env_kwargs."""
 FIRST = tuple(f"Karel-{task}-v0" for task in LEAPS_TASKS)
 
 
 @pytest.mark.parametrize("algo", ALGORITHMS)
-def test_every_first_task_has_a_block_for_each_observation(algo: str) -> None:
+def test_every_file_has_defaults_and_what_the_zoo_looks_for(algo: str) -> None:
     blocks = yaml.safe_load((FOLDER / f"{algo}.yml").read_text())
-    for env_id in (*FIRST, "default"):
-        assert blocks[env_id]["env_kwargs"] == {"obs": "percepts"}
-        assert blocks[f"{env_id}/grid"]["env_kwargs"] == {"obs": "grid"}
+    for obs in ("grid", "percepts+action"):
+        assert blocks[f"default/{obs}"]["env_kwargs"]["obs"] == obs
+    for env_id in (*FIRST, "default"):  # the zoo knows no defaults, and looks ids up as they are
+        assert blocks[env_id]["env_kwargs"]["obs"] == "percepts"
+    assert all(block["env_kwargs"].keys() <= ENV_KWARGS for block in blocks.values())
 
 
 @pytest.mark.parametrize("algo", ALGORITHMS)

@@ -1,0 +1,132 @@
+"""`LatentProgramEnv`: a Karel task whose actions are programs, given by their latents."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import gymnasium
+import numpy as np
+import torch
+from gymnasium.spaces import Box
+from numpy.typing import NDArray
+
+from programmatic import Program, ProgramPolicy
+from programmatic.leaps import ProgramVAE
+
+HORIZON = 5
+LARGEST = 3.0  # of a latent's entries: three standard deviations of what the decoder was taught on
+
+
+class LatentProgramEnv(
+    gymnasium.Wrapper[Any, Any, Any, Any], gymnasium.utils.RecordConstructorArgs
+):
+    """A Karel task for a policy that writes programs (HPRL, Liu et al., ICML 2023).
+
+    An action is a latent vector. The decoder makes it a program, which acts until it halts, has
+    taken its share of steps, or the task's episode ends; its reward is the sum of theirs. A program
+    without an action turns left once. After `horizon` programs the episode is truncated.
+
+    `info` has what the task's has, and besides the `program`, a text, and `steps`, the number of
+    actions that it took.
+
+    Args:
+        env: A Karel task that observes "grid" or "percepts".
+        model: A `ProgramVAE`, its file, or "default".
+        horizon: Programs an episode.
+        program_steps: Most actions of a program; default the task's horizon / `horizon`, rounded
+            up.
+
+    Attributes:
+        action_space: Box of shape (latent_dim,), entries from -3 to 3.
+
+    Raises:
+        ValueError: The env observes something else, or a number is below 1.
+        RunError: The model's file is missing or damaged.
+
+    Example:
+        >>> env = LatentProgramEnv(gymnasium.make("Karel-Maze-v0", obs="percepts"))
+        >>> _ = env.reset(seed=0)
+        >>> *_, info = env.step(env.action_space.sample())
+        >>> info["program"].startswith("DEF run m(")
+        True
+    """
+
+    def __init__(
+        self,
+        env: gymnasium.Env[Any, Any],
+        model: ProgramVAE | str | os.PathLike[str] = "default",
+        horizon: int = HORIZON,
+        program_steps: int | None = None,
+    ) -> None:
+        gymnasium.utils.RecordConstructorArgs.__init__(
+            self,
+            _disable_deepcopy=True,
+            model=model,
+            horizon=horizon,
+            program_steps=program_steps,
+        )
+        gymnasium.Wrapper.__init__(self, env)
+        kind = getattr(env.unwrapped, "obs", None)
+        if kind not in ("grid", "percepts"):
+            raise ValueError(f"programs need an env that observes grid or percepts, got {kind!r}")
+        if program_steps is None:
+            program_steps = -(-env.get_wrapper_attr("episodes").max_steps // max(horizon, 1))
+        for name, number in (("horizon", horizon), ("program_steps", program_steps)):
+            if number < 1:
+                raise ValueError(f"{name} must be at least 1, got {number}")
+        self.model = model if isinstance(model, ProgramVAE) else ProgramVAE.load(model)
+        self.horizon = horizon
+        self.program_steps = program_steps
+        self.action_space = Box(-LARGEST, LARGEST, (self.model.latent_dim,), np.float32)
+        self._observation: Any = None
+        self._info: dict[str, Any] = {}  # of the task, at its last step
+        self._programs = 0
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[NDArray[Any], dict[str, Any]]:
+        """Begin an episode, as the task does."""
+        self._observation, self._info = self.env.reset(seed=seed, options=options)
+        self._programs = 0
+        return self._observation, self._info
+
+    def step(
+        self, action: NDArray[np.float32]
+    ) -> tuple[NDArray[Any], float, bool, bool, dict[str, Any]]:
+        """Let the program of a latent, float32, (latent_dim,), act.
+
+        Raises:
+            ValueError: The latent has another shape.
+            gymnasium.error.ResetNeeded: The episode has ended, or none was begun.
+        """
+        if np.shape(action) != self.action_space.shape:
+            raise ValueError(
+                f"a latent has the shape {self.action_space.shape}, got {np.shape(action)}"
+            )
+        if self._observation is None:
+            raise gymnasium.error.ResetNeeded("call reset() to begin an episode")
+        latents = torch.as_tensor(np.asarray(action, np.float32)[None], device=self.model.device)
+        (program,) = self.model.decode(latents)
+        reward, terminated, truncated, info = self._run(program)
+        self._programs += 1
+        truncated = not terminated and (truncated or self._programs == self.horizon)
+        observation = self._observation
+        if terminated or truncated:
+            self._observation = None
+        return observation, reward, terminated, truncated, info
+
+    def _run(self, program: Program) -> tuple[float, bool, bool, dict[str, Any]]:
+        """Let a program act: the sum of rewards, how the task's episode ended, and the info."""
+        policy, state = ProgramPolicy(program), None
+        total, terminated, truncated, steps = 0.0, False, False, 0
+        while steps < self.program_steps and not (terminated or truncated):
+            chosen, state = policy.predict(self._observation, state)
+            if state.executing[0] < 0 and steps:  # it has halted; one that never acts turns left
+                break
+            step = self.env.step(int(chosen))
+            self._observation, reward, terminated, truncated, self._info = step
+            total += float(reward)
+            steps += 1
+        info = {**self._info, "program": str(program), "steps": steps}
+        return total, terminated, truncated, info

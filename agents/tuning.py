@@ -1,0 +1,177 @@
+"""Hyperparameters found by Optuna: trials that learn for a while, in a study that can go on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pandas as pd
+import yaml
+
+from agents.callbacks import EVALUATIONS_FILE
+from agents.drl import train_run
+from agents.hyperparameters import block_name, read_hyperparameters
+from agents.settings import TrainConfig, resolve
+from programmatic.runs import RunError, begin_run, read_config, versions, write_text
+
+COMMAND = "tune"
+STUDY_FILE, BEST_BLOCK_FILE, TRIALS_FOLDER = "study.db", "best.yml", "trials"
+EVALUATIONS = 10  # a trial
+HORIZON = "max_steps"  # of env_kwargs; all others are of the algorithm
+RESTED = ("trials", "run_dir", "device")  # what a study may go on with in another way
+Draw = Callable[[optuna.Trial], Any]
+
+
+def _choice(name: str, *values: Any) -> Draw:
+    return lambda trial: trial.suggest_categorical(name, values)
+
+
+def _number(name: str, low: float, high: float, log: bool = False) -> Draw:
+    return lambda trial: trial.suggest_float(name, low, high, log=log)
+
+
+DRAWS: dict[str, Draw] = {
+    "learning_rate": _number("learning_rate", 2e-4, 5e-3, log=True),
+    "gamma": _choice("gamma", 0.95, 0.97, 0.99, 0.995),
+    "gae_lambda": _choice("gae_lambda", 0.9, 0.95, 0.98),
+    "ent_coef": _number("ent_coef", 1e-4, 5e-2, log=True),
+    "normalize_advantage": _choice("normalize_advantage", False, True),
+    "n_epochs": _choice("n_epochs", 1, 2, 4, 8),
+    "batch_size": _choice("batch_size", 256, 512, 1024),
+    "train_freq": _choice("train_freq", 1, 4, 16),
+    "gradient_steps": _choice("gradient_steps", 1, 2, 4, 8),
+    "exploration_fraction": _number("exploration_fraction", 0.1, 0.6),
+    "target_update_interval": _choice("target_update_interval", 500, 2000, 8000),
+    HORIZON: _choice(HORIZON, 50, 100, 200, 400),
+}
+"""What is drawn, by the names of hyperparameters: of these, those that are in the block that the
+search starts from."""
+
+
+@dataclass(frozen=True)
+class TuneConfig:
+    """The settings of a study."""
+
+    algo: str
+    """The algorithm."""
+    env_id: str
+    """The task's id."""
+    obs: str = "percepts"
+    """What the policy observes: percepts, percepts+action or grid."""
+    trials: int = 30
+    """How many trainings, those done before included."""
+    steps: int = 200_000
+    """Frames of a training."""
+    seed: int = 0
+    """Of the draws, and of every training."""
+    run_dir: Path | None = None
+    """The folder; by default runs/tune-ALGO-TASK-OBS-SEED."""
+    device: str = "auto"
+    """Where the network runs: auto, cpu or cuda."""
+
+    @property
+    def run(self) -> Path:
+        """The folder."""
+        if self.run_dir is not None:
+            return self.run_dir
+        return Path("runs") / f"tune-{self.algo}-{self.env_id}-{self.obs}-{self.seed}"
+
+
+def tune(config: TuneConfig, resume: bool = False) -> dict[str, Any]:
+    """Look for better hyperparameters than those in hyperparams/ALGO.yml.
+
+    A trial is a training with other values; its worth is the mean of its evaluations, so that
+    learning soon counts as well as learning much. The folder has config.json, study.db (Optuna's),
+    trials/N (the run folder of each) and best.yml (a block for hyperparams/ALGO.yml).
+
+    Args:
+        config: The settings.
+        resume: Go on with the study in the folder.
+
+    Returns:
+        The best block.
+
+    Raises:
+        ValueError: A setting cannot be.
+        RunError: A study is in the folder already, or the one to be resumed is another.
+    """
+    if config.trials < 1:
+        raise ValueError(f"trials must be at least 1, got {config.trials}")
+    resolve(_training(config, {}))  # all errors before any work
+    stored = {name: value for name, value in asdict(config).items() if name not in RESTED}
+    if resume:
+        earlier = {name: read_config(config.run).get(name) for name in stored}
+        if earlier != stored:
+            raise RunError(f"the study in {config.run} is another: {earlier}, not {stored}")
+    else:
+        begin_run(config.run, {"command": COMMAND, **stored, "versions": versions()})
+    study = _study(config)
+    n_done = sum(trial.state.is_finished() for trial in study.trials)
+    for _ in range(n_done, config.trials):
+        study.optimize(lambda trial: _worth(trial, config), n_trials=1)
+        block = _block(config, study.best_params)
+        text = yaml.safe_dump({block_name(config.env_id, config.obs): block}, sort_keys=False)
+        write_text(config.run / BEST_BLOCK_FILE, text)
+        last = study.trials[-1]
+        print(
+            f"trial {last.number}: {last.value:.3f}; best {study.best_value:.3f}, of trial "
+            f"{study.best_trial.number}",
+            flush=True,
+        )
+    return _block(config, study.best_params)
+
+
+def _study(config: TuneConfig) -> optuna.Study:
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(
+        storage=f"sqlite:///{config.run / STUDY_FILE}",
+        study_name=COMMAND,
+        direction="maximize",
+        load_if_exists=True,
+    )
+    # Samplers are not stored: with the number of trials in its seed it does not repeat itself.
+    study.sampler = optuna.samplers.TPESampler(seed=config.seed + 1000 * len(study.trials))
+    return study
+
+
+def _worth(trial: optuna.Trial, config: TuneConfig) -> float:
+    """The mean of a training's evaluations."""
+    drawn = {name: DRAWS[name](trial) for name in _drawn_names(config)}
+    training = _training(config, drawn, config.run / TRIALS_FOLDER / str(trial.number))
+    train_run(training, overwrite=True)
+    evaluations = pd.read_csv(training.run / EVALUATIONS_FILE)
+    return float(evaluations["mean_return"].mean())
+
+
+def _drawn_names(config: TuneConfig) -> list[str]:
+    """What is drawn: what the block that the search starts from has, and the horizon."""
+    block = read_hyperparameters(config.algo, config.env_id, config.obs)
+    return [name for name in DRAWS if name in block or name == HORIZON]
+
+
+def _training(config: TuneConfig, drawn: Mapping[str, Any], run: Path | None = None) -> TrainConfig:
+    """The training with hyperparameters that were drawn."""
+    return TrainConfig(
+        config.algo,
+        config.env_id,
+        obs=config.obs,
+        total_timesteps=config.steps,
+        seed=config.seed,
+        run_dir=run,
+        train_max_steps=drawn.get(HORIZON),
+        device=config.device,
+        progress=False,
+        checkpoint_every=config.steps,
+        eval_every=max(config.steps // EVALUATIONS, 1),
+        hyperparameters={name: value for name, value in drawn.items() if name != HORIZON},
+    )
+
+
+def _block(config: TuneConfig, drawn: Mapping[str, Any]) -> dict[str, Any]:
+    """The block of hyperparams/ALGO.yml with values that were drawn."""
+    block = read_hyperparameters(config.algo, config.env_id, config.obs)
+    own = {name: value for name, value in drawn.items() if name != HORIZON}
+    return block | own | {"env_kwargs": block["env_kwargs"] | {HORIZON: drawn[HORIZON]}}

@@ -1,0 +1,193 @@
+"""Trainings of the deep RL baselines as a measurement: a row of returns each, none done twice.
+
+A folder of trainings has runs.csv, a row a training, and runs/, the run folder of each. A training
+that was interrupted goes on from its checkpoint; a finished one whose row is missing is only judged
+again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from agents.callbacks import PROGRESS_FILE
+from agents.drl import train_run
+from agents.evaluation import evaluate_episodes
+from agents.settings import TrainConfig, resolve
+from benchmarks.planned_runs import RUNS_FOLDER, Row, RowForm, do_planned
+from benchmarks.search_runs import LARGE_SIDE, LARGE_WORLDS
+
+FRESH_SEED = 1_000_000  # far from the seeds that people give
+FRESH_EPISODES = 100
+NUMBERS = ("drawn", "drawn_solved", "greedy", "greedy_solved", "large_drawn", "large_greedy")
+COLUMNS = (
+    *("id", "baseline", "env_id", "seed", "algo", "obs", "steps"),
+    *NUMBERS,
+    *("seconds", "config", "run"),
+)
+"""id, of all that tells trainings apart; mean returns of the training's best policy in 100 fresh
+worlds, and the share of them that it solved, when it draws its actions and when it takes the most
+probable ones; mean returns in 10 fresh worlds of 100x100; wall time of the training; its settings
+as JSON; the run folder."""
+FORM = RowForm(COLUMNS, texts=("id",), numbers=(*NUMBERS, "seconds"))
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A way to learn: a row of the literature's tables."""
+
+    algo: str
+    obs: str
+    hyperparameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+BASELINES = {
+    "DRL": Baseline("ppo", "grid"),
+    "DRL-abs": Baseline("ppo", "percepts"),
+    "DRL-abs-t": Baseline("ppo_lstm", "percepts"),
+    "DRL-FCN": Baseline("ppo", "grid", {"policy": "FcnPolicy"}),
+    "DRL-action": Baseline("ppo", "percepts+action"),
+}
+"""LEAPS's four, and the sparse observations with the previous action of Rajabpour et al. (2025)."""
+
+
+@dataclass(frozen=True)
+class PlannedTraining:
+    """A training that there is to be.
+
+    Args:
+        baseline: A name of `BASELINES`.
+        env_id: The task's id.
+        seed: Of the training.
+        steps: Frames; None: what the hyperparameters say.
+    """
+
+    baseline: str
+    env_id: str
+    seed: int
+    steps: int | None = None
+
+    @cached_property
+    def config(self) -> TrainConfig:
+        """All settings.
+
+        Raises:
+            ValueError: There is no such baseline or task, or a setting cannot be.
+        """
+        if self.baseline not in BASELINES:
+            raise ValueError(
+                f"there is no baseline {self.baseline!r}; known are {', '.join(BASELINES)}"
+            )
+        way = BASELINES[self.baseline]
+        return resolve(
+            TrainConfig(
+                way.algo,
+                self.env_id,
+                obs=way.obs,
+                total_timesteps=self.steps,
+                seed=self.seed,
+                device="cpu",
+                hyperparameters=way.hyperparameters,
+            )
+        )
+
+    @cached_property
+    def identity(self) -> dict[str, Any]:
+        """What tells it from others, as JSON values."""
+        settings = self.config.to_json()
+        own = {name: settings.pop(name) for name in ("env_id", "seed", "algo", "obs")}
+        steps = settings.pop("total_timesteps")
+        return {
+            "baseline": self.baseline,
+            **own,
+            "steps": steps,
+            "config": json.dumps(settings, sort_keys=True),
+        }
+
+    @cached_property
+    def id(self) -> str:
+        """A short form of `identity`."""
+        text = json.dumps(self.identity, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    @property
+    def folder(self) -> str:
+        """The run folder's place in the folder of trainings."""
+        return f"{RUNS_FOLDER}/{self.baseline}-{self.config.env_id}-{self.seed}-{self.id}"
+
+    def run(self, folder: Path) -> Row:
+        """Do the training, or what is left of it, and judge its best policy: a row of `COLUMNS`."""
+        run = folder / self.folder
+        train_run(replace(self.config, run_dir=run), resume=True)
+        drawn, greedy = (fresh_episodes(run, self.env_id, greedy) for greedy in (False, True))
+        return {
+            "id": self.id,
+            **self.identity,
+            "drawn": drawn["return"].mean(),
+            "drawn_solved": drawn["solved"].mean(),
+            "greedy": greedy["return"].mean(),
+            "greedy_solved": greedy["solved"].mean(),
+            "large_drawn": large_return(run, self.env_id, greedy=False),
+            "large_greedy": large_return(run, self.env_id, greedy=True),
+            "seconds": training_seconds(run),
+            "run": self.folder,
+        }
+
+    def told(self, row: Row) -> str:
+        """What is told of it when it is done."""
+        return (
+            f"{self.baseline}, {self.env_id}, seed {self.seed}: return {row['drawn']:.3f} drawn, "
+            f"{row['greedy']:.3f} greedy; in 100x100 {row['large_drawn']:.3f} and "
+            f"{row['large_greedy']:.3f}; {row['steps']:,} frames in {row['seconds']:.0f} s"
+        )
+
+
+def run_trainings(plans: Sequence[PlannedTraining], folder: Path) -> pd.DataFrame:
+    """Do the trainings that have no row yet.
+
+    Args:
+        plans: All that there are to be.
+        folder: The folder of trainings.
+
+    Returns:
+        Their rows, those done before included, in the order of `plans`.
+
+    Raises:
+        RunError: A run folder or runs.csv is damaged.
+        ValueError: There is no such baseline or task, or a setting cannot be.
+    """
+    for plan in plans:  # all errors before any work
+        _ = plan.id
+    return do_planned(plans, folder, FORM)
+
+
+def fresh_episodes(run: Path, env_id: str, greedy: bool) -> pd.DataFrame:
+    """The episodes of a run's best policy in fresh worlds; see `evaluate_episodes`."""
+    return evaluate_episodes(run, env_id, FRESH_EPISODES, FRESH_SEED, deterministic=greedy)
+
+
+def large_return(run: Path, env_id: str, greedy: bool) -> float:
+    """The mean return of a run's best policy in fresh worlds of 100x100.
+
+    It is NaN where the task has none of that size, or the policy takes another size only.
+    """
+    size = LARGE_SIDE, LARGE_SIDE
+    try:
+        episodes = evaluate_episodes(run, env_id, LARGE_WORLDS, FRESH_SEED, *size, greedy)
+    except ValueError:
+        return float("nan")
+    return float(episodes["return"].mean())
+
+
+def training_seconds(run: Path) -> float:
+    """Wall time of a training, that of every time it was gone on with."""
+    elapsed = pd.read_csv(run / PROGRESS_FILE)["time/time_elapsed"].to_numpy(float)
+    begins_anew = elapsed[1:] < elapsed[:-1]
+    return float(elapsed[:-1][begins_anew].sum() + elapsed[-1])
