@@ -129,7 +129,7 @@ def print_loops(table: pd.DataFrame) -> None:
                 "proven": f"{group.proven.sum()} of {len(group)}",
                 "program": str(mean_interval(group.program_return)),
                 "policy": str(mean_interval(group.policy_return)),
-                "iterations": str(mean_interval(group.iterations.map(len))),
+                "iterations": str(mean_interval(group.iterations)),
                 "seconds": str(mean_interval(group.seconds)),
             }
         )
@@ -143,7 +143,7 @@ def print_repairs(table: pd.DataFrame) -> None:
             "program": row["start"],
             "before": number_text(row["before"], 1),
             "after": number_text(row["after"], 1),
-            "edits": str(len(row["edits"])),
+            "edits": str(row["edits"]),
             "status": row["status"],
             "seconds": number_text(row["seconds"], 2),
         }
@@ -180,7 +180,7 @@ def draw_cloning(cloning: pd.DataFrame, path: Path) -> None:
             values = group.pivot(index="seed", columns="epoch", values=column)
             draw_band(axes, values.columns.to_numpy(), values.to_numpy(), color, _label(start))
         axes.set(xlabel="epoch", ylabel=label, xscale="log")
-    all_axes[0].set(yscale="log")
+    all_axes[0].set(yscale="log", ylim=(1e-5, None))  # a clone of no error at all has a loss of 0
     all_axes[0].legend(frameon=False, fontsize=8)
     save_figure(figure, path)
 
@@ -203,9 +203,13 @@ def _table(rows: Iterable[Row], part: str) -> pd.DataFrame:
 
 
 def _plain(rows: Iterable[Row], kind: str) -> pd.DataFrame:
-    """Experiments of a kind, a row each."""
+    """Experiments of a kind, a row each; of a list it has the length."""
     return pd.DataFrame(
-        {**row["experiment"], **{name: v for name, v in row.items() if name != "experiment"}}
+        {
+            name: len(value) if isinstance(value, list) else value
+            for name, value in {**row["experiment"], **row}.items()
+            if name != "experiment"
+        }
         for row in _of_kind(rows, kind)
     )
 

@@ -44,6 +44,9 @@ class Change:
     made: tuple[Path, ...]
     text: str
 
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.text}"
+
 
 Pair = tuple[Path, Path]
 """A node of the tree before and one of the tree after."""
@@ -87,7 +90,7 @@ def difference(before: TreeProgram, after: TreeProgram) -> list[Change]:
         ... elif angle <= 0.1: left
         ... else: right''', pole)
         >>> for change in difference(before, after):
-        ...     print(f"{change.kind}: {change.text}")
+        ...     print(change)
         guard added: if speed > 2.0: right
         threshold moved: angle <= 0.0  ->  angle <= 0.1
     """
@@ -114,7 +117,7 @@ def difference_text(before: TreeProgram, after: TreeProgram) -> str:
     lines = difflib.unified_diff(
         str(before).splitlines(), str(after).splitlines(), *names, lineterm=""
     )
-    listed = [f"{change.kind}: {change.text}{_where(after, change.after)}" for change in changes]
+    listed = [f"{change}{_where(after, change.after)}" for change in changes]
     return "\n".join([*lines, "", *listed])
 
 

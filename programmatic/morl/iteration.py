@@ -149,7 +149,8 @@ class Iteration:
         def do() -> Row:
             edited = edit(program)
             edited.save(file)
-            return {"edits": _edits(program, edited), **self._program_row(edited)}
+            edits = list(map(str, difference(program, edited)))
+            return {"edits": edits, **self._program_row(edited)}
 
         self._step(EDITED, do)
         return self._load(file)
@@ -297,10 +298,6 @@ class Iteration:
         table = pd.read_csv(file)
         actions = table.pop(ACTION_COLUMN).to_numpy(np.int64)
         return table.to_numpy(np.float32), actions
-
-
-def _edits(before: TreeProgram, after: TreeProgram) -> list[str]:
-    return [f"{change.kind}: {change.text}" for change in difference(before, after)]
 
 
 def _in_words(row: Row) -> str:
