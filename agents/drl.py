@@ -50,7 +50,7 @@ def train(
     checkpoint before it ends the training.
 
     Args:
-        algo: The algorithm, such as "ppo"; see `agents.models.ALGORITHMS`.
+        algo: The algorithm, such as "ppo"; see `programmatic.algorithms`.
         env_id: The task's id.
         resume: Go on with the run in the run folder, if one is there; its settings must be these.
         overwrite: Remove the run in the run folder, if one is there.

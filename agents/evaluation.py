@@ -14,12 +14,10 @@ from gymnasium.vector import AutoresetMode
 from agents.policies import FEATURES, Contestant, contestants
 from karel_gym.env import is_solved
 from karel_gym.registration import is_karel, sample_worlds, spec_of, task_of
-from karel_gym.sb3 import make_sb3_vec_env
 from karel_gym.tasks.task import default_max_steps
 from karel_gym.vector import KarelVectorEnv
 from karel_gym.world import WorldBatch
 from programmatic import execute
-from programmatic.morl.evaluation import roll_out
 from programmatic.threads import torch_threads
 
 BOOTSTRAP_SAMPLES = 10_000
@@ -210,6 +208,9 @@ def _run_in_env(
     contestant: Contestant, env_id: str, episodes: int, seed: int, deterministic: bool | None
 ) -> pd.DataFrame:
     """Episodes in an env that is no Karel task."""
+    from karel_gym.sb3 import make_sb3_vec_env
+    from programmatic.morl.evaluation import roll_out
+
     if deterministic is None:
         deterministic = contestant.deterministic
     with closing(make_sb3_vec_env(env_id, episodes)) as envs:

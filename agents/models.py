@@ -7,7 +7,6 @@ zip without our settings can only be unpickled, which can run any code; a warnin
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import warnings
@@ -21,20 +20,8 @@ from agents.extractors import GridCnn
 from agents.fcn import GridFcn
 from agents.hyperparameters import HyperparameterError, arguments, check_names
 from karel_gym.sb3 import KarelSB3VecEnv
+from programmatic.algorithms import ALGORITHMS, algorithm_class
 from programmatic.runs import RunError, replacing
-
-ALGORITHMS = {
-    "ppo_lstm": "sb3_contrib:RecurrentPPO",
-    "maskable_ppo": "sb3_contrib:MaskablePPO",
-    "qrdqn": "sb3_contrib:QRDQN",
-    "dqn": "stable_baselines3:DQN",
-    "trpo": "sb3_contrib:TRPO",
-    "ppo": "stable_baselines3:PPO",
-    "a2c": "stable_baselines3:A2C",
-}
-"""The class of each algorithm, 'module:NAME'; its hyperparameters are in hyperparams/<algo>.yml.
-The names are those of RL Baselines3 Zoo, which has no maskable_ppo. Those whose networks are of a
-kind of their own come first: SB3 refuses to load any other model as one of them."""
 
 NETWORKS = {"Cnn": GridCnn, "Fcn": GridFcn}
 """What looks at grids, by how the name of the policy begins. SB3's own network needs images of
@@ -44,18 +31,6 @@ TELLTALES = {"trpo": "cg_max_steps", "ppo": "clip_range"}
 
 SETTINGS = "karel_gym_settings"  # the model's attribute, and the entry of its zip
 COUNTERS = ("num_timesteps", "_n_updates", "_episode_num", "_n_calls")
-
-
-def algorithm_class(algo: str) -> type[BaseAlgorithm]:
-    """The class of an algorithm.
-
-    Raises:
-        ValueError: There is no such algorithm; the message lists those that are.
-    """
-    if algo not in ALGORITHMS:
-        raise ValueError(f"there is no algorithm {algo!r}; known are {', '.join(ALGORITHMS)}")
-    module, _, name = ALGORITHMS[algo].partition(":")
-    return getattr(importlib.import_module(module), name)
 
 
 def build_model(settings: dict[str, Any], device: str = "auto") -> BaseAlgorithm:

@@ -10,38 +10,23 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from agents.policies import load
 from karel_gym.registration import CARTPOLE
-from karel_gym.sb3 import make_sb3_vec_env
 from karel_gym.signature import signature_of
-from programmatic.morl.cartpole_dynamics import dynamics_of
-from programmatic.morl.constraints import load_constraints
-from programmatic.morl.difference import difference, print_difference
-from programmatic.morl.drawing import draw_tree
-from programmatic.morl.evaluation import episode_returns
-from programmatic.morl.imitation import CloningConfig, clone
-from programmatic.morl.iteration import Edit
-from programmatic.morl.loop import morl as run_loop
-from programmatic.morl.loop_settings import STEPS, MORLConfig, read_morl_config
-from programmatic.morl.models import new_model
-from programmatic.morl.optimisation import OptimisationConfig
-from programmatic.morl.optimisation import optimise as optimise_model
-from programmatic.morl.pirl import pirl
-from programmatic.morl.policies import load_policy, save_policy
-from programmatic.morl.repair import repair as repair_program
-from programmatic.morl.tree import TreeProgram
-from programmatic.morl.verdicts import Verdict, all_proven
-from programmatic.morl.verification import verify as verify_program
-from programmatic.morl.viper import viper
 from programmatic.runs import write_json
 from programmatic.search.commands import parse_options
 
+# torch, Stable-Baselines3, z3 and optuna are slow to import: a command imports what it uses.
+if TYPE_CHECKING:
+    from programmatic.morl.iteration import Edit
+    from programmatic.morl.tree import TreeProgram
+    from programmatic.morl.verdicts import Verdict
+
 NUM_ENVS = 10
-EPISODES, EVALUATION_SEED = 100, 2**29
+EPISODES = 100
 FAULT_MARK = "#! "
 """Begins the lines in which the editor shows what was wrong; they are taken out again."""
 
@@ -95,6 +80,10 @@ def morl(
         options: Other options of the loop or of a step, such as num_envs=16 viper.max_depth=3
             cloning.dagger_iterations=2.
     """
+
+    from agents.policies import load
+    from programmatic.morl.loop import morl as run_loop
+    from programmatic.morl.loop_settings import MORLConfig, read_morl_config
 
     by_hand = _edit_of(edit, patch)
     if program is not None and oracle is not None:
@@ -160,6 +149,12 @@ def synthesise(
         options: Options of the method, such as max_depth=3 iterations=10.
     """
 
+    from agents.policies import load
+    from karel_gym.sb3 import make_sb3_vec_env
+    from programmatic.morl.loop_settings import STEPS
+    from programmatic.morl.pirl import pirl
+    from programmatic.morl.viper import viper
+
     config = _with_options(STEPS[method](seed=seed), parse_options(options))
     find: Any = viper if method == "viper" else pirl
     result = find(load(oracle), make_sb3_vec_env(env, NUM_ENVS, seed), config)
@@ -185,6 +180,12 @@ def verify(
         env: The env's id.
         timeout: Seconds that all proofs may take.
     """
+
+    from programmatic.morl.cartpole_dynamics import dynamics_of
+    from programmatic.morl.constraints import load_constraints
+    from programmatic.morl.tree import TreeProgram
+    from programmatic.morl.verdicts import all_proven
+    from programmatic.morl.verification import verify as verify_program
 
     signature = signature_of(env)
     rules = load_constraints(constraints, signature)
@@ -222,6 +223,15 @@ def repair(
         out: File for the repaired program.
         picture: File for the tree with its changes, .png or .svg.
     """
+
+    from programmatic.morl.cartpole_dynamics import dynamics_of
+    from programmatic.morl.constraints import load_constraints
+    from programmatic.morl.difference import difference, print_difference
+    from programmatic.morl.drawing import draw_tree
+    from programmatic.morl.repair import repair as repair_program
+    from programmatic.morl.tree import TreeProgram
+    from programmatic.morl.verdicts import all_proven
+    from programmatic.morl.verification import verify as verify_program
 
     signature = signature_of(env)
     before, rules = TreeProgram.load(program, signature), load_constraints(constraints, signature)
@@ -272,6 +282,12 @@ def imitate(
         options: Options of the cloning, such as epochs=500 dagger_iterations=2.
     """
 
+    from karel_gym.sb3 import make_sb3_vec_env
+    from programmatic.morl.imitation import CloningConfig, clone
+    from programmatic.morl.models import new_model
+    from programmatic.morl.policies import save_policy
+    from programmatic.morl.tree import TreeProgram
+
     config = _with_options(CloningConfig(seed=seed), parse_options(options))
     envs = make_sb3_vec_env(env, num_envs, seed)
     tree = TreeProgram.load(program, envs.signature)
@@ -303,6 +319,11 @@ def optimise(
         num_envs: Envs in which it learns at once.
         out: Folder for the policy.
     """
+
+    from karel_gym.sb3 import make_sb3_vec_env
+    from programmatic.morl.optimisation import OptimisationConfig
+    from programmatic.morl.optimisation import optimise as optimise_model
+    from programmatic.morl.policies import load_policy, save_policy
 
     config = OptimisationConfig(iterations=iterations, seed=seed)
     model = load_policy(policy, make_sb3_vec_env(env, num_envs, seed))
@@ -390,6 +411,9 @@ def _print_verdicts(verdicts: Sequence[Verdict]) -> None:
 
 
 def _print_return(model: Any, env_id: str) -> None:
+
+    from programmatic.morl.evaluation import episode_returns
+    from programmatic.morl.iteration import EVALUATION_SEED
 
     returns = episode_returns(model, env_id, EPISODES, EVALUATION_SEED)
     print(f"mean return          {returns.mean():.1f} over {EPISODES} episodes")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from inspect import signature
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -23,24 +23,12 @@ from programmatic.morl.run_folder import POLICY_FILE, load_program
 from programmatic.morl.run_folder import PROGRAM_FILE as TREE_FILE
 from programmatic.morl.tree import TREE_SUFFIX, TreeProgram
 from programmatic.morl.tree_policy import TreePolicy
+from programmatic.policy import Policy
 
 FEATURES = "features"
 """The flat observation of an env that is no Karel task."""
 ANY_KAREL_TASK = "Karel-Maze-v0"
 """Percepts and actions are the same in all."""
-
-
-class Predictor(Protocol):
-    """Anything with SB3's `predict`."""
-
-    def predict(
-        self,
-        observation: Any,
-        state: Any = None,
-        episode_start: Any = None,
-        deterministic: bool = True,
-    ) -> tuple[Any, Any]:
-        """Actions for a batch of observations, and the state for the next call."""
 
 
 class RandomPolicy:
@@ -79,7 +67,7 @@ class Contestant:
     """
 
     name: str
-    policy: Predictor
+    policy: Policy
     obs: str = "percepts"
     shape: tuple[int, int] | None = None
     deterministic: bool = True

@@ -14,8 +14,8 @@ from agents.hyperparameters import (
     check_names,
     read_hyperparameters,
 )
-from agents.models import algorithm_class
 from karel_gym.sb3 import KarelSB3VecEnv
+from programmatic.algorithms import algorithm_class
 from programmatic.runs import CONFIG_FILE, RunError, read_config, versions
 
 COMMAND = "train"

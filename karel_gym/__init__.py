@@ -13,12 +13,11 @@ from karel_gym.world import World, WorldBatch, WorldError
 
 if TYPE_CHECKING:
     from karel_gym.env import KarelEnv
-    from karel_gym.last_action import LastAction
     from karel_gym.safety import Bound
     from karel_gym.sb3 import KarelSB3VecEnv, make_sb3_vec_env
     from karel_gym.signature import signature_of
     from karel_gym.vector import KarelVectorEnv
-    from karel_gym.wrappers import MORLWrapper
+    from karel_gym.wrappers import LastAction, MORLWrapper
 
 __version__ = "0.1.0"
 __all__ = [
@@ -43,7 +42,7 @@ _LAZY = {
     "KarelEnv": "karel_gym.env",
     "KarelSB3VecEnv": "karel_gym.sb3",
     "KarelVectorEnv": "karel_gym.vector",
-    "LastAction": "karel_gym.last_action",
+    "LastAction": "karel_gym.wrappers",
     "MORLWrapper": "karel_gym.wrappers",
     "make_sb3_vec_env": "karel_gym.sb3",
     "signature_of": "karel_gym.signature",

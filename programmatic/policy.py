@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,19 @@ from programmatic.machine.bytecode import compile
 from programmatic.machine.execution import MAX_CALLS
 from programmatic.machine.interpreter import NO_ACTION
 from programmatic.machine.rollouts import next_actions
+
+
+class Policy(Protocol):
+    """What acts: an SB3 model, a program, or anything else with SB3's `predict`."""
+
+    def predict(
+        self,
+        observation: Any,
+        state: Any = None,
+        episode_start: Any = None,
+        deterministic: bool = True,
+    ) -> tuple[Any, Any]:
+        """Actions for a batch of observations, and the state for the next call."""
 
 
 class ProgramState(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,20 +13,8 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from karel_gym.sb3 import make_sb3_vec_env
 from karel_gym.wrappers import LookAhead
+from programmatic.policy import Policy
 from programmatic.threads import torch_threads
-
-
-class Policy(Protocol):
-    """What acts: an SB3 model, or a program as a policy."""
-
-    def predict(
-        self,
-        observation: Any,
-        state: Any = None,
-        episode_start: Any = None,
-        deterministic: bool = False,
-    ) -> tuple[Any, Any]:
-        """The next action in each episode, and the state for the next call."""
 
 
 @dataclass(frozen=True)

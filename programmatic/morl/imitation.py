@@ -19,10 +19,11 @@ from stable_baselines3.common.vec_env import VecEnv
 from torch import nn
 from torch.nn.functional import nll_loss
 
-from programmatic.morl.evaluation import Policy, Rollouts, discounted_returns, joined, roll_out
-from programmatic.morl.options import check_number, check_share, check_whole
+from programmatic.morl.evaluation import Rollouts, discounted_returns, joined, roll_out
 from programmatic.morl.tree import TreeProgram
 from programmatic.morl.tree_policy import TreePolicy
+from programmatic.options import check_number, check_share, check_whole
+from programmatic.policy import Policy
 from programmatic.threads import torch_threads
 
 Row = dict[str, Any]

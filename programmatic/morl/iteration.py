@@ -22,7 +22,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from programmatic.morl.cartpole_dynamics import dynamics_of
 from programmatic.morl.difference import difference
 from programmatic.morl.drawing import draw_tree
-from programmatic.morl.evaluation import Policy, Rollouts, roll_out
+from programmatic.morl.evaluation import Rollouts, roll_out
 from programmatic.morl.imitation import clone
 from programmatic.morl.loop_settings import MORLConfig
 from programmatic.morl.models import new_model
@@ -37,6 +37,7 @@ from programmatic.morl.tree_policy import TreePolicy
 from programmatic.morl.verdicts import all_proven
 from programmatic.morl.verification import verify
 from programmatic.morl.viper import viper
+from programmatic.policy import Policy
 from programmatic.runs import RunError, read_settings_file, write_json, write_text
 
 Row = dict[str, Any]

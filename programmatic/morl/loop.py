@@ -32,12 +32,12 @@ from torch.utils.tensorboard import SummaryWriter
 from karel_gym.sb3 import make_sb3_vec_env
 from karel_gym.signature import signature_of
 from programmatic.morl.constraints import parse_constraints
-from programmatic.morl.evaluation import Policy
 from programmatic.morl.iteration import OPTIMISED, REPAIRED, Edit, Iteration, Report, Row
 from programmatic.morl.loop_settings import MORLConfig, read_morl_config
 from programmatic.morl.run_folder import ITERATIONS_FILE, PROGRAM_FILE, RESULT_FILE
 from programmatic.morl.syntax import parse_tree
 from programmatic.morl.tree import TreeProgram
+from programmatic.policy import Policy
 from programmatic.runs import CONFIG_FILE, RunError, begin_run, write_json, write_text
 
 ITERATION = "iteration-"

@@ -12,10 +12,10 @@ import gymnasium
 
 from programmatic.morl.imitation import CloningConfig
 from programmatic.morl.optimisation import OptimisationConfig
-from programmatic.morl.options import check_choice, check_number, check_whole
 from programmatic.morl.oracles import OracleConfig
 from programmatic.morl.pirl import PIRLConfig
 from programmatic.morl.viper import ViperConfig
+from programmatic.options import check_choice, check_number, check_whole
 from programmatic.runs import CONFIG_FILE, PACKAGES, RunError, read_config, versions
 
 COMMAND = "morl"

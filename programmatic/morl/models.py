@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,14 +9,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.vec_env import VecEnv
 from torch import nn
 
-ALGORITHMS = {
-    "trpo": "sb3_contrib:TRPO",
-    "ppo": "stable_baselines3:PPO",
-    "a2c": "stable_baselines3:A2C",
-    "dqn": "stable_baselines3:DQN",
-    "qrdqn": "sb3_contrib:QRDQN",
-}
-"""The class of each algorithm, 'module:NAME'."""
+from programmatic.algorithms import algorithm_class
 
 ACTIVATIONS = ("ELU", "GELU", "LeakyReLU", "ReLU", "SiLU", "Tanh")
 NET_ARCH = (64, 64)
@@ -50,18 +42,8 @@ HYPERPARAMETERS: dict[str, dict[str, Any]] = {
     "qrdqn": _Q_LEARNING,
 }
 """Where they differ from SB3's own: so that CartPole is learned in seconds."""
-
-
-def algorithm_class(algo: str) -> type[BaseAlgorithm]:
-    """The class of an algorithm.
-
-    Raises:
-        ValueError: There is no such algorithm; the message lists those that are.
-    """
-    if algo not in ALGORITHMS:
-        raise ValueError(f"there is no algorithm {algo!r}; known are {', '.join(ALGORITHMS)}")
-    module, _, name = ALGORITHMS[algo].partition(":")
-    return getattr(importlib.import_module(module), name)
+ALGORITHMS = tuple(HYPERPARAMETERS)
+"""The algorithms whose policies MORL knows: without memory and masks."""
 
 
 def new_model(
@@ -86,7 +68,7 @@ def new_model(
     Raises:
         ValueError: The algorithm, the activation or a hyperparameter is unknown or cannot be.
     """
-    algo_class = algorithm_class(algo)
+    algo_class = algorithm_class(algo, ALGORITHMS)
     if activation not in ACTIVATIONS:
         raise ValueError(
             f"there is no activation {activation!r}; known are {', '.join(ACTIVATIONS)}"

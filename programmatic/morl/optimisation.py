@@ -14,7 +14,7 @@ from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.vec_env import VecEnv
 
 from programmatic.morl.evaluation import roll_out
-from programmatic.morl.options import check_whole
+from programmatic.options import check_whole
 from programmatic.threads import torch_threads
 
 Row = dict[str, Any]

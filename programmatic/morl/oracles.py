@@ -11,7 +11,7 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from programmatic.morl.models import ALGORITHMS, NET_ARCH, new_model
 from programmatic.morl.optimisation import LearningCurve, Row
-from programmatic.morl.options import check_choice, check_whole
+from programmatic.options import check_choice, check_whole
 from programmatic.threads import torch_threads
 
 
@@ -37,7 +37,7 @@ class OracleConfig:
     """Of weights and learning."""
 
     def __post_init__(self) -> None:
-        check_choice(self, "algo", tuple(ALGORITHMS))
+        check_choice(self, "algo", ALGORITHMS)
         check_whole(self, "max_timesteps", "evaluation_interval", "evaluation_episodes")
         check_whole(self, "seed", least=0)
 

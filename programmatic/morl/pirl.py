@@ -15,9 +15,8 @@ from optuna.distributions import FloatDistribution
 from stable_baselines3.common.vec_env import VecEnv
 
 from karel_gym.signature import Signature, signature_of
-from programmatic.morl.evaluation import Policy, roll_out
+from programmatic.morl.evaluation import roll_out
 from programmatic.morl.nodes import Leaf, Node, walk
-from programmatic.morl.options import check_share, check_whole
 from programmatic.morl.sketch import (
     Labelled,
     Sketch,
@@ -31,6 +30,8 @@ from programmatic.morl.synthesis import SynthesisResult, best_of, merit
 from programmatic.morl.tree import TreeProgram
 from programmatic.morl.tree_policy import TreePolicy
 from programmatic.morl.weighting import check_oracle, oracle_actions
+from programmatic.options import check_share, check_whole
+from programmatic.policy import Policy
 
 
 @dataclass(frozen=True)

@@ -27,11 +27,13 @@ from stable_baselines3.common.utils import ConstantSchedule, FloatSchedule
 from stable_baselines3.common.vec_env import VecEnv
 from torch import nn
 
+from programmatic.algorithms import algorithm_class
 from programmatic.leaps.checkpoints import write_state_dict
-from programmatic.morl.models import ACTIVATIONS, ALGORITHMS, algorithm_class
+from programmatic.morl.models import ACTIVATIONS, ALGORITHMS
+from programmatic.morl.run_folder import POLICY_FILE
 from programmatic.runs import RunError, read_settings_file
 
-WEIGHTS_FILE, SETTINGS_FILE = "policy.safetensors", "policy.json"
+WEIGHTS_FILE = "policy.safetensors"
 SET_ELSEWHERE = ("self", "policy", "env", "policy_kwargs", "seed", "device")
 OF_THE_MACHINERY = (
     *("verbose", "tensorboard_log", "stats_window_size", "_init_setup_model"),
@@ -76,7 +78,7 @@ def load_policy(folder: str | os.PathLike[str], env: VecEnv | None = None) -> Ba
             policy is one for other observations or actions than the env's; the message names the
             file.
     """
-    settings_file, weights_file = Path(folder) / SETTINGS_FILE, Path(folder) / WEIGHTS_FILE
+    settings_file, weights_file = Path(folder) / POLICY_FILE, Path(folder) / WEIGHTS_FILE
     settings = read_settings_file(settings_file)
     try:
         model = _build(settings, env)
@@ -109,7 +111,7 @@ def _build(settings: dict[str, Any], env: VecEnv | None) -> BaseAlgorithm:
         for space, other in zip(own, (env.observation_space, env.action_space), strict=True):
             if space != other:
                 raise ValueError(f"it is for {space}, the env has {other}")
-    algo_class: Any = algorithm_class(settings["algo"])
+    algo_class: Any = algorithm_class(settings["algo"], ALGORITHMS)
     model = algo_class(
         "MlpPolicy",
         env,
@@ -230,5 +232,5 @@ def _check_weights(
         shapes = [tuple(w[name].shape) if name in w else "nothing" for w in (found, expected)]
         if shapes[0] != shapes[1]:
             raise RunError(
-                f"{file} does not fit {SETTINGS_FILE}: {name} is {shapes[0]}, expected {shapes[1]}"
+                f"{file} does not fit {POLICY_FILE}: {name} is {shapes[0]}, expected {shapes[1]}"
             )

@@ -13,10 +13,9 @@ from sklearn.tree import DecisionTreeClassifier
 from stable_baselines3.common.vec_env import VecEnv
 
 from karel_gym.signature import signature_of
-from programmatic.morl.evaluation import Policy, roll_out
+from programmatic.morl.evaluation import roll_out
 from programmatic.morl.learned_trees import from_sklearn
 from programmatic.morl.nodes import MAX_DEPTH
-from programmatic.morl.options import check_choice, check_whole
 from programmatic.morl.synthesis import SynthesisResult, best_of
 from programmatic.morl.tree import TreeProgram
 from programmatic.morl.tree_policy import TreePolicy
@@ -28,6 +27,8 @@ from programmatic.morl.weighting import (
     oracle_actions,
     state_weights,
 )
+from programmatic.options import check_choice, check_whole
+from programmatic.policy import Policy
 
 
 @dataclass(frozen=True)

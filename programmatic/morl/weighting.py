@@ -12,7 +12,7 @@ from sb3_contrib.common.recurrent.policies import RecurrentActorCriticPolicy
 from stable_baselines3.common.base_class import BaseAlgorithm
 
 from karel_gym.wrappers import LookAhead
-from programmatic.morl.evaluation import Policy
+from programmatic.policy import Policy
 
 Weighting = Literal["values", "log_probs", "none"]
 WEIGHTINGS: tuple[Weighting, ...] = get_args(Weighting)

@@ -16,6 +16,8 @@ from typing import Any
 
 import yaml
 
+from programmatic.options import check_choice, check_number, check_truth, check_whole
+
 SETTINGS = Path(__file__).parent / "settings"
 TASK_NAME = re.compile(r"(?:.*:)?Karel-(\w+)-v\d+")
 INIT_TYPES = ("normal", "tiny_normal", "ones", "zeros")
@@ -43,11 +45,11 @@ class SearchConfig:
     """Iterations between two checkpoints in the run folder."""
 
     def __post_init__(self) -> None:
-        _check_whole(self, "n_worlds", "max_calls", "save_interval")
-        _check_truth(self, "distinct_worlds")
+        check_whole(self, "n_worlds", "max_calls", "save_interval")
+        check_truth(self, "distinct_worlds")
         for name in ("height", "width", "max_actions"):
             if getattr(self, name) is not None:
-                _check_whole(self, name)
+                check_whole(self, name)
 
     def to_json(self) -> dict[str, Any]:
         """The options as JSON values."""
@@ -79,12 +81,12 @@ class CEMConfig(SearchConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_whole(self, "population_size", "iterations", "patience")
-        _check_number(self, "sigma", "final_sigma")
+        check_whole(self, "population_size", "iterations", "patience")
+        check_number(self, "sigma", "final_sigma")
         _check_rate(self, "elitism_rate")
-        _check_choice(self, "init_type", INIT_TYPES)
-        _check_choice(self, "reduction", REDUCTIONS)
-        _check_truth(self, "use_exp_sig_decay")
+        check_choice(self, "init_type", INIT_TYPES)
+        check_choice(self, "reduction", REDUCTIONS)
+        check_truth(self, "use_exp_sig_decay")
 
 
 @dataclass(frozen=True)
@@ -105,8 +107,8 @@ class CEBSConfig(SearchConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_whole(self, "population_size", "elites", "patience")
-        _check_number(self, "sigma")
+        check_whole(self, "population_size", "elites", "patience")
+        check_number(self, "sigma")
         if self.elites > self.population_size:
             raise ValueError(
                 f"elites must be at most population_size, {self.population_size}; got {self.elites}"
@@ -130,8 +132,8 @@ class LatentHCConfig(SearchConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_whole(self, "neighbours", "batch_size")
-        _check_number(self, "sigma")
+        check_whole(self, "neighbours", "batch_size")
+        check_number(self, "sigma")
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,7 @@ class LatentRandomConfig(SearchConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_whole(self, "n_latents", "batch_size")
+        check_whole(self, "n_latents", "batch_size")
 
 
 @dataclass(frozen=True)
@@ -167,7 +169,7 @@ class RandomConfig(SearchConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_whole(self, "n_programs", "batch_size")
+        check_whole(self, "n_programs", "batch_size")
 
 
 @dataclass(frozen=True)
@@ -193,9 +195,9 @@ class ProgramClimbingConfig(SearchConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_whole(self, "batch_size")
-        _check_truth(self, "sideways", "simplify")
-        _check_choice(self, "space", SPACE_NAMES)
+        check_whole(self, "batch_size")
+        check_truth(self, "sideways", "simplify")
+        check_choice(self, "space", SPACE_NAMES)
         if self.programs is not None and not isinstance(self.programs, str):
             raise ValueError(f"programs must be the name of a file, got {self.programs!r}")
 
@@ -210,7 +212,7 @@ class HCConfig(ProgramClimbingConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_whole(self, "neighbours")
+        check_whole(self, "neighbours")
 
 
 @dataclass(frozen=True)
@@ -227,7 +229,7 @@ class SHCConfig(ProgramClimbingConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_whole(self, "first_neighbours", "last_neighbours", "schedule")
+        check_whole(self, "first_neighbours", "last_neighbours", "schedule")
 
 
 METHODS: dict[str, type[SearchConfig]] = {
@@ -280,32 +282,7 @@ def task_settings(method: str, env_id: str) -> dict[str, Any]:
     return yaml.safe_load(file.read_text(encoding="utf-8")).get(match[1], {})
 
 
-def _check_whole(config: SearchConfig, *names: str) -> None:
-    for name in names:
-        value = getattr(config, name)
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise ValueError(f"{name} must be a whole number from 1 up, got {value!r}")
-
-
-def _check_truth(config: SearchConfig, *names: str) -> None:
-    for name in names:
-        if not isinstance(getattr(config, name), bool):
-            raise ValueError(f"{name} must be true or false, got {getattr(config, name)!r}")
-
-
-def _check_number(config: SearchConfig, *names: str) -> None:
-    for name in names:
-        value = getattr(config, name)
-        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < 1e6:
-            raise ValueError(f"{name} must be a number above 0, got {value!r}")
-
-
 def _check_rate(config: SearchConfig, name: str) -> None:
-    _check_number(config, name)
+    check_number(config, name)
     if getattr(config, name) > 1:
         raise ValueError(f"{name} must be at most 1, got {getattr(config, name)!r}")
-
-
-def _check_choice(config: SearchConfig, name: str, known: tuple[str, ...]) -> None:
-    if getattr(config, name) not in known:
-        raise ValueError(f"{name} must be one of {', '.join(known)}, got {getattr(config, name)!r}")

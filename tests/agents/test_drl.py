@@ -18,10 +18,10 @@ import agents.callbacks
 from agents.curves import plot_learning_curve
 from agents.drl import load, resume, train, train_run
 from agents.evaluation import evaluate_episodes
-from agents.models import ALGORITHMS, algorithm_class
 from agents.settings import VALUE_BASED, TrainConfig
 from karel_gym import KarelSB3VecEnv
 from karel_gym.observations import KINDS
+from programmatic.algorithms import ALGORITHMS, algorithm_class
 from programmatic.runs import RunError, checkpoint_path, checkpoints, latest_checkpoint
 
 ENV_ID = "Karel-Maze-v0"

@@ -17,9 +17,9 @@ from agents.hyperparameters import (
     parse_dict,
     read_hyperparameters,
 )
-from agents.models import ALGORITHMS, algorithm_class
 from karel_gym.observations import KINDS
 from karel_gym.registration import TASKS
+from programmatic.algorithms import ALGORITHMS, algorithm_class
 
 LEAPS_TASKS = ("StairClimber", "FourCorners", "TopOff", "Maze", "CleanHouse", "Harvester")
 ENV_KWARGS = {"obs", "max_steps", "reward"}

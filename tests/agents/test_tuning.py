@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from agents.hyperparameters import arguments, check_names, read_hyperparameters
-from agents.models import ALGORITHMS, algorithm_class
 from agents.tuning import DRAWS, STUDY_FILE, TuneConfig, tune
+from programmatic.algorithms import ALGORITHMS, algorithm_class
 from programmatic.runs import RunError
 
 ENV_ID = "Karel-Maze-v0"

@@ -11,9 +11,9 @@ from gymnasium.spaces import Box, MultiBinary
 from gymnasium.utils.env_checker import check_env
 
 from karel_gym import KarelSB3VecEnv, KarelVectorEnv
-from karel_gym.last_action import LastAction
 from karel_gym.observations import KINDS, kind_of, observation_space, signature_of_kind
 from karel_gym.registration import TASKS, task_of
+from karel_gym.wrappers import LastAction
 
 KIND = "percepts+action"
 N, STEPS, HORIZON = 3, 50, 13

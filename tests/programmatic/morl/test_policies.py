@@ -16,7 +16,8 @@ from stable_baselines3.common.utils import LinearSchedule
 
 from karel_gym.sb3 import make_sb3_vec_env
 from programmatic.morl.models import ALGORITHMS, new_model
-from programmatic.morl.policies import SETTINGS_FILE, WEIGHTS_FILE, load_policy, save_policy
+from programmatic.morl.policies import WEIGHTS_FILE, load_policy, save_policy
+from programmatic.morl.run_folder import POLICY_FILE
 from programmatic.runs import RunError
 from tests.programmatic.morl.linear_oracles import cartpole
 
@@ -41,7 +42,7 @@ def test_a_loaded_policy_acts_the_same(algo: str, env_id: str, tmp_path: Path) -
         assert all(torch.equal(a, b) for a, b in weights)
     assert {path.name for path in (tmp_path / "new" / "folder").iterdir()} == {
         WEIGHTS_FILE,
-        SETTINGS_FILE,
+        POLICY_FILE,
     }
 
 
@@ -64,7 +65,7 @@ def test_a_loaded_policy_learns_on(algo: str, tmp_path: Path) -> None:
 
 def test_settings_are_plain_json(tmp_path: Path) -> None:
     save_policy(new_model("ppo", cartpole(4), clip_range=0.3), tmp_path)
-    settings = json.loads((tmp_path / SETTINGS_FILE).read_text(), parse_constant=pytest.fail)
+    settings = json.loads((tmp_path / POLICY_FILE).read_text(), parse_constant=pytest.fail)
     assert settings["algo"] == "ppo"
     assert settings["policy_kwargs"] == {"net_arch": [64, 64], "activation_fn": "Tanh"}
     assert settings["hyperparameters"]["clip_range"] == 0.3
@@ -124,14 +125,14 @@ def without_spaces(file: Path) -> None:
         (WEIGHTS_FILE, cut_off, "cannot be read as weights"),
         (WEIGHTS_FILE, of_other_shape, r"action_net.weight is \(3, 64\), expected \(2, 64\)"),
         (WEIGHTS_FILE, with_another_name, r"more is \(1,\), expected nothing"),
-        (SETTINGS_FILE, Path.unlink, "cannot be read: No such file"),
-        (SETTINGS_FILE, cut_off, "is damaged"),
-        (SETTINGS_FILE, without_spaces, "is damaged: it lacks 'action_space'"),
-        (SETTINGS_FILE, changed(algo="sac"), "makes no policy: there is no algorithm 'sac'"),
-        (SETTINGS_FILE, changed(policy_kwargs=3), "makes no policy"),
-        (SETTINGS_FILE, changed(hyperparameters={"speed": 1}), "makes no policy: .*speed"),
-        (SETTINGS_FILE, changed(action_space={"type": "Any"}), "there is no space 'Any'"),
-        (SETTINGS_FILE, changed(action_space=[1]), "makes no policy"),
+        (POLICY_FILE, Path.unlink, "cannot be read: No such file"),
+        (POLICY_FILE, cut_off, "is damaged"),
+        (POLICY_FILE, without_spaces, "is damaged: it lacks 'action_space'"),
+        (POLICY_FILE, changed(algo="sac"), "makes no policy: there is no algorithm 'sac'"),
+        (POLICY_FILE, changed(policy_kwargs=3), "makes no policy"),
+        (POLICY_FILE, changed(hyperparameters={"speed": 1}), "makes no policy: .*speed"),
+        (POLICY_FILE, changed(action_space={"type": "Any"}), "there is no space 'Any'"),
+        (POLICY_FILE, changed(action_space=[1]), "makes no policy"),
     ],
 )
 def test_says_which_file_is_wrong(
