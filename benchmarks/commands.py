@@ -31,6 +31,7 @@ from benchmarks.throughput import (
     random_program_rates,
     stepping_rates,
     training_rates,
+    tree_rates,
 )
 from benchmarks.variants import VariantSettings, measure_variants
 from programmatic.runs import PACKAGES, versions, write_json, write_text
@@ -40,6 +41,7 @@ SOURCES = (
     cuda_rates,
     pure_python_rates,
     random_program_rates,
+    tree_rates,
     stepping_rates,
     training_rates,
 )

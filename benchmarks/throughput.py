@@ -20,8 +20,14 @@ import gymnasium
 import numpy as np
 
 from karel_gym import KarelSB3VecEnv, sample_worlds
+from karel_gym.cartpole import sample_states
 from karel_gym.devices import device_named
+from karel_gym.registration import CARTPOLE
+from karel_gym.signature import signature_of
 from programmatic import execute
+from programmatic.morl.examples import program_file
+from programmatic.morl.rollouts import rollout_returns
+from programmatic.morl.tree import TreeProgram
 from programmatic.references import reference_program
 from programmatic.sampling import sample_programs
 
@@ -135,6 +141,16 @@ def pure_python_rates(n_worlds: int = 16) -> Iterator[Rate]:
             return len(worlds)
 
         yield measure(f"plain Python interpreter, {env_id}", "rollouts", run)
+
+
+def tree_rates(copies: int = 100, n_episodes: int = 1000) -> Iterator[Rate]:
+    """Rates of compiled rollouts of a tree program in CartPole-MORL, in episodes and in steps."""
+    signature = signature_of(CARTPOLE)
+    trees = [TreeProgram.load(program_file("near_optimal"), signature)] * copies
+    run = partial(rollout_returns, trees, sample_states(n_episodes, 0))
+    what = f"tree programs, {CARTPOLE}, {copies} programs x {n_episodes} episodes"
+    yield measure(what, "episodes", lambda: run().size)
+    yield measure(what, "steps", lambda: run().sum())
 
 
 def stepping_rates() -> Iterator[Rate]:

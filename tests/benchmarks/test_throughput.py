@@ -8,7 +8,7 @@ import numpy as np
 
 from benchmarks.free_env import FreeVecEnv
 from benchmarks.machine import machine_name
-from benchmarks.throughput import execution_rates, measure, memory_of_worlds
+from benchmarks.throughput import execution_rates, measure, memory_of_worlds, tree_rates
 from karel_gym import KarelSB3VecEnv
 
 
@@ -28,6 +28,12 @@ def test_execution_is_measured_in_rollouts_and_calls() -> None:
     rates = list(execution_rates(copies=4, n_worlds=3))
     assert [rate.unit for rate in rates] == ["rollouts", "calls"] * 2
     assert all(rate.slowest > 0 for rate in rates)
+
+
+def test_tree_programs_are_measured_in_episodes_and_steps() -> None:
+    episodes, steps = tree_rates(copies=2, n_episodes=3)
+    assert (episodes.unit, steps.unit) == ("episodes", "steps")
+    assert 0 < episodes.slowest < steps.fastest
 
 
 def test_a_million_worlds_fit() -> None:
