@@ -215,7 +215,8 @@ def _run_in_env(
         deterministic = contestant.deterministic
     with closing(make_sb3_vec_env(env_id, episodes)) as envs:
         # Compiles, where that has not been done.
-        contestant.policy.predict(envs.reset(), deterministic=deterministic)
+        actions, _ = contestant.policy.predict(envs.reset(), deterministic=deterministic)
+        envs.step(actions)
         start = time.perf_counter()
         seen = roll_out(contestant.policy, envs, episodes, seed, deterministic)
         seconds = time.perf_counter() - start

@@ -32,7 +32,7 @@ COMMANDS = {
 }
 """The function of each command, and what it does. Strings: no command loads another's imports."""
 
-EXTRAS = {"z3": "morl", "sklearn": "morl", "optuna": "morl"}
+EXTRAS = {"z3": "morl", "sklearn": "morl", "optuna": "morl", "joblib": "morl"}
 """The extra that brings a package."""
 TRACEBACK_VARIABLE = "KAREL_GYM_TRACEBACK"
 
