@@ -91,7 +91,7 @@ def demonstrate(
     n_actions = 0
     pc, repeats = code[0], np.uint64(0)
     for _ in range(MAX_CALLS):
-        _, pc, repeats, _, _ = advance(code, pc, repeats, 0, 0)  # up to what makes a call
+        _, pc, repeats, _ = advance(code, pc, repeats, 0, 0)  # up to what makes a call
         word = code[pc]
         percepts = 0
         if op_of(word) == HALT:
@@ -101,7 +101,7 @@ def demonstrate(
             evaluated[int(holds(percepts, argument_of(word)))] |= ONE << np.uint64(pc)
         elif n_actions == actions.size:
             return NOT_HALTED
-        at, pc, repeats, _, _ = advance(code, pc, repeats, percepts, 1)
+        at, pc, repeats, _ = advance(code, pc, repeats, percepts, 1)
         if at != NO_ACTION:
             action = argument_of(code[at])
             effect = act(cells, width, position, heading, action)

@@ -77,7 +77,7 @@ def match(
         percepts = 0
         if op_of(code[pc]) != ACT:
             percepts = sense(cells, width, position, heading)
-        at, pc, repeats, made, _ = advance(code, pc, repeats, percepts, max_calls - calls)
+        at, pc, repeats, made = advance(code, pc, repeats, percepts, max_calls - calls)
         calls += made
         if at == NO_ACTION:
             if op_of(code[pc]) != HALT:

@@ -11,9 +11,9 @@ An instruction is a word of op, argument and two targets, so that no step is spe
     NEXT    count the innermost counter down: at the target again, or pop it and at the other one
     HALT    the program has ended
 
-The targets of jumps back to the condition of a WHILE are marked with LOOP: only there can a program
-run for ever. Word 0 holds the index of the first instruction. The index of an instruction is the
-token that a trace shows as executing.
+The targets of jumps back, to the condition of a WHILE or the body of a REPEAT, are marked with
+LOOP: only there does a program come to what it has done before. Word 0 holds the index of the first
+instruction. The index of an instruction is the token that a trace shows as executing.
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ def compile_program(tokens: Any, stack: Any, conditions: Any, code: Any) -> None
             if token == R_0 or entry == close:  # an empty loop makes no call: it must cost no time
                 entry = after
             else:
-                code[close] = instruction(NEXT, 0, entry, after)
+                code[close] = instruction(NEXT, 0, entry | LOOP, after)
                 code[i] = instruction(REPEAT, token - R_0, entry, 0)
                 entry = i
     code[0] = entry

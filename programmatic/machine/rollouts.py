@@ -183,7 +183,7 @@ def next_actions(
         bits = 0
         for k in range(percepts.shape[1]):
             bits |= int(percepts[i, k] != 0) << k
-        at, pcs[i], repeats[i], _, _ = advance(code, pcs[i], repeats[i], bits, max_calls)
+        at, pcs[i], repeats[i], _ = advance(code, pcs[i], repeats[i], bits, max_calls)
         executing[i] = at
         if at == NO_ACTION:
             pcs[i] = code.size - 1  # its HALT: what was perceived for ever must not wake it

@@ -31,6 +31,9 @@ LOOPS = [
     "c) w( turnLeft w) move turnLeft turnLeft move turnLeft turnLeft w)",
     "WHILE c( frontIsClear c) w( IF c( markersPresent c) i( move i) w)",
     "turnLeft WHILE c( frontIsClear c) w( WHILE c( frontIsClear c) w( move w) move w)",
+    "REPEAT R=11 r( REPEAT R=13 r( REPEAT R=7 r( move move putMarker r) turnLeft r) turnRight r)",
+    "WHILE c( noMarkersPresent c) w( REPEAT R=6 r( REPEAT R=18 r( turnLeft move r) r) w)",
+    "REPEAT R=5 r( IF c( frontIsClear c) i( move i) REPEAT R=19 r( turnLeft r) r)",
 ]
 
 
@@ -136,6 +139,16 @@ def test_endless_loops_end_at_once() -> None:
     perceiving = Program.parse(f"DEF run m( {LOOPS[6]} m)")
     assert execute([perceiving], [ROOM], "Karel-Maze-v0", 10**15).calls.item() == 10**15
     assert time.perf_counter() - start < 60  # compilation included
+
+
+def test_loops_end_in_which_the_task_moves_markers() -> None:
+    """The robot puts the markers that the tail of the snake takes away, round after round."""
+    round_and_round = Program.parse(
+        "DEF run m( WHILE c( frontIsClear c) w( move IFELSE c( frontIsClear c) i( putMarker i) "
+        "ELSE e( turnRight e) w) m)"
+    )
+    worlds = sample_worlds("Karel-Snake-v0", 20, 0)
+    assert (execute([round_and_round], worlds, "Karel-Snake-v0", 10**15).calls == 10**15).any()
 
 
 @pytest.mark.parametrize(
