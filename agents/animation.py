@@ -74,9 +74,9 @@ def _episode(
     ).unwrapped
     observation, _ = env.reset(seed=seed, options={"world": world})
     renderer = Renderer(world.shape, extent=CELL_EXTENT)
-    policy, state, starts = contestant.policy, None, np.ones(1, dtype=np.bool_)
-    if deterministic is None:
-        deterministic = contestant.deterministic
+    policy, state = contestant.within(env.get_wrapper_attr("episodes").max_steps), None
+    starts = np.ones(1, dtype=np.bool_)
+    deterministic = contestant.decides(deterministic)
     if hasattr(policy, "set_random_seed"):
         policy.set_random_seed(seed)
     step, total, status = 0, 0.0, ""

@@ -10,6 +10,7 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 import torch
+from gymnasium.spaces import Discrete
 from sb3_contrib import MaskablePPO
 from sb3_contrib.common.maskable.evaluation import evaluate_policy as evaluate_masked_policy
 from stable_baselines3.common.base_class import BaseAlgorithm
@@ -18,9 +19,13 @@ from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.logger import CSVOutputFormat
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
-from stable_baselines3.common.vec_env import VecEnv
 
 from agents.models import save_model
+from agents.percept_tables import action_probabilities, has_table, run_table
+from karel_gym.env import is_solved
+from karel_gym.episodes import sample_task_worlds
+from karel_gym.observations import SIGNATURES
+from karel_gym.sb3 import KarelSB3VecEnv
 from programmatic.runs import checkpoint_path, write_text
 
 PROGRESS_FILE, EVALUATIONS_FILE, BEST_FILE = "progress.csv", "evaluations.csv", "best.zip"
@@ -116,7 +121,9 @@ class Evaluation(Periodic):
         deterministic: Whether the policy takes its most probable action.
     """
 
-    def __init__(self, run: Path, env: VecEnv, every: int, seed: int, deterministic: bool) -> None:
+    def __init__(
+        self, run: Path, env: KarelSB3VecEnv, every: int, seed: int, deterministic: bool
+    ) -> None:
         super().__init__(every)
         self.run = run
         self.env = env
@@ -140,6 +147,34 @@ class Evaluation(Periodic):
 
     def evaluate(self) -> dict[str, float]:
         """The line of evaluations.csv for the policy as it is."""
+        returns, lengths, successes = self._in_table() if self._has_table() else self._in_envs()
+        return {
+            "timesteps": self.num_timesteps,
+            "mean_return": float(np.mean(returns)),
+            "std_return": float(np.std(returns)),
+            "success_rate": float(np.mean(successes)),
+            "mean_length": float(np.mean(lengths)),
+            "episodes": self.env.num_envs,
+        }
+
+    def _has_table(self) -> bool:
+        return (
+            isinstance(self.env.action_space, Discrete)
+            and self.env.envs.obs in SIGNATURES
+            and has_table(self.model, self.deterministic)
+        )
+
+    def _in_table(self) -> tuple[Any, Any, Any]:
+        """Returns, lengths and successes of a policy that is a table."""
+        envs = self.env.envs
+        worlds = sample_task_worlds(envs.task, self.env.num_envs, self.seed, *envs.shape)
+        table = action_probabilities(self.model, envs.obs, self.deterministic)
+        max_steps = envs.episodes.max_steps
+        returns, lengths, terminated = run_table(table, envs.task, worlds, self.seed, max_steps)
+        return returns, lengths, terminated & is_solved(envs.task, returns)
+
+    def _in_envs(self) -> tuple[Any, Any, Any]:
+        """Returns, lengths and successes of any policy."""
         successes: list[bool] = []
 
         def note(local: dict[str, Any], _: dict[str, Any]) -> None:
@@ -158,14 +193,7 @@ class Evaluation(Periodic):
                 return_episode_rewards=True,
                 callback=note,
             )
-        return {
-            "timesteps": self.num_timesteps,
-            "mean_return": float(np.mean(returns)),
-            "std_return": float(np.std(returns)),
-            "success_rate": float(np.mean(successes)),
-            "mean_length": float(np.mean(lengths)),
-            "episodes": self.env.num_envs,
-        }
+        return returns, lengths, successes
 
 
 @contextmanager

@@ -24,6 +24,7 @@ def train(
     *,
     env: str = "",
     obs: Literal["percepts", "percepts+action", "grid"] = "percepts",
+    action: Literal["primitive", "option", "program"] = "primitive",
     steps: float | None = None,
     seed: int = 0,
     run: Path | None = None,
@@ -34,6 +35,7 @@ def train(
     width: int | None = None,
     reward: Literal["default", "dense", "sparse"] | None = None,
     train_max_steps: int | None = None,
+    horizon: int | None = None,
     checkpoint_every: int | None = None,
     eval_every: int | None = None,
     device: Literal["auto", "cpu", "cuda"] = "auto",
@@ -45,18 +47,25 @@ def train(
         algo: The algorithm: a2c, dqn, maskable_ppo, ppo, ppo_lstm (recurrent), qrdqn or trpo.
         env: The task's id.
         obs: What the policy observes; percepts+action: the previous action too.
+        action: What an action of the policy is: one of the robot's (primitive), the latent of five
+            of them (option), or the latent of a program (program).
         steps: Steps to train for, of all envs together; by default what hyperparams/ALGO.yml says.
+            A step is an action of the policy.
         seed: Of the network, the worlds and the actions.
-        run: The run folder; by default runs/ALGO-ENV-OBS-SEED.
+        run: The run folder; by default runs/ALGO-ENV-OBS-SEED, with the action behind OBS unless it
+            is primitive.
         resume: A run folder whose training goes on, with its own settings.
         overwrite: Remove what is in the run folder.
         num_envs: Envs stepped at once; by default what hyperparams/ALGO.yml says.
-        height: Height of the worlds in cells, walls included; the task's own by default.
-        width: Width of the worlds in cells, walls included; the task's own by default.
+        height: Height of the worlds in cells, walls included; by default what
+            hyperparams/ALGO.yml says, else the task's own.
+        width: Width of the worlds in cells, walls included; by default as the height.
         reward: The reward to train on; by default what hyperparams/ALGO.yml says, else the default
             one. Only Maze and StairClimber have the dense one.
         train_max_steps: Horizon of the episodes that are trained on; by default what
             hyperparams/ALGO.yml says, or the task's own.
+        horizon: Options or programs an episode; by default what hyperparams/ALGO.yml says, else any
+            number.
         checkpoint_every: Steps between two checkpoints; by default a tenth of the training.
         eval_every: Steps between two evaluations; by default a twentieth of the training.
         device: Where the network runs.
@@ -77,6 +86,7 @@ def train(
             algo,
             env,
             obs=obs,
+            action=action,
             total_timesteps=total,
             seed=seed,
             run_dir=run,
@@ -85,6 +95,7 @@ def train(
             width=width,
             reward=reward,
             train_max_steps=train_max_steps,
+            horizon=horizon,
             checkpoint_every=checkpoint_every,
             eval_every=eval_every,
             device=device,

@@ -18,8 +18,15 @@ from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
 from agents.callbacks import BEST_FILE, PROGRESS_FILE, Checkpoints, Evaluation, Figures, ProgressLog
 from agents.models import build_model, load_model, restore, save_model
-from agents.settings import TrainConfig, check_same, config_json, read_train_config, resolve
-from karel_gym.sb3 import KarelSB3VecEnv
+from agents.settings import (
+    DEFAULT_REWARD,
+    TrainConfig,
+    check_same,
+    config_json,
+    read_train_config,
+    resolve,
+)
+from agents.training_envs import training_env
 from programmatic.runs import (
     CONFIG_FILE,
     RunError,
@@ -201,14 +208,7 @@ def _learn(model: BaseAlgorithm, config: TrainConfig) -> BaseAlgorithm:
 
 
 def _callbacks(config: TrainConfig) -> list[BaseCallback]:
-    env = KarelSB3VecEnv(
-        config.env_id,
-        config.eval_episodes,
-        obs=config.obs,
-        height=config.height,
-        width=config.width,
-        max_steps=config.max_steps,
-    )
+    env = training_env(config.to_json(), config.eval_episodes, config.max_steps, DEFAULT_REWARD)
     assert config.checkpoint_every is not None
     assert config.eval_every is not None
     return [

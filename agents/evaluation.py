@@ -13,9 +13,9 @@ from gymnasium.vector import AutoresetMode
 
 from agents.policies import FEATURES, Contestant, contestants
 from karel_gym.env import is_solved
+from karel_gym.observations import SIGNATURES
 from karel_gym.registration import is_karel, sample_worlds, spec_of, task_of
 from karel_gym.tasks.task import default_max_steps
-from karel_gym.vector import KarelVectorEnv
 from karel_gym.world import WorldBatch
 from programmatic import execute
 from programmatic.threads import torch_threads
@@ -59,6 +59,7 @@ def evaluate_episodes(
     height: int | None = None,
     width: int | None = None,
     deterministic: bool | None = None,
+    tables: bool = False,
 ) -> pd.DataFrame:
     """Let policies act from the same start worlds, one episode a world.
 
@@ -78,6 +79,8 @@ def evaluate_episodes(
             policies that draw.
         height, width: Size of the worlds, walls included; default the task's own.
         deterministic: Whether models take their most probable action; None: as each was made for.
+        tables: Whether memoryless policies of percepts are looked up in a table, a hundred times as
+            fast: the seconds are not a network's then, and the draws are others.
 
     Returns:
         A row an episode: `policy`, `obs`, `episode`, `return`, `length` in actions, `solved`,
@@ -98,6 +101,8 @@ def evaluate_episodes(
             frame = _run_in_env(contestant, env_id, episodes, seed, deterministic)
         elif contestant.program is not None:
             frame = _run_program(contestant, env_id, worlds)
+        elif tables and _has_table(contestant, deterministic):
+            frame = _run_table(contestant, env_id, worlds, seed, deterministic)
         else:
             frame = _run_model(contestant, env_id, worlds, seed, deterministic)
         frame.insert(0, "policy", contestant.name)
@@ -167,6 +172,36 @@ def _run_program(contestant: Contestant, env_id: str, worlds: WorldBatch) -> pd.
     return _frame(result.returns[0], result.actions[0], solved, seconds)
 
 
+def _has_table(contestant: Contestant, deterministic: bool | None) -> bool:
+    from agents.percept_tables import has_table  # torch is slow to import
+
+    return contestant.obs in SIGNATURES and has_table(
+        contestant.policy, contestant.decides(deterministic)
+    )
+
+
+@torch_threads(1)
+def _run_table(
+    contestant: Contestant,
+    env_id: str,
+    worlds: WorldBatch,
+    seed: int,
+    deterministic: bool | None,
+) -> pd.DataFrame:
+    from agents.percept_tables import action_probabilities, run_table
+
+    task = task_of(env_id)
+    table = action_probabilities(
+        contestant.policy, contestant.obs, contestant.decides(deterministic)
+    )
+    run = partial(run_table, table, task, worlds, seed)
+    run(max_steps=1)  # compiles, where that has not been done
+    start = time.perf_counter()
+    returns, lengths, terminated = run(max_steps=default_max_steps(*worlds.shape))
+    seconds = time.perf_counter() - start
+    return _frame(returns, lengths, terminated & is_solved(task, returns), seconds)
+
+
 @torch_threads(1)
 def _run_model(
     contestant: Contestant,
@@ -176,11 +211,11 @@ def _run_model(
     deterministic: bool | None,
 ) -> pd.DataFrame:
     n = len(worlds)
-    if deterministic is None:
-        deterministic = contestant.deterministic
-    if hasattr(contestant.policy, "set_random_seed"):
-        contestant.policy.set_random_seed(seed % 2**32)  # SB3 takes no larger ones
-    envs = KarelVectorEnv(
+    deterministic = contestant.decides(deterministic)
+    policy = contestant.within(default_max_steps(*worlds.shape))
+    if hasattr(policy, "set_random_seed"):
+        policy.set_random_seed(seed % 2**32)  # SB3 takes no larger ones
+    envs = contestant.envs(
         task_of(env_id), n, contestant.obs, *worlds.shape, autoreset_mode=AutoresetMode.NEXT_STEP
     )
     start = time.perf_counter()
@@ -191,9 +226,7 @@ def _run_model(
     solved = np.zeros(n, dtype=np.bool_)
     while running.any():
         masks = {"action_masks": envs.action_masks()} if contestant.takes_masks else {}
-        actions, state = contestant.policy.predict(
-            observations, state, starts, deterministic, **masks
-        )
+        actions, state = policy.predict(observations, state, starts, deterministic, **masks)
         observations, _, terminated, truncated, info = envs.step(actions)
         starts = terminated | truncated
         ended = running & starts
@@ -211,8 +244,7 @@ def _run_in_env(
     from karel_gym.sb3 import make_sb3_vec_env
     from programmatic.morl.evaluation import roll_out
 
-    if deterministic is None:
-        deterministic = contestant.deterministic
+    deterministic = contestant.decides(deterministic)
     with closing(make_sb3_vec_env(env_id, episodes)) as envs:
         # Compiles, where that has not been done.
         actions, _ = contestant.policy.predict(envs.reset(), deterministic=deterministic)

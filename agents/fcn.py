@@ -6,12 +6,19 @@ from itertools import pairwise
 from typing import Any
 
 import gymnasium
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import nn
 
-from karel_gym.observations import WALL_PLANE, observation_space
+from agents.percept_tables import is_actor_without_memory
+from karel_gym.observations import MARKER_PLANE, N_PLANES, WALL_PLANE, observation_space
+from karel_gym.vector import KarelVectorEnv
+from karel_gym.world import MARKERS, WALL
+
+MOST_REMEMBERED = 100_000
+"""Squares, of 784 bytes each where the radius is 3."""
 
 
 class GridFcn(BaseFeaturesExtractor):
@@ -90,11 +97,42 @@ def _radii(model: Any) -> list[int]:
     return [part.radius for part in parts if isinstance(part, GridFcn)]
 
 
+class LocalVectorEnv(KarelVectorEnv):
+    """`KarelVectorEnv` whose grids are the squares around the robots: a large world costs no more.
+
+    Args:
+        radius: Cells that are seen in each direction.
+        args: As `KarelVectorEnv`'s.
+    """
+
+    def __init__(self, radius: int, *args: Any, **kwargs: Any) -> None:
+        self._offsets = np.arange(-radius, radius + 1)
+        super().__init__(*args, **kwargs)
+
+    def _observe(self) -> NDArray[Any]:
+        """Squares, uint8, (N, 16, D, D) with D = 2 * radius + 1; 0 beyond the world's border."""
+        episodes, (height, width) = self.episodes, self.shape
+        n, side = self.num_envs, len(self._offsets)
+        rows, columns = np.divmod(episodes.robots[:, :1], width)
+        rows, columns = rows + self._offsets, columns + self._offsets  # (N, D)
+        is_row, is_column = (rows >= 0) & (rows < height), (columns >= 0) & (columns < width)
+        places = rows.clip(0, height - 1)[:, :, None] * width + columns.clip(0, width - 1)[:, None]
+        cells = np.take_along_axis(episodes.cells, places.reshape(n, -1), axis=1)  # (N, D * D)
+        squares = np.zeros((n, N_PLANES, side * side), dtype=np.uint8)
+        squares[:, WALL_PLANE] = (cells & WALL) != 0
+        planes = MARKER_PLANE + (cells & MARKERS)
+        np.put_along_axis(squares, planes[:, None].astype(np.int64), 1, axis=1)
+        squares *= (is_row[:, :, None] & is_column[:, None]).reshape(n, 1, -1)
+        squares[np.arange(n), episodes.robots[:, 1], side * side // 2] = 1
+        return squares.reshape(n, N_PLANES, side, side)
+
+
 class AnySize:
     """An SB3 model with a `GridFcn` as a policy for worlds of any size.
 
     SB3 checks that observations have the size that a model was trained on, and turns them into
-    floats as a whole; so the model is given what it sees, and only that.
+    floats as a whole; so the model is given what it sees, and only that. What a model without
+    memory makes of a square is remembered, so the model must not learn on meanwhile.
 
     Args:
         model: The model.
@@ -108,6 +146,8 @@ class AnySize:
             raise ValueError("only a model with a GridFcn takes grids of any size")
         self.model = model
         self.radius = max(_radii(model))
+        self._remembered: dict[bytes, NDArray[np.float64]] = {}
+        self._rng = np.random.default_rng(0)
 
     def predict(
         self,
@@ -119,6 +159,11 @@ class AnySize:
     ) -> tuple[Any, Any]:
         """Actions (N,) for grids (N, 16, H, W); see SB3's `predict`."""
         seen = surroundings(torch.as_tensor(observation), self.radius).numpy()
+        if is_actor_without_memory(self.model):
+            bounds = self._bounds(seen)  # (N, 5)
+            if deterministic:
+                return np.diff(bounds, axis=1, prepend=0).argmax(axis=1), state
+            return (self._rng.random((len(seen), 1)) >= bounds[:, :-1]).sum(axis=1), state
         policy = self.model.policy
         trained_on = policy.observation_space
         policy.observation_space = observation_space("grid", *seen.shape[-2:])
@@ -129,5 +174,20 @@ class AnySize:
         return actions, state
 
     def set_random_seed(self, seed: int | None) -> None:
-        """Seed what the model draws."""
+        """Seed what is drawn."""
+        self._rng = np.random.default_rng(seed)
         self.model.set_random_seed(seed)
+
+    @torch.no_grad()
+    def _bounds(self, squares: NDArray[Any]) -> NDArray[np.float64]:
+        """The cumulative probabilities of the actions, (N, 5), in squares, (N, 16, D, D)."""
+        keys = [square.tobytes() for square in squares]
+        if len(self._remembered) > MOST_REMEMBERED:
+            self._remembered.clear()
+        new = {key: i for i, key in enumerate(keys) if key not in self._remembered}
+        if new:
+            policy = self.model.policy
+            seen = torch.as_tensor(squares[list(new.values())], device=policy.device)
+            probs = policy.get_distribution(seen).distribution.probs.double().cpu().numpy()
+            self._remembered.update(zip(new, probs.cumsum(axis=1), strict=True))
+        return np.stack([self._remembered[key] for key in keys])

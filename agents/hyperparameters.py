@@ -1,10 +1,11 @@
 """Hyperparameters as data: one YAML file an algorithm, in the layout of RL Baselines3 Zoo.
 
 A file has a block an env id. The block of an id is for percepts; 'ID/grid' is for grids, and
-'ID/percepts+action' for percepts with the previous action; ids without a block use 'default',
-'default/grid' and 'default/percepts+action'. A block's keys are the arguments of the algorithm, and
-`n_envs`, `n_timesteps` and `env_kwargs`, of which `max_steps` is the horizon of the episodes that
-are trained on. Strings such as "dict(net_arch=[32, 32])" are read by
+'ID/percepts+action' for percepts with the previous action; policies of options and programs have
+'ID/option', 'ID/grid/program' and so on. Ids without a block use 'default', 'default/grid' and so
+on. A block's keys are the arguments of the algorithm, and `n_envs`, `n_timesteps` and `env_kwargs`,
+of which `max_steps` is the horizon of the episodes that are trained on, and `horizon` that in
+skills. Strings such as "dict(net_arch=[32, 32])" are read by
 a parser that knows literals, `dict(...)` and `nn.ACTIVATION`, never by `eval`.
 """
 
@@ -21,6 +22,8 @@ import yaml
 from stable_baselines3.common.utils import LinearSchedule
 from torch import nn
 
+from agents.training_envs import PRIMITIVE
+
 FOLDER = Path(__file__).parent / "hyperparams"
 ACTIVATIONS = ("ELU", "GELU", "LeakyReLU", "ReLU", "SiLU", "Tanh")
 SCHEDULED = ("learning_rate", "clip_range", "clip_range_vf")
@@ -33,14 +36,19 @@ class HyperparameterError(ValueError):
 
 
 def read_hyperparameters(
-    algo: str, env_id: str, obs: str = "percepts", file: Path | None = None
+    algo: str,
+    env_id: str,
+    obs: str = "percepts",
+    action: str = PRIMITIVE,
+    file: Path | None = None,
 ) -> dict[str, Any]:
-    """The block of the YAML file for an algorithm, a task and a kind of observation.
+    """The block of the YAML file for an algorithm, a task and kinds of observation and action.
 
     Args:
         algo: Name of the algorithm, such as "ppo".
         env_id: The task's id.
         obs: "percepts", "percepts+action" or "grid".
+        action: "primitive", "option" or "program".
         file: The YAML file; default agents/hyperparams/<algo>.yml.
 
     Raises:
@@ -53,16 +61,17 @@ def read_hyperparameters(
         raise HyperparameterError(f"there are no hyperparameters {file}") from None
     except yaml.YAMLError as error:
         raise HyperparameterError(f"{file} is no YAML: {' '.join(str(error).split())}") from None
-    names = [block_name(each, obs) for each in (env_id, "default")]
+    names = [block_name(each, obs, action) for each in (env_id, "default")]
     for name in names:
         if isinstance(blocks, dict) and isinstance(blocks.get(name), dict):
             return blocks[name]
     raise HyperparameterError(f"{file} has neither a block {names[0]} nor {names[1]}")
 
 
-def block_name(env_id: str, obs: str) -> str:
-    """The name of the block for a task and a kind of observation."""
-    return env_id if obs == "percepts" else f"{env_id}/{obs}"
+def block_name(env_id: str, obs: str, action: str = PRIMITIVE) -> str:
+    """The name of the block for a task and kinds of observation and action."""
+    usual = ("percepts", PRIMITIVE)
+    return "/".join([env_id, *(kind for kind in (obs, action) if kind not in usual)])
 
 
 def check_names(algo_class: type[Any], hyperparameters: Mapping[str, Any]) -> None:

@@ -19,7 +19,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from agents.extractors import GridCnn
 from agents.fcn import GridFcn
 from agents.hyperparameters import HyperparameterError, arguments, check_names
-from karel_gym.sb3 import KarelSB3VecEnv
+from agents.training_envs import training_env
 from programmatic.algorithms import ALGORITHMS, algorithm_class
 from programmatic.runs import RunError, replacing
 
@@ -37,8 +37,8 @@ def build_model(settings: dict[str, Any], device: str = "auto") -> BaseAlgorithm
     """An untrained model.
 
     Args:
-        settings: algo, env_id, obs, num_envs, height, width, train_max_steps, reward, seed,
-            hyperparameters and deterministic, of which the model gets the attribute
+        settings: algo, env_id, obs, action, horizon, num_envs, height, width, train_max_steps,
+            reward, seed, hyperparameters and deterministic, of which the model gets the attribute
             `acts_deterministically`.
         device: "auto", "cpu" or "cuda".
 
@@ -53,14 +53,8 @@ def build_model(settings: dict[str, Any], device: str = "auto") -> BaseAlgorithm
         kwargs = values.get("policy_kwargs") or {}
         values["policy_kwargs"] = {"features_extractor_class": NETWORKS[policy[:3]]} | kwargs
         values["policy"] = f"Cnn{policy[3:]}"
-    env = KarelSB3VecEnv(
-        settings["env_id"],
-        settings["num_envs"],
-        obs=settings["obs"],
-        height=settings["height"],
-        width=settings["width"],
-        max_steps=settings["train_max_steps"],
-        reward=settings["reward"],
+    env = training_env(
+        settings, settings["num_envs"], settings["train_max_steps"], settings["reward"]
     )
     try:
         model = algo_class(env=env, seed=settings["seed"], device=device, **values)

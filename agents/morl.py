@@ -21,6 +21,8 @@ from programmatic.search.commands import parse_options
 
 # torch, Stable-Baselines3, z3 and optuna are slow to import: a command imports what it uses.
 if TYPE_CHECKING:
+    from stable_baselines3.common.vec_env import VecEnv
+
     from programmatic.morl.iteration import Edit
     from programmatic.morl.tree import TreeProgram
     from programmatic.morl.verdicts import Verdict
@@ -132,7 +134,7 @@ def morl(
 def synthesise(
     oracle: Annotated[Path, tyro.conf.Positional],
     *,
-    env: str = CARTPOLE,
+    env: str | None = None,
     method: Literal["viper", "pirl"] = "viper",
     seed: int = 0,
     out: Path = Path("synthesised.tree"),
@@ -142,7 +144,8 @@ def synthesise(
 
     Args:
         oracle: Run folder or zip of the policy.
-        env: The env's id.
+        env: The env's id; by default where the policy in a run folder was trained, observing what
+            it does, or else CartPole-MORL-v0.
         method: How: by VIPER, or by the neurally directed search of PIRL.
         seed: Of everything that is drawn.
         out: File for the program.
@@ -150,6 +153,8 @@ def synthesise(
     """
 
     from agents.policies import load
+    from agents.settings import is_training, read_train_config
+    from agents.viper import env_of_training
     from karel_gym.sb3 import make_sb3_vec_env
     from programmatic.morl.loop_settings import STEPS
     from programmatic.morl.pirl import pirl
@@ -157,7 +162,11 @@ def synthesise(
 
     config = _with_options(STEPS[method](seed=seed), parse_options(options))
     find: Any = viper if method == "viper" else pirl
-    result = find(load(oracle), make_sb3_vec_env(env, NUM_ENVS, seed), config)
+    if env is None and is_training(oracle):
+        envs: VecEnv = env_of_training(read_train_config(oracle), NUM_ENVS, seed)
+    else:
+        envs = make_sb3_vec_env(env or CARTPOLE, NUM_ENVS, seed)
+    result = find(load(oracle), envs, config)
     result.program.save(out)
     print(f"{result.program}\n")
     print(f"mean return  {result.mean_return:.1f}\nprogram      {out}")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.program import PROGRAM_FILE, RESULT_FILE, ProgramAgent
-from karel_gym.observations import kind_of
+from agents.training_envs import PRIMITIVE
+from karel_gym.observations import PERCEPT_SIGNATURE, SIGNATURES, kind_of
 from karel_gym.registration import is_karel
 from karel_gym.robot import ACTIONS
 from karel_gym.signature import signature_of
+from karel_gym.vector import KarelVectorEnv
 from programmatic import Program, ProgramPolicy
 from programmatic.morl.run_folder import POLICY_FILE, load_program
 from programmatic.morl.run_folder import PROGRAM_FILE as TREE_FILE
@@ -76,6 +79,25 @@ class Contestant:
     def program(self) -> Program | None:
         """The program that acts, if it is one."""
         return self.policy.program if isinstance(self.policy, ProgramPolicy) else None
+
+    def within(self, max_steps: int) -> Policy:
+        """What acts in episodes of this horizon: a policy of skills shares it among them."""
+        within = getattr(self.policy, "within", None)
+        return self.policy if within is None else within(max_steps)
+
+    @property
+    def envs(self) -> Callable[..., KarelVectorEnv]:
+        """What makes the envs it acts in: those of a fully convolutional network are local."""
+        radius = getattr(self.policy, "radius", None)
+        if radius is None:
+            return KarelVectorEnv
+        from agents.fcn import LocalVectorEnv
+
+        return partial(LocalVectorEnv, radius)
+
+    def decides(self, deterministic: bool | None) -> bool:
+        """How it acts where a user says `deterministic`, or None: nothing."""
+        return self.deterministic if deterministic is None else deterministic
 
     @property
     def takes_masks(self) -> bool:
@@ -155,8 +177,26 @@ class _Place:
 
     @property
     def obs(self) -> str:
-        """What a tree observes there."""
+        """What a policy observes there that can take any observation."""
         return "percepts" if is_karel(self.env_id) else FEATURES
+
+    def seen_by(self, program: TreeProgram) -> str:
+        """What a tree observes: what its signature is of."""
+        kinds = (kind for kind, known in SIGNATURES.items() if known == program.signature)
+        return next(kinds, FEATURES)
+
+    def tree(self, path: Path) -> TreeProgram:
+        """The tree in a file; in Karel tasks it may test the previous action too."""
+        signature = signature_of(self.env_id)
+        if signature != PERCEPT_SIGNATURE:
+            return TreeProgram.load(path, signature)
+        try:
+            return TreeProgram.load(path, signature)
+        except ValueError as error:
+            try:
+                return TreeProgram.load(path, SIGNATURES["percepts+action"])
+            except ValueError:
+                raise error from None
 
     def contestant(self, name: str | None, policy: Any) -> Contestant:
         """The contestant that a policy is."""
@@ -165,7 +205,7 @@ class _Place:
         if isinstance(policy, Program):
             return Contestant(name or "program", ProgramPolicy(policy))
         if isinstance(policy, TreeProgram):
-            return Contestant(name or policy.name, TreePolicy(policy), self.obs)
+            return self.contestant(name, TreePolicy(policy))
         if isinstance(policy, (str, os.PathLike)):
             return self.named(name, os.fspath(policy))
         if isinstance(policy, RandomPolicy):
@@ -178,7 +218,7 @@ class _Place:
         if isinstance(policy, ProgramPolicy):
             return Contestant(name or "program", policy)
         if isinstance(policy, TreePolicy):
-            return Contestant(name or policy.program.name, policy, self.obs)
+            return Contestant(name or policy.program.name, policy, self.seen_by(policy.program))
         return _from_model(name or type(policy).__name__, policy)
 
     def named(self, name: str | None, text: str) -> Contestant:
@@ -190,7 +230,7 @@ class _Place:
         if _exists(path):
             label = name or path.name
             if path.suffix == TREE_SUFFIX:
-                return self.contestant(label, TreeProgram.load(path, signature_of(self.env_id)))
+                return self.contestant(label, self.tree(path))
             if not path.is_dir() and path.suffix != ".zip":
                 return self.contestant(label, Program.load(path))
             return self.contestant(label, load(path))
@@ -212,7 +252,11 @@ def _exists(path: Path) -> bool:
 def _from_model(name: str, model: Any) -> Contestant:
     """The contestant that an SB3 model is: what it observes is told by its observation space."""
     from agents.fcn import AnySize, takes_any_size  # torch is slow to import
+    from agents.models import SETTINGS
 
+    settings = getattr(model, SETTINGS, {})
+    if settings.get("action", PRIMITIVE) != PRIMITIVE:
+        return _of_skills(name, model, settings)
     space = getattr(model, "observation_space", None)
     deterministic = bool(getattr(model, "acts_deterministically", True))
     kind = kind_of(space) if isinstance(space, gymnasium.Space) else None
@@ -226,3 +270,14 @@ def _from_model(name: str, model: Any) -> Contestant:
     if isinstance(space, gymnasium.spaces.Box) and len(space.shape) == 1:
         return Contestant(name, model, FEATURES, None, deterministic)
     raise ValueError(f"{name} observes {space}, which is no observation of a known env")
+
+
+def _of_skills(name: str, model: Any, settings: Mapping[str, Any]) -> Contestant:
+    """The contestant that a policy of skills is, which sees grids of one size, or percepts."""
+    from agents.skill_policy import SkillPolicy
+    from agents.skills import skills_named
+
+    skills = skills_named(settings["action"])
+    policy = SkillPolicy(model, skills, settings["horizon"], settings["max_steps"])
+    shape = (settings["height"], settings["width"]) if settings["obs"] == "grid" else None
+    return Contestant(name, policy, settings["obs"], shape, model.acts_deterministically)

@@ -14,7 +14,7 @@ from agents.hyperparameters import (
     check_names,
     read_hyperparameters,
 )
-from karel_gym.sb3 import KarelSB3VecEnv
+from agents.training_envs import PRIMITIVE, check_kinds, training_env
 from programmatic.algorithms import algorithm_class
 from programmatic.runs import CONFIG_FILE, RunError, read_config, versions
 
@@ -29,6 +29,7 @@ COUNTS = (
     "eval_every",
     "eval_episodes",
     "train_max_steps",
+    "horizon",
 )
 VALUE_BASED = ("dqn", "qrdqn")
 DEFAULT_REWARD = "default"
@@ -44,20 +45,29 @@ class TrainConfig:
     """The task's id."""
     obs: str = "percepts"
     """What the policy observes: percepts, percepts+action (the previous one) or grid."""
+    action: str = PRIMITIVE
+    """What an action of the policy is: primitive, one of the robot's; option, the latent of a fixed
+    number of them (HRL); program, the latent of a program of LEAPS (HPRL)."""
     total_timesteps: int | None = None
-    """Steps to train for, of all envs together; by default n_timesteps of the hyperparameters."""
+    """Steps to train for, of all envs together; by default n_timesteps of the hyperparameters. A
+    step is an action of the policy."""
     seed: int = 0
     """Of the network, the worlds and the actions; equal seeds give equal results on a CPU."""
     run_dir: Path | None = None
-    """The run folder; by default runs/ALGO-TASK-OBS-SEED."""
+    """The run folder; by default runs/ALGO-TASK-OBS-SEED, with the action behind OBS unless it is
+    primitive."""
     num_envs: int | None = None
     """Envs stepped at once; by default n_envs of the hyperparameters."""
     height: int | None = None
-    """Height of the worlds in cells, walls included; by default the task's own."""
+    """Height of the worlds in cells, walls included; by default that of env_kwargs in the
+    hyperparameters, or else the task's own."""
     width: int | None = None
-    """Width of the worlds in cells, walls included; by default the task's own."""
+    """Width of the worlds in cells, walls included; by default as the height."""
     max_steps: int | None = None
-    """Horizon of an episode in steps; by default 10 * (height-2) * (width-2)."""
+    """Horizon of an episode in actions of the robot; by default 10 * (height-2) * (width-2)."""
+    horizon: int | None = None
+    """Skills an episode, where actions are options or programs; by default that of env_kwargs in
+    the hyperparameters, or else any number."""
     train_max_steps: int | None = None
     """Horizon of the episodes that are trained on; by default max_steps of env_kwargs in the
     hyperparameters, but at most the other horizon. Shorter ones begin more often, and so show more
@@ -89,7 +99,8 @@ class TrainConfig:
         if self.run_dir is not None:
             return Path(self.run_dir)
         task = self.env_id.rpartition(":")[2]
-        return Path("runs") / f"{self.algo}-{task}-{self.obs}-{self.seed}"
+        kind = self.obs if self.action == PRIMITIVE else f"{self.obs}-{self.action}"
+        return Path("runs") / f"{self.algo}-{task}-{kind}-{self.seed}"
 
     def to_json(self) -> dict[str, Any]:
         """The settings as JSON values, without those that are of no consequence later."""
@@ -109,7 +120,7 @@ def resolve(config: TrainConfig) -> TrainConfig:
         if name in config.hyperparameters:
             raise HyperparameterError(
                 f"{name} is set by num_envs, total_timesteps, or obs, height, width, "
-                "train_max_steps and reward"
+                "train_max_steps, horizon and reward"
             )
     try:
         json.dumps(dict(config.hyperparameters))
@@ -118,17 +129,19 @@ def resolve(config: TrainConfig) -> TrainConfig:
             "hyperparameters must be numbers, texts, lists or dicts of them; write others as text, "
             'such as policy_kwargs="dict(activation_fn=nn.Tanh)"'
         ) from None
-    env = KarelSB3VecEnv(
-        config.env_id,
-        obs=config.obs,
-        height=config.height,
-        width=config.width,
-        max_steps=config.max_steps,
-        reward=config.reward or DEFAULT_REWARD,
-    ).envs
+    check_kinds(config.obs, config.action)
     env_id = config.env_id.rpartition(":")[2]
-    values = read_hyperparameters(config.algo, env_id, config.obs) | dict(config.hyperparameters)
+    stored = read_hyperparameters(config.algo, env_id, config.obs, config.action)
+    values = stored | dict(config.hyperparameters)
     of_env = values.get("env_kwargs", {})
+    config = replace(
+        config,
+        height=config.height or of_env.get("height"),
+        width=config.width or of_env.get("width"),
+        horizon=config.horizon or of_env.get("horizon"),
+    )
+    reward = config.reward or DEFAULT_REWARD
+    env = training_env(asdict(config), 1, config.max_steps, reward).envs
     total = config.total_timesteps or int(values["n_timesteps"])
     num_envs = config.num_envs or int(values["n_envs"])
     max_steps = env.episodes.max_steps
@@ -179,6 +192,11 @@ def read_train_config(run: Path) -> TrainConfig:
     except ValueError as error:
         raise RunError(f"{run / CONFIG_FILE} is damaged: {error}") from None
     return config
+
+
+def is_training(run: Path) -> bool:
+    """Whether a folder is the run folder of a training."""
+    return (run / CONFIG_FILE).exists() and read_config(run).get("command") == COMMAND
 
 
 def check_same(earlier: TrainConfig, config: TrainConfig) -> None:

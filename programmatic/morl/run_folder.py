@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from karel_gym.observations import SIGNATURES
 from karel_gym.signature import signature_of
 from programmatic.morl.tree import TreeProgram
 from programmatic.runs import CONFIG_FILE, RunError, read_config
@@ -21,7 +22,8 @@ def load_program(run: Path) -> TreeProgram:
     """
     config = read_config(run)
     try:
-        return TreeProgram.load(run / PROGRAM_FILE, signature_of(str(config["env_id"])))
+        signature = SIGNATURES.get(config.get("obs", "")) or signature_of(str(config["env_id"]))
+        return TreeProgram.load(run / PROGRAM_FILE, signature)
     except (KeyError, ValueError) as error:
         raise RunError(f"{run / CONFIG_FILE} or {PROGRAM_FILE} is damaged: {error}") from None
     except OSError as error:

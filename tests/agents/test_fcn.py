@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from agents import evaluate, load, train
-from agents.fcn import AnySize, GridFcn, surroundings
+from agents.fcn import AnySize, GridFcn, LocalVectorEnv, surroundings
 from karel_gym import KarelVectorEnv
 from karel_gym.observations import observation_space
 from karel_gym.registration import task_of
@@ -82,6 +82,32 @@ def test_a_model_acts_in_worlds_of_any_size_and_the_same_in_its_own(run: Path) -
             expected, _ = model.predict(grids(*size), deterministic=True)
             np.testing.assert_array_equal(actions, expected)
     assert model.policy.observation_space == observation_space("grid", 8, 8)
+
+
+@pytest.mark.parametrize("size", [*SIZES, (5, 6)])
+def test_local_grids_are_the_surroundings(size: tuple[int, int]) -> None:
+    task = task_of("Karel-FourCorners-v0")
+    whole = KarelVectorEnv(task, 5, "grid", *size)
+    local = LocalVectorEnv(3, task, 5, "grid", *size)
+    observed = [envs.reset(seed=0)[0] for envs in (whole, local)]
+    rng = np.random.default_rng(0)
+    for _ in range(60):
+        squares = surroundings(torch.as_tensor(observed[0]), 3).numpy()
+        np.testing.assert_array_equal(observed[1], squares)
+        actions = rng.integers(5, size=5)
+        observed = [envs.step(actions)[0] for envs in (whole, local)]
+
+
+def test_what_it_draws_has_the_models_probabilities(run: Path) -> None:
+    model = load(run)
+    grid = np.repeat(grids(12, 12, n=1), 4000, axis=0)
+    policy = AnySize(model)
+    policy.set_random_seed(1)
+    actions, _ = policy.predict(grid, deterministic=False)
+    square = surroundings(torch.as_tensor(grid[:1]), policy.radius)
+    with torch.no_grad():
+        expected = model.policy.get_distribution(square).distribution.probs[0].numpy()
+    np.testing.assert_allclose(np.bincount(actions, minlength=5) / 4000, expected, atol=0.03)
 
 
 def test_the_comparison_takes_it_to_larger_worlds(run: Path) -> None:

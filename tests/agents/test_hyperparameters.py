@@ -22,7 +22,7 @@ from karel_gym.registration import TASKS
 from programmatic.algorithms import ALGORITHMS, algorithm_class
 
 LEAPS_TASKS = ("StairClimber", "FourCorners", "TopOff", "Maze", "CleanHouse", "Harvester")
-ENV_KWARGS = {"obs", "max_steps", "reward"}
+ENV_KWARGS = {"obs", "max_steps", "reward", "height", "width", "horizon"}
 """What `train` takes from env_kwargs."""
 FIRST = tuple(f"Karel-{task}-v0" for task in LEAPS_TASKS)
 
@@ -52,6 +52,25 @@ def test_blocks_are_what_the_zoo_reads(algo: str, obs: str, env_id: str) -> None
             assert parse_dict(value) == eval(value, {"nn": nn})
     ready = arguments(block)
     assert not {"n_envs", "n_timesteps", "env_kwargs"} & set(ready)
+
+
+@pytest.mark.parametrize(
+    ("algo", "obs", "action", "horizon"),
+    [
+        ("ppo", "percepts", "option", None),
+        ("ppo", "grid", "option", None),
+        ("ppo_lstm", "percepts", "program", 5),
+        ("ppo_lstm", "grid", "program", 5),
+    ],
+)
+def test_policies_of_skills_have_blocks_of_their_own(
+    algo: str, obs: str, action: str, horizon: int | None
+) -> None:
+    block = read_hyperparameters(algo, "Karel-Maze-v0", obs, action)
+    assert block != read_hyperparameters(algo, "Karel-Maze-v0", obs)
+    assert (block["env_kwargs"]["obs"], block["env_kwargs"].get("horizon")) == (obs, horizon)
+    with pytest.raises(HyperparameterError, match=f"Karel-Maze-v0.*/{action}"):
+        read_hyperparameters("dqn", "Karel-Maze-v0", obs, action)
 
 
 @pytest.mark.parametrize(

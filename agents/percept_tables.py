@@ -1,0 +1,162 @@
+"""Memoryless policies of percepts as tables, whose episodes run compiled, in worlds of any size."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sb3_contrib import QRDQN, MaskablePPO
+from sb3_contrib.common.recurrent.policies import RecurrentActorCriticPolicy
+from stable_baselines3 import DQN
+from stable_baselines3.common.policies import ActorCriticPolicy
+
+from karel_gym.kernels import kernel
+from karel_gym.observations import N_PERCEPTS
+from karel_gym.rng import states_of, uniform
+from karel_gym.robot import ACTIONS, act, sense
+from karel_gym.tasks.task import N_COUNTERS, Task, reward
+from karel_gym.world import WorldBatch
+from programmatic.machine.execution import arrays_of
+from programmatic.machine.parallel import in_parallel
+from programmatic.machine.rollouts import begin_all
+from programmatic.morl.tree_policy import TreePolicy
+
+N_ROWS = 2**N_PERCEPTS
+"""Rows of a table for each previous action; a row's number has percept k as its bit k."""
+N_ACTIONS = len(ACTIONS)
+
+
+@kernel
+def act_by_table(
+    first: int,
+    last: int,
+    bounds: Any,
+    cells: Any,
+    width: int,
+    robots: Any,
+    rngs: Any,
+    counters: Any,
+    draws: Any,
+    max_steps: int,
+    returns: Any,
+    lengths: Any,
+    terminated: Any,
+) -> None:
+    """Let a table act in the episodes `first` to `last - 1`, which have begun.
+
+    Args:
+        first, last: The episodes.
+        bounds: float64, (R, 5); action k of a row is taken where bounds k - 1 <= u < bounds k. R is
+            32, or 32 for each previous action after 32 for none.
+        cells: uint8, (N, H*W). Changed, as the next five.
+        width: W.
+        robots: int64, (N, 2).
+        rngs: uint64, (N, 1).
+        counters: int32, (N, N_COUNTERS).
+        draws: uint64, (N, 1); where u comes from.
+        max_steps: Horizon.
+        returns, lengths, terminated: float64, int64 and bool, each (N,); written.
+    """
+    remembers = len(bounds) > N_ROWS
+    for i in range(first, last):
+        returns[i], lengths[i], terminated[i] = 0.0, 0, False
+        offset = 0
+        while lengths[i] < max_steps and not terminated[i]:
+            row = bounds[offset + sense(cells[i], width, robots[i, 0], robots[i, 1])]
+            u = uniform(draws[i], 0.0, 1.0)
+            action = 0
+            while action < N_ACTIONS - 1 and u >= row[action]:
+                action += 1
+            effect = act(cells[i], width, robots[i, 0], robots[i, 1], action)
+            robots[i, 0], robots[i, 1] = effect.position, effect.heading
+            gain, terminated[i] = reward(cells[i], width, effect, counters[i], rngs[i])
+            returns[i] += gain
+            lengths[i] += 1
+            if remembers:
+                offset = N_ROWS * (action + 1)
+
+
+def has_table(policy: Any, deterministic: bool) -> bool:
+    """Whether a policy of percepts is a function of its observation: it remembers nothing.
+
+    Args:
+        policy: A policy that observes "percepts" or "percepts+action".
+        deterministic: Whether it takes its most probable action: a value-based one draws in another
+            way than from probabilities.
+    """
+    if isinstance(policy, TreePolicy):
+        return True
+    if isinstance(policy, (DQN, QRDQN)):
+        return deterministic
+    return is_actor_without_memory(policy)
+
+
+def is_actor_without_memory(model: Any) -> bool:
+    """Whether a model is an SB3 actor-critic whose probabilities depend on what it sees alone."""
+    network = getattr(model, "policy", None)
+    return (
+        isinstance(network, ActorCriticPolicy)
+        and not isinstance(network, RecurrentActorCriticPolicy)
+        and not isinstance(model, MaskablePPO)
+    )
+
+
+@torch.no_grad()
+def action_probabilities(policy: Any, obs: str, deterministic: bool) -> NDArray[np.float64]:
+    """The table of a policy: the probabilities of the five actions for whatever it may observe.
+
+    Args:
+        policy: One that has a table; see `has_table`.
+        obs: "percepts" or "percepts+action".
+        deterministic: Whether it takes its most probable action.
+
+    Returns:
+        float64, (32, 5), or (192, 5) with previous actions: 32 rows for none, then for each.
+    """
+    observations = _observations(obs)
+    if deterministic or isinstance(policy, TreePolicy):
+        actions, _ = policy.predict(observations, deterministic=True)
+        return np.eye(N_ACTIONS)[actions]
+    network = policy.policy
+    seen, _ = network.obs_to_tensor(observations)
+    probabilities = network.get_distribution(seen).distribution.probs
+    return probabilities.double().cpu().numpy()
+
+
+def run_table(
+    probabilities: NDArray[np.float64], task: Task, worlds: WorldBatch, seed: int, max_steps: int
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.bool_]]:
+    """Let a table act from each of N start worlds, on all cores.
+
+    Args:
+        probabilities: As `action_probabilities` returns them.
+        task: The task that judges.
+        worlds: N start worlds.
+        seed: Of the draws; episode i's are the same whatever N is.
+        max_steps: Horizon.
+
+    Returns:
+        Returns float64, lengths int64 and whether terminated bool, each (N,).
+    """
+    n, width = len(worlds), worlds.shape[1]
+    cells, robots, rngs = arrays_of(worlds)
+    cells = cells.copy()
+    counters = np.zeros((n, N_COUNTERS), dtype=np.int32)
+    begin_all.of(task)(cells, width, robots, counters)
+    results = np.empty(n), np.empty(n, np.int64), np.empty(n, np.bool_)
+    arrays = cells, width, robots, rngs, counters, states_of(seed, n)[:, None]
+    bounds, run = probabilities.cumsum(axis=1), act_by_table.of(task)
+    in_parallel(lambda first, last: run(first, last, bounds, *arrays, max_steps, *results), n)
+    return results
+
+
+def _observations(obs: str) -> NDArray[np.int8]:
+    """Whatever may be observed: a row each, in the order of a table's rows."""
+    percepts = (np.arange(N_ROWS)[:, None] >> np.arange(N_PERCEPTS)) & 1  # (32, 5)
+    if obs == "percepts":
+        return percepts.astype(np.int8)
+    previous = np.concatenate([np.zeros((1, N_ACTIONS)), np.eye(N_ACTIONS)])  # (6, 5)
+    rows = [np.tile(percepts, (len(previous), 1)), np.repeat(previous, N_ROWS, axis=0)]
+    return np.concatenate(rows, axis=1).astype(np.int8)

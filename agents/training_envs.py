@@ -1,0 +1,57 @@
+"""The envs that a training needs: of the robot's actions, or of skills."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from karel_gym.observations import observation_space
+from karel_gym.sb3 import KarelSB3VecEnv
+
+PRIMITIVE = "primitive"
+"""An action of the policy is one of the robot's."""
+SKILLS = ("option", "program")
+"""What else it may be: the latent of a skill; see `agents.skills`."""
+OBSERVED_WITH_SKILLS = ("grid", "percepts")
+
+
+def check_kinds(obs: str, action: str) -> None:
+    """Check that a policy can observe and do this.
+
+    Raises:
+        ValueError: There is no such kind, or not both at once.
+    """
+    observation_space(obs, 3, 3)
+    if action not in (PRIMITIVE, *SKILLS):
+        known = ", ".join(map(repr, (PRIMITIVE, *SKILLS)))
+        raise ValueError(f"action must be one of {known}, got {action!r}")
+    if action != PRIMITIVE and obs not in OBSERVED_WITH_SKILLS:
+        kinds = " or ".join(OBSERVED_WITH_SKILLS)
+        raise ValueError(f"a policy of skills observes {kinds}, got {obs!r}")
+
+
+def training_env(
+    settings: Mapping[str, Any], num_envs: int, max_steps: int | None, reward: str
+) -> KarelSB3VecEnv:
+    """N envs for a training, or for its evaluations.
+
+    Args:
+        settings: env_id, obs, height, width, action and horizon; see `TrainConfig`.
+        num_envs: N.
+        max_steps: Horizon of an episode, in actions of the robot.
+        reward: "default", "dense" or "sparse".
+
+    Raises:
+        ValueError: A setting cannot be; the message says which.
+    """
+    kwargs = {name: settings[name] for name in ("obs", "height", "width")}
+    kwargs |= {"max_steps": max_steps, "reward": reward}
+    env_id, action, horizon = (settings[name] for name in ("env_id", "action", "horizon"))
+    if action == PRIMITIVE:
+        if horizon is not None:
+            raise ValueError(f"a horizon counts skills; the action is {PRIMITIVE!r}, no skill")
+        return KarelSB3VecEnv(env_id, num_envs, **kwargs)
+    from agents.skill_env import SkillVecEnv  # compiles, and reads the skills' networks
+    from agents.skills import skills_named
+
+    return SkillVecEnv(env_id, num_envs, skills_named(action), horizon, **kwargs)
