@@ -37,7 +37,8 @@ from programmatic.search.climb_state import (
     whole,
 )
 from programmatic.search.drawing import STACK_SIZE
-from programmatic.search.mutation import CODED, END, N_COLUMNS, START, list_places, mutate
+from programmatic.search.edits import neighbour
+from programmatic.search.mutation import CODED, END, N_COLUMNS, START, list_places
 from programmatic.search.program_space import draw_program
 
 
@@ -176,7 +177,7 @@ def climb(
                 if rules.worst_first:
                     order_worlds(state.returns, worlds.weights, rules.most, order)
                 is_new = False
-            length, which = mutate(parent, before, places, n_places, space, mutant, stack, rng)
+            length, which = neighbour(parent, before, places, n_places, space, mutant, stack, rng)
             start, end = places[which, START], places[which, END]
             if rules.skip_unreached and places[which, CODED]:
                 changed = bits_below(end) & ~bits_below(start)

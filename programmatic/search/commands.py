@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 FRESH_WORLDS = 1000
 FRESH_SEED = 2**40  # far from the seeds that people give
-PARALLEL = ("hc", "shc")
+PARALLEL = ("cghc", "hc", "shc")
 """The methods whose searches keep to one thread each, so that several run side by side."""
 
 
@@ -34,7 +34,7 @@ class PlannedRun:
 
 
 def search(
-    method: Annotated[str, tyro.conf.Positional] = "cem",
+    method: Annotated[str, tyro.conf.Positional] = "cghc",
     *,
     env: str = "",
     seed: int = 0,
@@ -51,14 +51,14 @@ def search(
     """Search for a program that solves a task, or go on with interrupted searches.
 
     Args:
-        method: The method: hc or shc, which climb over programs; cem (LEAPS), cebs, latent_hc,
-            latent_random or best_sampled, which search a latent space; or random.
+        method: The method: cghc, hc or shc, which climb over programs; cem (LEAPS), cebs,
+            latent_hc, latent_random or best_sampled, which search a latent space; or random.
         env: The task's id.
         seed: Of the start worlds and of all random numbers.
         seeds: How many searches, of this seed and of those that follow it; hc and shc do them in
             parallel.
         budget: Most programs to evaluate in each; by default until the method ends, or 1,000,000
-            with cebs, latent_hc, hc and shc.
+            with cebs, latent_hc, cghc, hc and shc.
         model: The file of the model whose latent space is searched, or default.
         run: The run folder; by default runs/search-METHOD-TASK-SEED. Of several seeds, each has
             its own folder in this one.
@@ -176,11 +176,13 @@ def _print_table(
 
 
 def _print_result(result: SearchResult, fresh_return: float, folder: Path) -> None:
+    n_worlds = result.config["n_worlds"]
+    worlds = f"the at most {n_worlds}" if result.config["distinct_worlds"] else f"the {n_worlds}"
     print(result.program.pretty())
     print(
         f"\n{result.env_id}, {result.method}, seed {result.seed}:\n"
-        f"  mean return  {result.mean_return:.3f} in the {result.config['n_worlds']} worlds of the "
-        f"search (seed {result.seed})\n"
+        f"  mean return  {result.mean_return:.3f} in {worlds} worlds of the search "
+        f"(seed {result.seed})\n"
         f"               {fresh_return:.3f} in {FRESH_WORLDS:,} fresh worlds (seed {FRESH_SEED})\n"
         f"  evaluations  {result.evaluations:,} programs\n"
         f"  time         {result.seconds:.1f} s\n"

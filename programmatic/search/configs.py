@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from programmatic.options import check_choice, check_number, check_truth, check_whole
+from programmatic.options import check_choice, check_number, check_share, check_truth, check_whole
 
 SETTINGS = Path(__file__).parent / "settings"
 TASK_NAME = re.compile(r"(?:.*:)?Karel-(\w+)-v\d+")
@@ -216,6 +216,31 @@ class HCConfig(ProgramClimbingConfig):
 
 
 @dataclass(frozen=True)
+class CGHCConfig(HCConfig):
+    """Counterexample-guided hill climbing over programs, with the values that an ablation chose."""
+
+    n_worlds: int = 1000
+    """Start worlds that a solution must solve; a program's return is the mean over them."""
+    distinct_worlds: bool = True
+    """Whether no two of the start worlds may be equal; a task that has fewer gives them all."""
+    climb_worlds: int = 32
+    """How many of them the programs of a climb run in: one evaluation. That a program runs in all
+    of them counts as the evaluations that so many worlds would make."""
+    sideways: bool = True
+    """Whether the search also moves to neighbours of an equal return; a climb then ends when so
+    many neighbours in a row brought no gain."""
+    neighbours: int = 4000
+    """Neighbours without a better one among them, after which the search starts again."""
+    edits: float = 0.3
+    """Share of the neighbours that are made by an edit, see `programmatic.search.edits`."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_whole(self, "climb_worlds")
+        check_share(self, "edits")
+
+
+@dataclass(frozen=True)
 class SHCConfig(ProgramClimbingConfig):
     """Scheduled hill climbing: LLM-GS (Liu et al., ICLR 2025)."""
 
@@ -241,6 +266,7 @@ METHODS: dict[str, type[SearchConfig]] = {
     "random": RandomConfig,
     "hc": HCConfig,
     "shc": SHCConfig,
+    "cghc": CGHCConfig,
 }
 """The options' class of each method."""
 

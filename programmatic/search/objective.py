@@ -48,6 +48,7 @@ class Objective:
 
     Attributes:
         device: Where programs run: "cpu" or "cuda".
+        cost: How many evaluations it counts as that a program runs in all worlds.
         tally: What was evaluated.
 
     Raises:
@@ -65,6 +66,7 @@ class Objective:
         self.config = config
         self.budget = budget
         self.device = "cpu"
+        self.cost = 1
         sample = distinct_worlds if config.distinct_worlds else sample_worlds
         self.worlds = sample(env_id, config.n_worlds, seed, config.height, config.width)
         self.tally = Tally()
@@ -99,11 +101,11 @@ class Objective:
             tokens = tokens.cpu().numpy()  # of a tensor in the processor's memory, the same memory
         affordable = tokens
         if self.budget is not None:
-            affordable = tokens[: max(0, self.budget - self.tally.evaluations)]
+            affordable = tokens[: max(0, self.budget - self.tally.evaluations) // self.cost]
         if len(affordable) == 0:
             raise BudgetSpentError
         returns = self.mean_returns(affordable)
-        self.count(self.tally.evaluations + len(returns))
+        self.count(self.tally.evaluations + self.cost * len(returns))
         self.keep(affordable, returns, self.tally.evaluations)
         if len(affordable) < len(tokens):
             raise BudgetSpentError
@@ -111,12 +113,16 @@ class Objective:
 
     def mean_returns(self, tokens: Any) -> NDArray[np.float64]:
         """The mean returns, (P,), without any account of them."""
+        return self.returns(tokens).mean(axis=1)
+
+    def returns(self, tokens: Any) -> NDArray[np.float64]:
+        """The returns, (P, N), in each world, without any account of them."""
         limits = self.config.max_calls, self.config.max_actions
         result = execute(tokens, self.worlds, self.env_id, *limits, device=self.device)
         returns: Any = result.returns
         if not isinstance(returns, np.ndarray):
             returns = returns.cpu().numpy()  # summed here: a GPU would sum in another order
-        return returns.mean(axis=1)
+        return returns
 
     def keep(self, tokens: Any, returns: NDArray[np.float64], evaluations: int) -> None:
         """Take the best of some programs into the tally, if it is better than the one there.

@@ -32,14 +32,11 @@ from programmatic.search.climb_state import (
     whole,
 )
 from programmatic.search.climbing import climb
-from programmatic.search.configs import HCConfig, ProgramClimbingConfig, SHCConfig
+from programmatic.search.configs import CGHCConfig, HCConfig, ProgramClimbingConfig, SHCConfig
 from programmatic.search.objective import SOLVED, BudgetSpentError, Objective, highest
 from programmatic.search.program_space import SPACES
 from programmatic.search.spaces import seed_of
 from programmatic.search.start_worlds import begin_worlds
-
-AT_ONCE = 64
-"""Gains that the kernel has room for before it must tell them."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +77,10 @@ class ProgramClimbing:
         ValueError: A program is beyond the limits of the space.
     """
 
-    state_class = ProgramClimbingState
+    state_class: type[ProgramClimbingState] = ProgramClimbingState
     evaluations = None
+    at_once = 64
+    """Gains that the kernel has room for before it must tell them."""
 
     def __init__(
         self,
@@ -140,15 +139,15 @@ class ProgramClimbing:
             raise BudgetSpentError
         starts = self.tokens[state.order]
         gains = Gains(
-            np.full((AT_ONCE, len(parent)), PAD, dtype=np.int8),
-            np.zeros(AT_ONCE, dtype=np.int64),
-            np.zeros(AT_ONCE, dtype=np.int64),
+            np.full((self.at_once, len(parent)), PAD, dtype=np.int8),
+            np.zeros(self.at_once, dtype=np.int64),
+            np.zeros(self.at_once, dtype=np.int64),
         )
         climbing = Climb(numbers, rng, parent, returns, best)
         lengths = (starts != PAD).sum(axis=1)
         while numbers[EVALUATIONS] < limit and not self._is_solved(numbers):
             n_gains = self._climb(self.rules, self.worlds, starts, lengths, climbing, limit, gains)
-            self._keep(gains, n_gains)
+            self._keep(gains, n_gains, climbing)
         self.objective.count(int(numbers[EVALUATIONS]))
         if numbers[ABOVE_BOUND]:
             raise ValueError(
@@ -157,21 +156,21 @@ class ProgramClimbing:
             )
         if limit < goal and not self._is_solved(numbers):
             raise BudgetSpentError
-        after = ProgramClimbingState(
-            state.iteration + 1,
-            torch.from_numpy(numbers),
-            int(rng[0]),
-            torch.from_numpy(parent),
-            torch.from_numpy(returns),
-            torch.from_numpy(best),
-            state.order,
+        after = replace(
+            state,
+            iteration=state.iteration + 1,
+            numbers=torch.from_numpy(numbers),
+            rng=int(rng[0]),
+            parent=torch.from_numpy(parent),
+            returns=torch.from_numpy(returns),
+            best=torch.from_numpy(best),
         )
         figures: dict[str, float] = {
             "climbs": int(numbers[CLIMBS]),
             "neighbours": int(numbers[NEIGHBOURS]),
         }
         if numbers[LENGTH]:
-            scale = UNIT * len(self.objective.worlds)
+            scale = UNIT * self.worlds.weights.sum()
             return after, {**figures, "current_return": float(numbers[SCORE] / scale)}
         return after, figures
 
@@ -180,7 +179,7 @@ class ProgramClimbing:
     ) -> tuple[ProgramClimbingState, dict[str, float]]:
         returns = self.objective(self.tokens)
         numbers = state.numbers.clone()
-        numbers[EVALUATIONS] = len(returns)
+        numbers[EVALUATIONS] = self.objective.tally.evaluations
         order = highest(returns, len(returns)).tolist()
         figures = {"population_return": float(returns.mean())}
         return replace(state, iteration=1, numbers=numbers, order=order), figures
@@ -188,8 +187,8 @@ class ProgramClimbing:
     def _is_solved(self, numbers: Any) -> bool:
         return bool(numbers[BEST_SCORE] >= self.rules.solved)
 
-    def _keep(self, gains: Gains, n_gains: int) -> None:
-        """Take the gains into the tally."""
+    def _keep(self, gains: Gains, n_gains: int, climbing: Climb) -> None:
+        """Take the gains into the tally; the search is where `climbing` says."""
         for i in range(n_gains):
             tokens: NDArray[np.int8] = gains.tokens[i : i + 1].copy()
             tokens[0, gains.lengths[i] :] = PAD
@@ -210,8 +209,11 @@ def rules_of(config: ProgramClimbingConfig, max_return: float, n_worlds: int) ->
     else:
         assert isinstance(config, HCConfig)
         neighbours = config.neighbours, config.neighbours, 1
+    space = SPACES[config.space]
+    if isinstance(config, CGHCConfig):
+        space = space._replace(edits=round(100 * config.edits))
     return Rules(
-        SPACES[config.space],
+        space,
         *neighbours,
         sideways=config.sideways,
         solved=whole.py_func(SOLVED * n_worlds),

@@ -16,14 +16,16 @@ from karel_gym.rng import states_of
 from programmatic.dsl import Action, IfElse, Program, Statement
 from programmatic.dsl import tokens as t
 from programmatic.search.drawing import NO_ROOM, STACK_SIZE, draw_statements
-from programmatic.search.mutation import N_COLUMNS, list_places, mutate
+from programmatic.search.edits import neighbour
+from programmatic.search.mutation import N_COLUMNS, list_places
 
 
 class ProgramSpace(NamedTuple):
     """The programs within some limits, and which of them are neighbours.
 
     A neighbour of a program is made by replacing a random node, each with the same probability, by
-    a random subtree of the same kind. Neighbours beyond the limits are drawn again.
+    a random subtree of the same kind, or by an edit, see `programmatic.search.edits`. Neighbours
+    beyond the limits are drawn again.
 
     Example:
         >>> space = ProgramSpace()
@@ -46,6 +48,9 @@ class ProgramSpace(NamedTuple):
     have one more, as in the published code."""
     negated_ifelse: bool = False
     """Whether the condition of an IFELSE may be negated."""
+    edits: int = 0
+    """Percentage of the neighbours that are made by an edit; there are none in the published
+    space."""
 
     def random(self, n: int, seed: int) -> NDArray[np.int8]:
         """Programs by the grammar's probabilities: tokens, int8, (n, max_tokens), padded with 50.
@@ -126,7 +131,9 @@ def draw_neighbours(space: Any, parent: Any, tokens: Any, rngs: Any) -> None:
     places = np.empty((2 * parent.size, N_COLUMNS), dtype=np.int64)
     n_places = list_places(parent, parent.size, space.negated_ifelse, places, stack)
     for i in range(len(tokens)):
-        length, _ = mutate(parent, parent.size, places, n_places, space, tokens[i], stack, rngs[i])
+        length, _ = neighbour(
+            parent, parent.size, places, n_places, space, tokens[i], stack, rngs[i]
+        )
         tokens[i, length:] = t.PAD
 
 

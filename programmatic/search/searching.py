@@ -37,10 +37,10 @@ from programmatic.search.configs import (
     SearchConfig,
     config_of,
 )
+from programmatic.search.counterexamples import climbing_for
 from programmatic.search.hill_climbing import LatentHC
 from programmatic.search.logs import SearchLog
 from programmatic.search.objective import BudgetSpentError, Objective
-from programmatic.search.program_climbing import ProgramClimbing
 from programmatic.search.program_space import SPACES
 from programmatic.search.random_search import RandomSearch
 from programmatic.search.result import SearchResult
@@ -57,7 +57,7 @@ from programmatic.search.start_programs import read_programs
 from programmatic.threads import torch_threads
 
 RESULT_FILE, PROGRAM_FILE = "result.json", "program.karel"
-WITHOUT_MODEL = ("random", "hc", "shc")
+WITHOUT_MODEL = ("random", "hc", "shc", "cghc")
 """The methods that search no latent space."""
 ENDLESS_BUDGET = 1_000_000
 """Programs that a method without an end of its own evaluates by default, as in Carvalho et al."""
@@ -116,7 +116,8 @@ def search(
 
     Args:
         method: "cem" (LEAPS), "cebs", "latent_hc", "latent_random" or "best_sampled", in the latent
-            space of a model; "hc", "shc" or "random", in the space of programs. See their configs.
+            space of a model; "cghc", "hc", "shc" or "random", in the space of programs. See their
+            configs.
         env_id: The task's id.
         seed: Of the start worlds and of all random numbers.
         budget: Most programs to evaluate; None: until the method ends by itself, or 1,000,000 with
@@ -321,7 +322,7 @@ def _method(
     if isinstance(config, RandomConfig):
         return RandomSearch(GrammarSpace(), objective, seed, config.batch_size, config.n_programs)
     if isinstance(config, ProgramClimbingConfig):
-        return ProgramClimbing(config, objective, seed, given)
+        return climbing_for(config, objective, seed, given)
     assert decoder is not None
     space = LatentSpace(decoder)
     if isinstance(config, CEMConfig):

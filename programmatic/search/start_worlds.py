@@ -47,15 +47,27 @@ def distinct_worlds(
 def begin_worlds(task: Task, batch: WorldBatch) -> StartWorlds:
     """The worlds of a batch, the episodes begun, for the kernels of a search.
 
-    Equal worlds are merged; worlds that only differ in their random streams are equal where the
-    task's reward does not use them.
+    Equal worlds are merged, see `merge_equal`.
     """
-    rows = _rows(batch, with_randomness=uses_randomness(task))
-    _, chosen, weights = np.unique(rows, axis=0, return_index=True, return_counts=True)
+    chosen, weights = merge_equal(task, batch)
     cells, robots, rngs = (array[chosen].copy() for array in arrays_of(batch))
     counters = np.zeros((len(cells), N_COUNTERS), dtype=np.int32)
     begin_all.of(task)(cells, batch.shape[1], robots, counters)
-    return StartWorlds(cells, batch.shape[1], robots, rngs, counters, weights.astype(np.int64))
+    return StartWorlds(cells, batch.shape[1], robots, rngs, counters, weights)
+
+
+def merge_equal(task: Task, batch: WorldBatch) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """One of each set of equal worlds, and how many there are in the set.
+
+    Worlds that only differ in their random streams are equal where the task's reward does not use
+    them.
+
+    Returns:
+        Indices into the batch, (D,), and numbers of worlds, (D,).
+    """
+    rows = _rows(batch, with_randomness=uses_randomness(task))
+    _, chosen, weights = np.unique(rows, axis=0, return_index=True, return_counts=True)
+    return chosen.astype(np.int64), weights.astype(np.int64)
 
 
 def uses_randomness(task: Task) -> bool:

@@ -32,6 +32,7 @@ from programmatic.search.objective import Objective
 from programmatic.search.program_climbing import ProgramClimbing, rules_of
 from programmatic.search.program_space import (
     SPACES,
+    ProgramSpace,
     draw_neighbours,
     draw_space_programs,
 )
@@ -135,10 +136,12 @@ def test_it_does_what_the_paper_tells(env_id: str, sideways: bool) -> None:
     assert str(Program.from_tokens(state.parent[: numbers[LENGTH]])) == program
 
 
-@pytest.mark.parametrize("sideways", [False, True])
+@pytest.mark.parametrize(("sideways", "edits"), [(False, 0), (True, 0), (True, 60)])
 @pytest.mark.parametrize("env_id", ENVS)
-def test_accelerations_change_nothing(env_id: str, sideways: bool) -> None:
-    rules = {"first_neighbours": 60, "last_neighbours": 200, "sideways": sideways, "total": 3000}
+def test_accelerations_change_nothing(env_id: str, sideways: bool, edits: int) -> None:
+    rules: dict[str, Any] = {"sideways": sideways, "total": 3000}
+    rules |= {"first_neighbours": 60, "last_neighbours": 200}
+    rules["space"] = ProgramSpace(edits=edits)
     with_all, gains = climb_on(env_id, [3000], rules)
     for off in [ACCELERATIONS, *[(name,) for name in ACCELERATIONS[1:]]]:
         without, same_gains = climb_on(env_id, [3000], rules | dict.fromkeys(off, False))

@@ -33,6 +33,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "random": {"batch_size": 10},
     "hc": {"batch_size": 10, "neighbours": 12},
     "shc": {"batch_size": 10, "first_neighbours": 4, "last_neighbours": 40, "schedule": 90},
+    "cghc": {"batch_size": 10, "neighbours": 12},
 }
 BUDGET = 90
 
