@@ -14,7 +14,9 @@ from rich.table import Table
 from tyro.conf import subcommand
 
 from agents.commands import PIPE_WIDTH
+from benchmarks.ablation import AblationSettings, measure_ablation
 from benchmarks.budgets import BudgetSettings, measure_budgets
+from benchmarks.generalisation import GeneralisationSettings, measure_generalisation
 from benchmarks.generation import GenerationSettings, measure_generation
 from benchmarks.latent_search import LatentSearchSettings, measure_latent_search
 from benchmarks.machine import machine_name
@@ -53,11 +55,14 @@ class ThroughputSettings:
 
     out: Path = Path("results/throughput")
     """Folder for config.json and rates.csv."""
+    quick: bool = False
+    """Without the rates of training, which take most of the time."""
 
 
 def measure_throughput(settings: ThroughputSettings) -> None:
     """Measure the rates of execution, of stepping and of training."""
-    rates = _measured(rate for source in SOURCES for rate in source())
+    sources = [source for source in SOURCES if not (settings.quick and source is training_rates)]
+    rates = _measured(rate for source in sources for rate in source())
     megabytes = memory_of_worlds() / 1e6
     _report(rates, settings.out, {"million_worlds_mb": megabytes})
     print(f"One million worlds of 8x8 take {megabytes:.0f} MB.")
@@ -128,8 +133,10 @@ MEASUREMENTS: dict[type[Any], Callable[[Any], None]] = {
     LatentSearchSettings: measure_latent_search,
     VariantSettings: measure_variants,
     BudgetSettings: measure_budgets,
+    AblationSettings: measure_ablation,
     MORLSettings: measure_morl,
     ReturnsSettings: measure_returns,
+    GeneralisationSettings: measure_generalisation,
 }
 
 Settings = (
@@ -140,8 +147,10 @@ Settings = (
     | Annotated[LatentSearchSettings, subcommand("latent_search", prefix_name=False)]
     | Annotated[VariantSettings, subcommand("variants", prefix_name=False)]
     | Annotated[BudgetSettings, subcommand("budgets", prefix_name=False)]
+    | Annotated[AblationSettings, subcommand("ablation", prefix_name=False)]
     | Annotated[MORLSettings, subcommand("morl", prefix_name=False)]
     | Annotated[ReturnsSettings, subcommand("returns", prefix_name=False)]
+    | Annotated[GeneralisationSettings, subcommand("generalisation", prefix_name=False)]
 )
 
 

@@ -1,6 +1,7 @@
 """The tour: train PPO on a maze task, compare it with a program, on the same and larger worlds.
 
-`make demo` runs it; it leaves tables, a learning curve and an animation in results/demo.
+`make demo` runs it; it leaves tables, a learning curve, an animation and report.html in
+results/demo.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from agents.animation import animate
 from agents.commands import print_table, save_results
 from agents.curves import plot_learning_curve
 from agents.evaluation import evaluate_episodes, summarise
+from benchmarks.report.writing import write_report
 from karel_gym import sample_worlds
 from programmatic.references import reference_program
 
@@ -42,13 +44,18 @@ def main(folder: Path = Path("results/demo")) -> None:
         episodes = evaluate_episodes(policies, ENV_ID, EPISODES, EVALUATION_SEED, size, size)
         table = summarise(episodes)
         print_table(table, f"{ENV_ID}, {EPISODES} worlds of {size}x{size}, seed {EVALUATION_SEED}")
-        config = {"env_id": ENV_ID, "episodes": EPISODES, "seed": EVALUATION_SEED, "size": size}
+        config = {"env_id": ENV_ID, "episodes": EPISODES, "seed": EVALUATION_SEED}
+        config |= {"height": size, "width": size}
         save_results(folder / f"{size}x{size}", table, episodes, config)
     worlds = list(sample_worlds(ENV_ID, SHOWN_WORLD + 1, EVALUATION_SEED))[SHOWN_WORLD:]
     animate(policies, ENV_ID, worlds, folder / "maze.gif", EVALUATION_SEED, max_frames=100)
     console.print(f"\nThe program both walk beside:\n{program.pretty()}\n")
+    report = folder / "report.html"
+    tables = [str(folder / f"{size}x{size}") for size in SIZES]
+    named = [f"{name}={policy}" for name, policy in policies.items()]
+    write_report([*named, *tables], report, ENV_ID, "PPO and a program in the maze")
     console.print(f"In {folder}: tables, learning_curve.png and maze.gif.")
-    console.print(f"The tour took {time.perf_counter() - start:.0f} s.")
+    console.print(f"The tour took {time.perf_counter() - start:.0f} s; see all of it in {report}")
 
 
 if __name__ == "__main__":

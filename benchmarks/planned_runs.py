@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
 
+from benchmarks.backends import Workers, results_of
+from benchmarks.commit import commit_name
+from benchmarks.machine import machine_name
 from programmatic.runs import RunError, write_text
 
 RUNS_FILE, RUNS_FOLDER = "runs.csv", "runs"
+PROVENANCE = ("commit", "machine")
+"""The last columns of every runs.csv: the code that a run was done with, and where; empty in files
+that were written before there were such columns."""
 Row = dict[str, Any]
 
 
@@ -32,7 +39,7 @@ class PlannedRun(Protocol):
 
 @dataclass(frozen=True)
 class RowForm:
-    """The columns of runs.csv.
+    """The columns of runs.csv; `PROVENANCE` follows them.
 
     Args:
         columns: Their names in their order; the first is `id`.
@@ -52,12 +59,13 @@ class RowForm:
         Raises:
             KeyError: One lacks a column.
         """
-        listed = list(rows)
+        columns, unknown = (*self.columns, *PROVENANCE), dict.fromkeys(PROVENANCE, "")
+        listed = [unknown | row for row in rows]
         for row in listed:
-            if missing := [column for column in self.columns if column not in row]:
+            if missing := [column for column in columns if column not in row]:
                 raise KeyError(f"it has no {', '.join(missing)}")
-        table = pd.DataFrame([{column: row[column] for column in self.columns} for row in listed])
-        table = table.reindex(columns=list(self.columns))
+        table = pd.DataFrame([{column: row[column] for column in columns} for row in listed])
+        table = table.reindex(columns=list(columns))
         types: Any = dict.fromkeys(self.counts, "Int64") | dict.fromkeys(self.numbers, np.float64)
         return table.astype(types)
 
@@ -69,7 +77,8 @@ class RowForm:
         """
         if not path.exists():
             return self.table([])
-        types: Any = dict.fromkeys(self.texts, str) | dict.fromkeys(self.counts, "Int64")
+        texts = (*self.texts, *PROVENANCE)
+        types: Any = dict.fromkeys(texts, str) | dict.fromkeys(self.counts, "Int64")
         empty: Any = {name: [""] for name in (*self.numbers, *self.counts)}  # elsewhere a text
         try:
             rows = pd.read_csv(path, dtype=types, keep_default_na=False, na_values=empty)
@@ -78,30 +87,39 @@ class RowForm:
             raise RunError(f"{path} is damaged: {error}; delete it to do all runs again") from None
 
 
-def do_planned(plans: Sequence[PlannedRun], folder: Path, form: RowForm) -> pd.DataFrame:
-    """Do the runs that have no row yet.
+def do_planned(
+    plans: Sequence[PlannedRun], folder: Path, form: RowForm, workers: Workers | None = None
+) -> pd.DataFrame:
+    """Do the runs that have no row yet; a row is written as soon as its run has ended.
 
     Args:
         plans: All that there are to be.
-        folder: Where runs.csv is.
+        folder: Where runs.csv is; with Ray, a place that all nodes share.
         form: Its columns.
+        workers: Who does them; None: this process, one after the other.
 
     Returns:
         Their rows, those done before included, in the order of `plans`.
 
     Raises:
         RunError: runs.csv is damaged.
+        WorkerDiedError: A run has killed one worker after the other.
     """
     folder.mkdir(parents=True, exist_ok=True)
     rows = {row["id"]: row for row in records(form.read(folder / RUNS_FILE))}
-    for number, plan in enumerate(plans, 1):
-        if plan.id in rows:
-            continue
-        row = plan.run(folder)
-        rows[plan.id] = row
+    left = list({plan.id: plan for plan in plans if plan.id not in rows}.values())
+    done = len({plan.id for plan in plans}) - len(left)
+    work = partial(_run, folder=folder.resolve())
+    for number, (place, row) in enumerate(results_of(work, left, workers), done + 1):
+        rows[row["id"]] = row
         write_text(folder / RUNS_FILE, form.table(rows.values()).to_csv(index=False))
-        print(f"[{number} of {len(plans)}] {plan.told(row)}", flush=True)
+        print(f"[{number} of {done + len(left)}] {left[place].told(row)}", flush=True)
     return form.table(rows[plan.id] for plan in plans)
+
+
+def _run(plan: PlannedRun, folder: Path) -> Row:
+    """The row of a run, with where it comes from."""
+    return plan.run(folder) | {"commit": commit_name(), "machine": machine_name()}
 
 
 def records(rows: pd.DataFrame) -> list[Row]:

@@ -1,188 +1,204 @@
-"""What the deep RL baselines reach on the tasks, and in larger worlds, beside what was published.
+"""What searches and deep RL baselines reach on the tasks, beside what was published.
 
-`karel-gym benchmark returns` trains all of them; `--baselines DRL-action --tasks Maze --seeds 1`
-some.
+`karel-gym benchmark returns` does the whole grid; `--methods hc DRL-action --tasks Maze --seeds 1`
+some of it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from agents.callbacks import EVALUATIONS_FILE
+from benchmarks.curves import EVALUATIONS, FRAMES, SECONDS, bands, learning_curves, plot_bands
+from benchmarks.grid import SEARCHES, GridSettings, do_grid, quickened
 from benchmarks.intervals import MeanInterval, mean_interval
-from benchmarks.panels import COLORS, LOWEST_SHOWN, draw_band, panels, save_figure
-from benchmarks.planned_runs import RUNS_FILE, Row, records
-from benchmarks.published import LARGE, OWN_SIZE, published_return
-from benchmarks.results import number_text, print_texts, save_tables
-from benchmarks.search_runs import LARGE_WORLDS, TASK_NAMES, env_ids, seed_range
-from benchmarks.trainings import (
-    BASELINES,
-    FRESH_EPISODES,
-    FRESH_SEED,
-    NUMBERS,
-    PlannedTraining,
-    run_trainings,
+from benchmarks.planned_runs import Row, records
+from benchmarks.published import (
+    LARGE,
+    OWN_SIZE,
+    published_notes,
+    published_number,
+    published_return,
+    published_text,
 )
-
-CURVE_POINTS = 200
+from benchmarks.results import number_text, print_texts, save_tables
+from benchmarks.search_runs import LARGE_WORLDS
+from benchmarks.solved import SOLVED_FRESH, TIMES, solved_within
+from benchmarks.statistics import (
+    aggregates,
+    improvements,
+    plot_profiles,
+    profiles,
+    returns_by_method,
+)
+from benchmarks.tidy import RESULTS_FILE, WORLDS, tidy, write_results
+from benchmarks.trainings import FRESH_EPISODES
+from programmatic.runs import write_text
+from programmatic.search.commands import FRESH_WORLDS
 
 
 @dataclass(frozen=True)
-class ReturnsSettings:
-    """Measure what the deep RL baselines reach, beside the published returns."""
-
-    baselines: tuple[str, ...] = tuple(BASELINES)
-    """Which: DRL (grid, CNN), DRL-abs (percepts), DRL-abs-t (percepts, LSTM), DRL-FCN (grid, fully
-    convolutional), DRL-action (percepts and the previous action)."""
-    tasks: tuple[str, ...] = TASK_NAMES
-    """Tasks, by name or id."""
-    env_version: Literal["v0", "v1"] = "v0"
-    """Which definition of tasks that are given by name: v0 is LEAPS's."""
-    seeds: int = 5
-    """Trainings a baseline and task: those of the seeds from 0 up."""
-    steps: float | None = None
-    """Frames of a training; by default what hyperparams/ALGO.yml says."""
-    out: Path = Path("results/returns")
-    """Folder for config.json, runs.csv, runs, summary.csv, summary.json, curves.csv and curves.png;
-    trainings that are in it are not done again."""
+class ReturnsSettings(GridSettings):
+    """Measure what searches and deep RL baselines reach, beside the published returns."""
 
 
 def measure_returns(settings: ReturnsSettings) -> None:
-    """Do the trainings that are still to be done, and leave and print the tables."""
-    tasks, seeds = env_ids(settings.tasks, settings.env_version), seed_range(settings.seeds)
-    steps = None if settings.steps is None else int(settings.steps)
-    plans = [
-        PlannedTraining(baseline, task, seed, steps)
-        for task in tasks
-        for baseline in settings.baselines
-        for seed in seeds
-    ]
-    runs = run_trainings(plans, settings.out)
-    summary, curves = summarise(runs), learning_curves(runs, settings.out)
+    """Do the runs that are still to be done, and leave and print the tables."""
+    settings = quickened(settings)
+    runs = do_grid(settings)
+    folder = settings.out
+    results = tidy(runs)
+    write_results(results, folder)
+    summary = summarise(results)
+    solved = solved_within(runs.searches, folder / SEARCHES)
     save_tables(
-        settings.out,
+        folder,
         "returns",
         settings,
-        {"summary": summary, "curves": curves},
-        fresh_worlds=FRESH_EPISODES,
-        fresh_seed=FRESH_SEED,
+        {"summary": summary, "solved": solved},
+        fresh_worlds={"searches": FRESH_WORLDS, "trainings": FRESH_EPISODES},
         large_worlds=LARGE_WORLDS,
     )
-    plot_curves(curves, settings.out / "curves.png")
+    overall = write_statistics(results, folder)
+    curves = learning_curves(runs)
+    table = bands(curves)
+    write_text(folder / "curves.csv", curves.to_csv(index=False, float_format="%.6g"))
+    write_text(folder / "bands.csv", table.to_csv(index=False, float_format="%.6g"))
+    for unit in (FRAMES, EVALUATIONS, SECONDS):
+        if unit in set(table["unit"]):
+            plot_bands(table, unit, folder / f"curves_{unit}.png")
     show(summary, settings.seeds)
-    print(f"tables and picture: {settings.out} (a row a training: {RUNS_FILE})")
+    if len(solved):
+        show_solved(solved)
+    if summary["env_id"].nunique() > 1 and len(overall):
+        show_statistics(overall)
+    print(f"tables and pictures: {folder} (a row for each run and kind of worlds: {RESULTS_FILE})")
 
 
-def summarise(runs: pd.DataFrame) -> pd.DataFrame:
-    """A row a baseline and task.
-
-    Args:
-        runs: The rows of trainings, as `run_trainings` returns them.
+def write_statistics(results: pd.DataFrame, folder: Path) -> pd.DataFrame:
+    """Write what holds of all tasks together: statistics.csv, improvements.csv, and profiles.csv
+    with its picture; of returns in fresh worlds of the tasks' own sizes.
 
     Returns:
-        `env_id`; `baseline`; `seeds`; the means over seeds of the numbers of
-        `benchmarks.trainings.COLUMNS`, each with its interval, `_low` and `_high`; `steps`; the
-        mean `seconds` of a training; and what was `published` of the baseline, in worlds of the
-        task's own size and in `published_large` ones.
+        The table of statistics.csv, see `benchmarks.statistics.aggregates`.
+    """
+    returns = returns_by_method(results, OWN_SIZE)
+    if not returns:
+        return pd.DataFrame()
+    overall, shares = aggregates(returns), profiles(returns)
+    tables = {"statistics": overall, "profiles": shares, "improvements": improvements(returns)}
+    for name, table in tables.items():
+        write_text(folder / f"{name}.csv", table.to_csv(index=False, float_format="%.6g"))
+    plot_profiles(shares, folder / "profiles.png")
+    return overall
+
+
+def show_statistics(overall: pd.DataFrame) -> None:
+    """Print the interquartile mean and the mean of each method."""
+    rows = [
+        {
+            "method": row["algo"],
+            "interquartile mean": str(MeanInterval.of_columns(row, "iqm")),
+            "mean": str(MeanInterval.of_columns(row, "mean")),
+        }
+        for row in records(overall)
+    ]
+    print_texts(
+        rows,
+        f"All {overall['tasks'].iloc[0]} tasks together, in fresh worlds",
+        "With 95 % intervals of a bootstrap stratified by task. Methods that lack a task or a seed "
+        "of it are left out.",
+    )
+
+
+def summarise(results: pd.DataFrame) -> pd.DataFrame:
+    """A row a task and method.
+
+    Args:
+        results: As `tidy` returns them.
+
+    Returns:
+        `env_id`; `algo`; `seeds`; the mean returns over seeds in the worlds `search`, `own` and
+        `100x100`, each with its interval, `_low` and `_high`; the mean `frames`, `evaluations` and
+        `seconds`; and what was published of the method: `published_search`, `published_own`,
+        `published_100x100`.
     """
     rows = []
-    for (env_id, baseline), group in runs.groupby(["env_id", "baseline"], sort=False):
-        row: Row = {"env_id": env_id, "baseline": baseline, "seeds": len(group)}
-        for name in NUMBERS:
-            row |= mean_interval(group[name]).columns(name)
-        row |= {
-            "steps": int(group["steps"].iloc[0]),
-            "seconds": group["seconds"].mean(),
-            "published": published_return(str(baseline), str(env_id), OWN_SIZE),
-            "published_large": published_return(str(baseline), str(env_id), LARGE),
-        }
+    for (env_id, algo), group in results.groupby(["env_id", "algo"], sort=False):
+        runs = group.drop_duplicates("run")
+        row: Row = {"env_id": env_id, "algo": algo, "seeds": len(runs)}
+        for worlds in WORLDS:
+            row |= mean_interval(group[group["worlds"] == worlds]["return"]).columns(worlds)
+        for cost in ("frames", "evaluations", "seconds"):
+            row[cost] = runs[cost].astype(float).mean()
+        for worlds in WORLDS:
+            row[f"published_{worlds}"] = published_return(str(algo), str(env_id), worlds)
         rows.append(row)
     return pd.DataFrame(rows)
 
 
-def learning_curves(runs: pd.DataFrame, folder: Path) -> pd.DataFrame:
-    """The evaluations of the trainings: `env_id`, `baseline`, `seed`, `timesteps`, `seconds`,
-    `mean_return`, `success_rate`; seconds are those that so many frames take in that training.
-
-    Args:
-        runs: The rows of trainings.
-        folder: The folder of trainings.
-    """
-    parts = []
-    for row in records(runs):
-        curve = pd.read_csv(folder / row["run"] / EVALUATIONS_FILE)
-        seconds = curve["timesteps"] * row["seconds"] / row["steps"]
-        curve = curve[["timesteps", "mean_return", "success_rate"]].assign(seconds=seconds)
-        parts.append(curve.assign(**{name: row[name] for name in ("env_id", "baseline", "seed")}))
-    columns = ["env_id", "baseline", "seed", "timesteps", "seconds", "mean_return", "success_rate"]
-    return pd.concat(parts, ignore_index=True)[columns]
-
-
-def plot_curves(curves: pd.DataFrame, path: Path) -> None:
-    """Draw return over frames, a panel a task, a line a baseline with its band over seeds.
-
-    Args:
-        curves: As `learning_curves` returns them.
-        path: The picture's file.
-    """
-    figure, axes = panels(curves["env_id"].nunique())
-    colors = dict(zip(curves["baseline"].unique(), COLORS, strict=False))
-    for axis, (env_id, group) in zip(axes, curves.groupby("env_id", sort=False), strict=True):
-        lowest = 0.0
-        for baseline, own in group.groupby("baseline", sort=False):
-            x = np.linspace(0, own["timesteps"].max(), CURVE_POINTS)
-            drawn = np.array(
-                [
-                    np.interp(x, seed["timesteps"], seed["mean_return"])
-                    for _, seed in own.groupby("seed")
-                ]
-            )
-            draw_band(axis, x, drawn, colors[baseline], str(baseline))
-            lowest = min(lowest, float(drawn.min()))
-        axis.set(title=str(env_id), ylim=(max(LOWEST_SHOWN, lowest) - 0.03, 1.03))
-        axis.set_xlim(left=0)
-    axes[0].legend(frameon=False, fontsize=8)
-    figure.suptitle("returns in 100 worlds, mean over seeds with 95 % interval")
-    figure.supxlabel("frames")
-    figure.supylabel("return")
-    save_figure(figure, path)
-
-
 def show(summary: pd.DataFrame, seeds: int) -> None:
-    """Print the summary: what is reached in worlds of the task's own size, and in larger ones."""
-    own, large = [], []
+    """Print the summary, a row a task and method, with the notes on the published numbers."""
+    rows, seen = [], []
     for row in records(summary):
-        task = {"task": row["env_id"].removeprefix("Karel-"), "baseline": row["baseline"]}
-        own.append(
+        algo, env_id = row["algo"], row["env_id"]
+        numbers = {worlds: published_number(algo, env_id, worlds) for worlds in WORLDS}
+        seen += [(algo, number) for number in numbers.values()]
+        rows.append(
             {
-                **task,
-                "drawn": str(MeanInterval.of_columns(row, "drawn")),
-                "greedy": str(MeanInterval.of_columns(row, "greedy")),
-                "published": number_text(row["published"]),
-                "frames": f"{row['steps']:,}",
-                "s": number_text(row["seconds"], 0),
+                "task": env_id.removeprefix("Karel-"),
+                "method": algo,
+                **{
+                    title: text
+                    for worlds, name in zip(WORLDS, ("own worlds", "fresh", LARGE), strict=True)
+                    for title, text in (
+                        (name, str(MeanInterval.of_columns(row, worlds))),
+                        (f"publ. {name}", published_text(numbers[worlds])),
+                    )
+                },
+                "frames": number_text(row["frames"], 0),
+                "programs": number_text(row["evaluations"], 0),
+                "s": number_text(row["seconds"], 1),
             }
         )
-        if not np.isnan(row["large_drawn"]):
-            large.append(
-                {
-                    **task,
-                    "drawn": str(MeanInterval.of_columns(row, "large_drawn")),
-                    "greedy": str(MeanInterval.of_columns(row, "large_greedy")),
-                    "published": number_text(row["published_large"]),
-                }
-            )
     print_texts(
-        own,
-        f"Deep RL baselines in worlds of the task's own size, {seeds} seeds",
-        f"Means over seeds, with 95 % bootstrap intervals, in {FRESH_EPISODES} fresh worlds, of "
-        "policies that draw their actions or take the most probable one. Published: DRL rows by "
-        "Trivedi et al. 2021, DRL-action by Rajabpour et al. 2025.",
+        without_empty(rows),
+        f"Mean returns of {seeds} seeds, with 95 % bootstrap intervals",
+        "Own worlds: those that a search judged its programs in, or a training chose its best "
+        f"policy in. Fresh: {FRESH_WORLDS:,} others for programs, {FRESH_EPISODES} for networks, "
+        f"of the task's own size. 100x100: {LARGE_WORLDS} worlds. {published_notes(seen)}",
     )
-    if large:
-        print_texts(large, f"The same policies in {LARGE_WORLDS} fresh worlds of 100x100")
+
+
+def without_empty(rows: list[dict[str, str]]) -> list[dict[str, str]]:
+    """The rows of a table of texts without the columns that have nothing in any of them."""
+    used = [name for name in rows[0] if any(row[name] != "-" for row in rows)]
+    return [{name: row[name] for name in used} for row in rows]
+
+
+def show_solved(solved: pd.DataFrame) -> None:
+    """Print how many seeds of the searches solve their tasks, and how soon."""
+    rows = [
+        {
+            "task": row["env_id"].removeprefix("Karel-"),
+            "method": row["algo"],
+            **{f"in {t} s": f"{row[f'solved_{t}_s']:.0%}" for t in TIMES},
+            "at all": f"{row['solved']:.0%}",
+            "programs to 1.00": _count(row["median_evaluations"]),
+        }
+        for row in records(solved)
+    ]
+    print_texts(
+        rows,
+        "Share of the searches that solve their task",
+        f"Solved: a return of 1 in the search's worlds and of at least {SOLVED_FRESH} in fresh "
+        "ones. Seconds are those of one core, without compilation. Programs: the median number of "
+        "evaluations to a return of 1.00 in the search's worlds; -: less than half come there.",
+    )
+
+
+def _count(value: float) -> str:
+    return number_text(value if np.isfinite(value) else float("nan"), 0)

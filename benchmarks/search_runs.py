@@ -11,12 +11,13 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from benchmarks.backends import Workers
 from benchmarks.planned_runs import RUNS_FOLDER, Row, RowForm, do_planned
 from karel_gym.registration import sample_worlds, task_of
 from programmatic import Program, execute
@@ -35,6 +36,7 @@ LARGE_MAX_CALLS = 100 * LARGE_SIDE**2
 """Calls of a run in a large world. In one of 8x8 the 10,000 of a search are 156 a cell; a program
 that visits every cell of a large world once takes about five a cell, so that 100 cut none short
 that gets anywhere."""
+COMPILING_BUDGET = 100  # programs: enough for every method to come to all its kernels
 COLUMNS = (
     "id",
     "method",
@@ -113,6 +115,7 @@ class PlannedSearch:
     def run(self, folder: Path) -> Row:
         """Do the search, or what is left of it, and judge its program: a row of `COLUMNS`."""
         run = folder / self.folder
+        compile_for(self.method, self.env_id, self.model)
         result = search(
             self.method,
             self.env_id,
@@ -153,12 +156,15 @@ class PlannedSearch:
         )
 
 
-def run_searches(plans: Sequence[PlannedSearch], folder: Path) -> pd.DataFrame:
+def run_searches(
+    plans: Sequence[PlannedSearch], folder: Path, workers: Workers | None = None
+) -> pd.DataFrame:
     """Do the searches that have no row yet.
 
     Args:
         plans: All that there are to be.
         folder: The folder of searches.
+        workers: Who does them; None: this process.
 
     Returns:
         Their rows, those done before included, in the order of `plans`.
@@ -170,7 +176,13 @@ def run_searches(plans: Sequence[PlannedSearch], folder: Path) -> pd.DataFrame:
     for plan in plans:  # all errors before any work
         task_of(plan.env_id)
         _ = plan.id
-    return do_planned(plans, folder, FORM)
+    return do_planned(plans, folder, FORM, workers)
+
+
+@cache
+def compile_for(method: str, env_id: str, model: str) -> None:
+    """Compile what a method's searches need: their seconds are to be those of the search alone."""
+    search(method, env_id, budget=COMPILING_BUDGET, model=model, progress=False)
 
 
 def read_rows(path: Path) -> pd.DataFrame:
@@ -212,16 +224,21 @@ def file_digest(model: str) -> str:
 def env_ids(tasks: Sequence[str], version: str = "v0") -> list[str]:
     """The ids of tasks that are given by a name, such as Maze, or an id.
 
+    Tasks that LEAPS does not have are v0 by either version: their definition is that of v1.
+
     Raises:
         ValueError: There is no such task, or none is given.
 
     Example:
-        >>> env_ids(["Maze", "Karel-DoorKey-v0"], "v1")
-        ['Karel-Maze-v1', 'Karel-DoorKey-v0']
+        >>> env_ids(["Maze", "DoorKey", "Karel-Maze-v0"], "v1")
+        ['Karel-Maze-v1', 'Karel-DoorKey-v0', 'Karel-Maze-v0']
     """
     if not tasks:
         raise ValueError("name at least one task")
-    ids = [task if "-" in task else f"Karel-{task}-{version}" for task in tasks]
+    ids = [
+        task if "-" in task else f"Karel-{task}-{version if task in TASK_NAMES else 'v0'}"
+        for task in tasks
+    ]
     for env_id in ids:
         task_of(env_id)
     return list(dict.fromkeys(ids))

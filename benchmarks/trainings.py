@@ -9,53 +9,39 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from agents.callbacks import PROGRESS_FILE
+from agents.callbacks import EVALUATIONS_FILE, PROGRESS_FILE
 from agents.drl import train_run
 from agents.evaluation import evaluate_episodes
 from agents.settings import TrainConfig, resolve
+from benchmarks.backends import Workers
+from benchmarks.baselines import BASELINES
 from benchmarks.planned_runs import RUNS_FOLDER, Row, RowForm, do_planned
 from benchmarks.search_runs import LARGE_SIDE, LARGE_WORLDS
 
 FRESH_SEED = 1_000_000  # far from the seeds that people give
 FRESH_EPISODES = 100
-NUMBERS = ("drawn", "drawn_solved", "greedy", "greedy_solved", "large_drawn", "large_greedy")
+NUMBERS = (
+    "train_return",
+    *("drawn", "drawn_solved", "greedy", "greedy_solved", "large_drawn", "large_greedy"),
+)
 COLUMNS = (
     *("id", "baseline", "env_id", "seed", "algo", "obs", "steps"),
     *NUMBERS,
     *("seconds", "config", "run"),
 )
-"""id, of all that tells trainings apart; mean returns of the training's best policy in 100 fresh
-worlds, and the share of them that it solved, when it draws its actions and when it takes the most
-probable ones; mean returns in 10 fresh worlds of 100x100; wall time of the training; its settings
-as JSON; the run folder."""
+"""id, of all that tells trainings apart; the mean return of the training's best policy in the
+worlds that it was chosen in; its mean returns in 100 fresh worlds, and the share of them that it
+solved, when it draws its actions and when it takes the most probable ones; mean returns in 10 fresh
+worlds of 100x100; wall time of the training; its settings as JSON; the run folder."""
 FORM = RowForm(COLUMNS, texts=("id",), numbers=(*NUMBERS, "seconds"))
-
-
-@dataclass(frozen=True)
-class Baseline:
-    """A way to learn: a row of the literature's tables."""
-
-    algo: str
-    obs: str
-    hyperparameters: Mapping[str, Any] = field(default_factory=dict)
-
-
-BASELINES = {
-    "DRL": Baseline("ppo", "grid"),
-    "DRL-abs": Baseline("ppo", "percepts"),
-    "DRL-abs-t": Baseline("ppo_lstm", "percepts"),
-    "DRL-FCN": Baseline("ppo", "grid", {"policy": "FcnPolicy"}),
-    "DRL-action": Baseline("ppo", "percepts+action"),
-}
-"""LEAPS's four, and the sparse observations with the previous action of Rajabpour et al. (2025)."""
 
 
 @dataclass(frozen=True)
@@ -85,18 +71,7 @@ class PlannedTraining:
             raise ValueError(
                 f"there is no baseline {self.baseline!r}; known are {', '.join(BASELINES)}"
             )
-        way = BASELINES[self.baseline]
-        return resolve(
-            TrainConfig(
-                way.algo,
-                self.env_id,
-                obs=way.obs,
-                total_timesteps=self.steps,
-                seed=self.seed,
-                device="cpu",
-                hyperparameters=way.hyperparameters,
-            )
-        )
+        return resolve(BASELINES[self.baseline].config(self.env_id, self.seed, self.steps))
 
     @cached_property
     def identity(self) -> dict[str, Any]:
@@ -126,16 +101,18 @@ class PlannedTraining:
         """Do the training, or what is left of it, and judge its best policy: a row of `COLUMNS`."""
         run = folder / self.folder
         train_run(replace(self.config, run_dir=run), resume=True)
-        drawn, greedy = (fresh_episodes(run, self.env_id, greedy) for greedy in (False, True))
+        policy = BASELINES[self.baseline].policy(run)
+        drawn, greedy = (fresh_episodes(policy, self.env_id, greedy) for greedy in (False, True))
         return {
             "id": self.id,
             **self.identity,
+            "train_return": float(pd.read_csv(run / EVALUATIONS_FILE)["mean_return"].max()),
             "drawn": drawn["return"].mean(),
             "drawn_solved": drawn["solved"].mean(),
             "greedy": greedy["return"].mean(),
             "greedy_solved": greedy["solved"].mean(),
-            "large_drawn": large_return(run, self.env_id, greedy=False),
-            "large_greedy": large_return(run, self.env_id, greedy=True),
+            "large_drawn": large_return(policy, self.env_id, greedy=False),
+            "large_greedy": large_return(policy, self.env_id, greedy=True),
             "seconds": training_seconds(run),
             "run": self.folder,
         }
@@ -149,12 +126,15 @@ class PlannedTraining:
         )
 
 
-def run_trainings(plans: Sequence[PlannedTraining], folder: Path) -> pd.DataFrame:
+def run_trainings(
+    plans: Sequence[PlannedTraining], folder: Path, workers: Workers | None = None
+) -> pd.DataFrame:
     """Do the trainings that have no row yet.
 
     Args:
         plans: All that there are to be.
         folder: The folder of trainings.
+        workers: Who does them; None: this process.
 
     Returns:
         Their rows, those done before included, in the order of `plans`.
@@ -165,7 +145,7 @@ def run_trainings(plans: Sequence[PlannedTraining], folder: Path) -> pd.DataFram
     """
     for plan in plans:  # all errors before any work
         _ = plan.id
-    return do_planned(plans, folder, FORM)
+    return do_planned(plans, folder, FORM, workers)
 
 
 def fresh_episodes(run: Path, env_id: str, greedy: bool) -> pd.DataFrame:

@@ -28,11 +28,15 @@ COMMANDS = {
     "imitate": ("agents.morl:imitate", "teach a policy network to act as a program does"),
     "optimise": ("agents.morl:optimise", "let a policy learn on from its weights"),
     "evaluate": ("agents.commands:evaluate", "compare policies on the same start worlds"),
+    "report": ("benchmarks.report.commands:report", "write results, curves, replays as a page"),
     "benchmark": ("benchmarks.commands:benchmark", "measure rates, times, and what searches reach"),
 }
 """The function of each command, and what it does. Strings: no command loads another's imports."""
 
-EXTRAS = {"z3": "morl", "sklearn": "morl", "optuna": "morl", "joblib": "morl"}
+EXTRAS = {
+    **{"z3": "morl", "sklearn": "morl", "optuna": "morl"},
+    **{"joblib": "benchmark", "ray": "ray", "jinja2": "report"},
+}
 """The extra that brings a package."""
 TRACEBACK_VARIABLE = "KAREL_GYM_TRACEBACK"
 

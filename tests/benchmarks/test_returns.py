@@ -1,109 +1,55 @@
-"""Trainings as a measurement: a row each, none done twice, beside what was published."""
+"""Searches and trainings side by side in one table, beside what was published."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 
-import benchmarks.trainings
-from benchmarks.planned_runs import RUNS_FILE
-from benchmarks.returns import ReturnsSettings, learning_curves, measure_returns, summarise
-from benchmarks.trainings import COLUMNS, FORM, PlannedTraining, run_trainings, training_seconds
-from programmatic.runs import RunError
-
-ENV_ID = "Karel-WallAvoider-v0"  # its worlds are small, and its episodes soon over
-SHORT = {"num_envs": 2, "max_steps": 10, "eval_episodes": 2}
-STEPS = 8
+from benchmarks.grid import GridRuns
+from benchmarks.published import published_return
+from benchmarks.returns import measure_returns, summarise
+from benchmarks.tidy import RESULTS_FILE, tidy
+from tests.benchmarks.conftest import SETTINGS
 
 
-@pytest.fixture(autouse=True)
-def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Trainings and judgements of seconds: few envs, short episodes, few and small worlds."""
-
-    def resolve(config):  # noqa: ANN202
-        small = {"n_steps": 2, "batch_size": 4} | dict(config.hyperparameters)
-        return original(replace(config, **SHORT, hyperparameters=small))
-
-    original = benchmarks.trainings.resolve
-    monkeypatch.setattr(benchmarks.trainings, "resolve", resolve)
-    monkeypatch.setattr(benchmarks.trainings, "FRESH_EPISODES", 3)
-    monkeypatch.setattr(benchmarks.trainings, "LARGE_WORLDS", 2)
-    monkeypatch.setattr(benchmarks.trainings, "LARGE_SIDE", 7)
-
-
-def plans(*baselines: str, seeds: int = 1) -> list[PlannedTraining]:
-    return [
-        PlannedTraining(name, ENV_ID, seed, STEPS) for name in baselines for seed in range(seeds)
-    ]
-
-
-def test_a_row_tells_what_a_training_reached(tmp_path: Path) -> None:
-    rows = run_trainings(plans("DRL", "DRL-abs", "DRL-FCN"), tmp_path)
-    assert list(rows.columns) == list(COLUMNS)
-    assert rows["obs"].tolist() == ["grid", "percepts", "grid"]
-    assert rows["steps"].tolist() == [STEPS] * 3
-    assert rows["drawn"].between(-1, 1).all()
-    assert rows["greedy"].between(-1, 1).all()
-    # A network for worlds of one size has no return in larger ones.
-    assert np.isnan(rows["large_drawn"]).tolist() == [True, False, False]
-    assert np.isnan(rows["large_greedy"]).tolist() == [True, False, False]
-    for run in rows["run"]:
-        assert (tmp_path / run / "final.zip").exists()
-
-
-def test_what_was_done_is_not_done_again(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+def test_the_command_leaves_tables_and_pictures(
+    grid: GridRuns, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    first = run_trainings(plans("DRL-abs"), tmp_path)
-    assert "[1 of 1] DRL-abs, Karel-WallAvoider-v0, seed 0" in capsys.readouterr().out
-    both = run_trainings(plans("DRL-abs", seeds=2), tmp_path)
-    assert "[1 of 2]" not in capsys.readouterr().out
-    assert both.iloc[0].to_dict()["seconds"] == first.iloc[0].to_dict()["seconds"]
-    pd.testing.assert_frame_equal(FORM.read(tmp_path / RUNS_FILE), both)
-
-    # Without its row a finished training is judged anew, not done.
-    (tmp_path / RUNS_FILE).unlink()
-    written = (tmp_path / both["run"][0] / "final.zip").stat().st_mtime_ns
-    again = run_trainings(plans("DRL-abs", seeds=2), tmp_path)
-    assert (tmp_path / both["run"][0] / "final.zip").stat().st_mtime_ns == written
-    pd.testing.assert_frame_equal(again, both)
-
-
-def test_seconds_are_those_of_all_parts(tmp_path: Path) -> None:
-    elapsed = pd.DataFrame({"time/time_elapsed": [1, 3, 5, 2, 4]})
-    elapsed.to_csv(tmp_path / "progress.csv", index=False)
-    assert training_seconds(tmp_path) == 9
-
-
-def test_what_cannot_be_is_said_before_any_work(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="no baseline 'DRL-x'; known are DRL, DRL-abs"):
-        run_trainings(plans("DRL-abs", "DRL-x"), tmp_path)
-    assert not list(tmp_path.iterdir())
-    (tmp_path / RUNS_FILE).write_text("id,baseline\n1,DRL\n")
-    with pytest.raises(RunError, match=r"runs\.csv is damaged: 'it has no env_id"):
-        run_trainings(plans("DRL-abs"), tmp_path)
+    folder = grid.folder
+    measure_returns(replace(SETTINGS, out=folder))
+    told = capsys.readouterr().out
+    assert "[1 of" not in told  # the runs were there
+    assert "Maze-v1" in told
+    assert "Carvalho et al., ICLR 2024" in told  # whose hill climbing has a published return
+    results = pd.read_csv(folder / RESULTS_FILE)
+    assert len(results) == 12  # two methods, two seeds, three kinds of worlds
+    summary = pd.read_csv(folder / "summary.csv").set_index("algo")
+    assert summary["own"]["hc"] == pytest.approx(grid.searches["fresh_return"].mean())
+    assert summary["search"]["hc"] == pytest.approx(grid.searches["search_return"].mean())
+    assert summary["published_search"]["hc"] == 1.0
+    assert summary["seeds"].tolist() == [2, 2]
+    assert pd.read_csv(folder / "solved.csv")["algo"].tolist() == ["hc"]
+    statistics = pd.read_csv(folder / "statistics.csv").set_index("algo")
+    assert statistics["mean"]["hc"] == pytest.approx(summary["own"]["hc"], rel=1e-5)
+    assert set(pd.read_csv(folder / "improvements.csv")["algo"]) == {"hc", "DRL-abs"}
+    for table in ("curves", "bands", "profiles"):
+        assert set(pd.read_csv(folder / f"{table}.csv")["algo"]) == {"hc", "DRL-abs"}
+    for name in ("curves_frames", "curves_evaluations", "curves_seconds", "profiles"):
+        assert (folder / f"{name}.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_command_leaves_tables_and_a_picture(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    measure_returns(ReturnsSettings(("DRL-abs",), ("Maze",), seeds=2, steps=STEPS, out=tmp_path))
-    out = capsys.readouterr().out
-    assert "Maze-v0" in out
-    assert "1.00" in out  # what was published
-    summary = pd.read_csv(tmp_path / "summary.csv")
-    runs = FORM.read(tmp_path / RUNS_FILE)
-    pd.testing.assert_frame_equal(summary, summarise(runs), check_dtype=False)
-    assert summary["drawn"][0] == pytest.approx(runs["drawn"].mean())
-    assert (summary["published"][0], summary["seeds"][0]) == (1.0, 2)
-    curves = pd.read_csv(tmp_path / "curves.csv")
-    pd.testing.assert_frame_equal(curves, learning_curves(runs, tmp_path), check_dtype=False)
-    assert curves.groupby("seed")["timesteps"].agg(["min", "max"]).to_numpy().tolist() == [
-        [0, STEPS],
-        [0, STEPS],
+def test_a_summary_has_a_row_a_task_and_method(grid: GridRuns) -> None:
+    results = tidy(grid)
+    other = results.assign(env_id="Karel-Snake-v0")
+    summary = summarise(pd.concat([results, other]))
+    assert summary[["env_id", "algo"]].to_numpy().tolist() == [
+        ["Karel-Maze-v1", "hc"],
+        ["Karel-Maze-v1", "DRL-abs"],
+        ["Karel-Snake-v0", "hc"],
+        ["Karel-Snake-v0", "DRL-abs"],
     ]
-    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+    snake = summary[summary["env_id"] == "Karel-Snake-v0"].iloc[0]
+    assert snake["published_search"] == published_return("hc", "Karel-Snake-v0", "search") == 0.654
+    assert snake["own_low"] <= snake["own"] <= snake["own_high"]

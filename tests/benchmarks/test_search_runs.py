@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from benchmarks.planned_runs import RUNS_FILE
+from benchmarks.planned_runs import PROVENANCE, RUNS_FILE
 from benchmarks.search_runs import (
     COLUMNS,
     PlannedSearch,
@@ -32,7 +32,7 @@ def plans(model: str, seeds: int = 2) -> list[PlannedSearch]:
 
 def test_a_row_tells_what_a_search_found(tmp_path: Path) -> None:
     rows = run_searches(plans(small_model(tmp_path)), tmp_path)
-    assert list(rows.columns) == list(COLUMNS)
+    assert list(rows.columns) == [*COLUMNS, *PROVENANCE]
     assert rows["seed"].tolist() == [0, 1]
     assert rows["evaluations"].tolist() == [2 * (4 + 1) + 1] * 2
     row = rows.iloc[0].to_dict()

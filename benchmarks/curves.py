@@ -1,0 +1,165 @@
+"""Learning curves of searches and trainings: return over programs or frames, and over seconds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from agents.callbacks import EVALUATIONS_FILE
+from benchmarks.grid import SEARCHES, TRAININGS, GridRuns
+from benchmarks.intervals import mean_band
+from benchmarks.panels import COLORS, LOWEST_SHOWN, panels, save_figure
+from benchmarks.planned_runs import records
+from benchmarks.search_runs import result_of
+from benchmarks.tidy import tidy
+
+FRAMES, EVALUATIONS, SECONDS = "frames", "evaluations", "seconds"
+PER_DECADE = 5  # points of a curve in each power of ten
+FIRST_SECOND = 0.01
+CURVE_COLUMNS = ("algo", "env_id", "seed", "unit", "x", "return")
+BAND_COLUMNS = ("algo", "env_id", "unit", "x", "return", "return_low", "return_high", "seeds")
+AXES = {
+    FRAMES: "frames",
+    EVALUATIONS: "programs evaluated",
+    SECONDS: "seconds of one core",
+}
+
+
+def learning_curves(runs: GridRuns) -> pd.DataFrame:
+    """The best return so far of each search, and the return of each training's evaluations.
+
+    Returns:
+        `algo`, `env_id`, `seed`, `unit`, `x`, `return`: the return after x of the unit. Searches
+        have x in equal steps of its logarithm, from the first program that they evaluated on and
+        up to their end, after which the return stays. Trainings have their evaluations; seconds
+        are those that so many frames take in that training.
+    """
+    parts = []
+    for row in records(tidy(runs).drop_duplicates("run")):
+        kind, _, run = row["run"].partition("/")
+        if kind == SEARCHES:
+            curves = _of_search(run, runs.folder / SEARCHES)
+        else:
+            curves = _of_training(row, runs.folder / TRAININGS / run)
+        parts += [
+            pd.DataFrame({"unit": unit, "x": x, "return": y}).assign(
+                **{name: row[name] for name in ("algo", "env_id", "seed")}
+            )
+            for unit, (x, y) in curves.items()
+        ]
+    return pd.concat(parts, ignore_index=True)[list(CURVE_COLUMNS)]
+
+
+def _of_search(run: str, folder: Path) -> dict[str, tuple[NDArray[Any], NDArray[Any]]]:
+    result = result_of({"run": run}, folder)
+    returns = np.array([entry["return"] for entry in result.history])
+    curves = {}
+    for unit, end, first in (
+        (EVALUATIONS, result.evaluations, 1.0),
+        (SECONDS, result.seconds, FIRST_SECOND),
+    ):
+        found = np.array([entry[unit] for entry in result.history])
+        x = points(max(float(found[0]), first), float(end))
+        y = returns[np.searchsorted(found, x, side="right") - 1]
+        curves[unit] = x, y
+    return curves
+
+
+def points(first: float, last: float) -> NDArray[np.float64]:
+    """Points of `PER_DECADE` in each power of ten, and both ends.
+
+    Example:
+        >>> points(5.0, 100.0).round(1).tolist()
+        [5.0, 6.3, 10.0, 15.8, 25.1, 39.8, 63.1, 100.0]
+    """
+    steps = np.log10([first, max(first, last)]) * PER_DECADE
+    between = 10.0 ** (np.arange(np.ceil(steps[0]), np.floor(steps[1]) + 1) / PER_DECADE)
+    return np.unique(np.array([first, *between, max(first, last)]).round(6))
+
+
+def _of_training(row: dict[str, Any], run: Path) -> dict[str, tuple[NDArray[Any], NDArray[Any]]]:
+    curve = pd.read_csv(run / EVALUATIONS_FILE)
+    frames, returns = curve["timesteps"].to_numpy(float), curve["mean_return"].to_numpy(float)
+    return {
+        FRAMES: (frames, returns),
+        SECONDS: (frames * row["seconds"] / row["frames"], returns),
+    }
+
+
+def bands(curves: pd.DataFrame) -> pd.DataFrame:
+    """The mean over seeds of learning curves, with its 95 % bootstrap interval at each point.
+
+    A search that has ended keeps its return; between two evaluations of a training its return is
+    interpolated. The curves begin where all seeds have a return.
+
+    Args:
+        curves: As `learning_curves` returns them.
+
+    Returns:
+        `algo`, `env_id`, `unit`, `x`, `return`, `return_low`, `return_high`, `seeds`.
+    """
+    parts = []
+    for (env_id, algo, unit), group in curves.groupby(["env_id", "algo", "unit"], sort=False):
+        seeds = [own for _, own in group.groupby("seed")]
+        first = max(own["x"].iloc[0] for own in seeds)
+        x = np.unique(group["x"])
+        x = x[x >= first]
+        is_search = EVALUATIONS in set(
+            curves[(curves["env_id"] == env_id) & (curves["algo"] == algo)]["unit"]
+        )
+        drawn = np.array([_at(x, own, is_search) for own in seeds])
+        mean, low, high = mean_band(drawn)
+        parts.append(
+            pd.DataFrame(
+                {
+                    **{"algo": algo, "env_id": env_id, "unit": unit, "x": x, "return": mean},
+                    **{"return_low": low, "return_high": high, "seeds": len(seeds)},
+                }
+            )
+        )
+    return pd.concat(parts, ignore_index=True)[list(BAND_COLUMNS)]
+
+
+def _at(x: NDArray[Any], curve: pd.DataFrame, is_search: bool) -> NDArray[np.float64]:
+    known, returns = curve["x"].to_numpy(float), curve["return"].to_numpy(float)
+    if is_search:
+        return returns[np.searchsorted(known, x, side="right") - 1]
+    return np.interp(x, known, returns)
+
+
+def plot_bands(table: pd.DataFrame, unit: str, path: Path) -> None:
+    """Draw return over one unit, a panel a task, a line a method with its band over seeds.
+
+    Args:
+        table: As `bands` returns it.
+        unit: One of `AXES`.
+        path: The picture's file.
+    """
+    table = table[table["unit"] == unit]
+    figure, axes = panels(table["env_id"].nunique())
+    algos = list(table["algo"].unique())
+    for axis, (env_id, group) in zip(axes, table.groupby("env_id", sort=False), strict=True):
+        for algo, own in group.groupby("algo", sort=False):
+            number = algos.index(algo)
+            color, dash = COLORS[number % len(COLORS)], ("-", "--")[number // len(COLORS) % 2]
+            axis.fill_between(
+                own["x"], own["return_low"], own["return_high"], color=color, alpha=0.15, lw=0
+            )
+            axis.plot(own["x"], own["return"], color=color, ls=dash, lw=1.6, label=str(algo))
+        lowest = min(0.0, float(group["return"].min()))
+        axis.set(title=str(env_id), ylim=(max(LOWEST_SHOWN, lowest) - 0.03, 1.03))
+        if unit != FRAMES:
+            axis.set_xscale("log")
+    handles = {
+        label: h
+        for axis in axes
+        for h, label in zip(*axis.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(handles.values(), handles.keys(), loc="outside right upper", frameon=False)
+    figure.supxlabel(AXES[unit])
+    figure.supylabel("return, mean over seeds with 95 % interval")
+    save_figure(figure, path)

@@ -1,0 +1,39 @@
+"""The command `karel-gym report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from benchmarks.report.settings import Settings
+
+
+def report(
+    runs: Annotated[tuple[str, ...], tyro.conf.Positional],
+    out: Path = Path("report.html"),
+    env: str | None = None,
+    title: str = "Programs and networks on Karel",
+    settings: tyro.conf.OmitArgPrefixes[Settings] = Settings(),  # noqa: B008 (it is frozen)
+) -> None:
+    """Write results, curves and replays of runs as one HTML file that needs no network.
+
+    Args:
+        runs: Run folders of trainings and searches, folders of them, benchmarks' and evaluations'
+            folders, programs in quotes or their files, or random. NAME=RUN gives what it holds a
+            name of its own.
+        out: The HTML file.
+        env: The task of programs and of random.
+        title: The heading.
+        settings: How it is made.
+    """
+    if not runs:
+        raise ValueError("name at least one run: a folder, a program in quotes, or its file")
+    from rich.console import Console
+
+    from benchmarks.report.writing import write_report
+
+    with Console().status("reading") as status:
+        size = write_report(runs, out, env, title, settings, tell=status.update)
+    print(f"report: {out} ({size / 1e6:.2f} MB)")

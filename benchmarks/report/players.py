@@ -1,0 +1,173 @@
+"""The players: of each task the policies side by side, on the same worlds, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from agents.policies import Contestant, RandomPolicy
+from benchmarks.report.findings import OWN_WORLDS, Run, size_name
+from benchmarks.report.replays import as_json, record, start_of
+from benchmarks.report.tasks import ReportedTask
+from karel_gym.registration import sample_worlds
+from programmatic.dsl import Program, pretty_lines
+from programmatic.dsl.tokens import ACTION_TOKENS, TOKENS
+from programmatic.morl.tree_policy import TreePolicy
+
+SIGHTS = {
+    "grid": "A network that sees the whole world.",
+    "percepts": "A network that perceives what a program does.",
+    "percepts+action": "A network that perceives what a program does, and knows its last action.",
+}
+ACTION_WORDS = {TOKENS[token] for token in ACTION_TOKENS}
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word of a program, and what it is: "keyword", "bracket", "action" or "percept"."""
+
+    text: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a program."""
+
+    indent: int
+    words: tuple[Word, ...]
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A program as text.
+
+    Args:
+        lines: Its lines; empty where they are not told apart.
+        text: All of it.
+    """
+
+    lines: tuple[Line, ...]
+    text: str
+
+
+@dataclass(frozen=True)
+class Seat:
+    """A policy in a player.
+
+    Args:
+        run: The run that it is of.
+        number: That of its method.
+        listing: Its program; None where a network acts.
+        sees: What it goes by.
+    """
+
+    run: Run
+    number: int
+    listing: Listing | None
+    sees: str
+
+
+@dataclass(frozen=True)
+class Player:
+    """What a player shows.
+
+    Args:
+        seats: The policies.
+        data: The worlds and episodes, as JSON values.
+    """
+
+    seats: tuple[Seat, ...]
+    data: dict[str, Any]
+
+
+def chosen(runs: Iterable[Run], numbers: Mapping[str, int]) -> list[Run]:
+    """A run a method, that of the lowest seed which has a policy, in the order of the methods."""
+    able = [run for run in runs if run.policy is not None]
+    first: dict[str, Run] = {}
+    for run in sorted(able, key=lambda run: (numbers[run.method], run.seed or 0)):
+        first.setdefault(run.method, run)
+    return list(first.values())
+
+
+def player_of(
+    contestants: Sequence[tuple[Run, Contestant]],
+    task: ReportedTask,
+    numbers: Mapping[str, int],
+    worlds: int,
+    seed: int,
+    max_frames: int,
+) -> Player | None:
+    """The player of a task; None where there is no policy or no world.
+
+    Args:
+        contestants: The runs, with their policies.
+        task: The task.
+        numbers: Of the methods.
+        worlds: Start worlds of each size.
+        seed: Of the worlds, and of policies that draw.
+        max_frames: Steps that are shown of an episode at most.
+    """
+    if not contestants or not task.shapes:
+        return None
+    sizes = []
+    for name, shape in task.shapes.items():
+        starts = sample_worlds(task.env_id, worlds, seed, *shape)
+        episodes: list[Any] = []
+        for _, contestant in contestants:
+            able = contestant.shape in (None, shape)
+            shown = record(contestant, task.env_id, starts, seed, max_frames) if able else []
+            episodes.append(as_json(shown))
+        sizes.append(
+            {
+                "name": size_name(shape),
+                "own": name == OWN_WORLDS,
+                "height": shape[0],
+                "width": shape[1],
+                "starts": [start_of(task.env_id, starts, i) for i in range(worlds)],
+                "episodes": episodes,
+            }
+        )
+    seats = tuple(
+        Seat(run, numbers[run.method], listing_of(contestant), _sees(contestant))
+        for run, contestant in contestants
+    )
+    return Player(seats, {"sizes": sizes, "maxFrames": max_frames})
+
+
+def _sees(contestant: Contestant) -> str:
+    """What a policy goes by, in words."""
+    return "" if isinstance(contestant.policy, RandomPolicy) else SIGHTS.get(contestant.obs, "")
+
+
+def listing_of(contestant: Contestant) -> Listing | None:
+    """The program that acts; None where none does."""
+    if contestant.program is not None:
+        return listing(contestant.program)
+    if isinstance(contestant.policy, TreePolicy):
+        return Listing((), str(contestant.policy.program))
+    return None
+
+
+def listing(program: Program) -> Listing:
+    """A program as text, its words told apart.
+
+    Example:
+        >>> shown = listing(Program.parse("DEF run m( turnLeft m)"))
+        >>> [[word.kind for word in line.words] for line in shown.lines]
+        [['keyword', 'keyword', 'bracket'], ['action'], ['bracket']]
+    """
+    lines = tuple(
+        Line(line.indent, tuple(Word(text, _kind(text)) for text in line.text.split()))
+        for line in pretty_lines(program)
+    )
+    return Listing(lines, program.pretty())
+
+
+def _kind(word: str) -> str:
+    if word.endswith(("(", ")")) and len(word) == 2:
+        return "bracket"
+    if word in ACTION_WORDS:
+        return "action"
+    return "keyword" if word.partition("=")[0].isupper() or word in ("run", "not") else "percept"

@@ -1,0 +1,130 @@
+"""What the report's arguments name: run folders, folders of them, tables, programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from benchmarks.report.findings import Findings, Origin, Run, told_apart
+from benchmarks.report.run_folders import day_of, read_run
+from benchmarks.report.tables import (
+    RATES_FILE,
+    TABLE_FILE,
+    read_evaluation,
+    read_rates,
+    read_results,
+)
+from benchmarks.tidy import RESULTS_FILE
+from programmatic import Program
+from programmatic.runs import CONFIG_FILE, RunError
+
+RANDOM = "random"
+BEGINNING = "DEF"  # of a program's text
+DEPTH = 4  # of folders that are looked into, below one that is named
+READERS = {
+    CONFIG_FILE: read_run,
+    RESULTS_FILE: read_results,
+    RATES_FILE: read_rates,
+    TABLE_FILE: read_evaluation,
+}
+"""What reads a folder that has such a file."""
+
+
+def read_all(sources: Iterable[str], env_id: str | None = None) -> Findings:
+    """What all sources hold; what is in several of them is taken once.
+
+    Args:
+        sources: Each a folder, a program in quotes or its file, or "random"; `NAME=` before it
+            gives what it holds another name.
+        env_id: The task of programs and of "random".
+
+    Raises:
+        ValueError: A source is none of these, or a program has no task.
+        RunError: A folder holds nothing to report, or a damaged file.
+    """
+    found, seen = Findings(), set[Path]()
+    for source in sources:
+        name, place = _name_and_place(source)
+        held = _held(place, env_id, seen)
+        found.add(held if name is None else held.named(name))
+    found.runs = told_apart(replace(run, env_id=plain_id(run.env_id)) for run in found.runs)
+    found.scores = [replace(score, env_id=plain_id(score.env_id)) for score in found.scores]
+    found.scores += [run.score for run in found.runs if run.score is not None]
+    return found
+
+
+def plain_id(env_id: str) -> str:
+    """A task's id without the module that it may name, which is not imported.
+
+    Example:
+        >>> plain_id("my_tasks:Karel-Ring-v0")
+        'Karel-Ring-v0'
+    """
+    return env_id.rpartition(":")[2]
+
+
+def _name_and_place(source: str) -> tuple[str | None, str]:
+    """The name that a source gives, if any, and what it names."""
+    name, equals, place = source.partition("=")
+    if not (equals and name) or source.split()[:1] == [BEGINNING] or _exists(source):
+        return None, source
+    return name, place
+
+
+def _exists(place: str) -> bool:
+    try:
+        return Path(place).exists()
+    except (OSError, ValueError):  # too long for a file's name, or with a null character
+        return False
+
+
+def _held(place: str, env_id: str | None, seen: set[Path]) -> Findings:
+    """What a source holds, without its name."""
+    if place == RANDOM:
+        return _policy(RANDOM, RANDOM, env_id, Origin(RANDOM, RANDOM))
+    if place.split()[:1] == [BEGINNING]:
+        origin = Origin("program", "the command line")
+        return _policy("program", Program.parse(place), env_id, origin)
+    if not _exists(place):
+        raise ValueError(
+            f"{place!r} is neither a folder nor a program's file that is there, nor a program "
+            f"(DEF run m( ... m)), nor {RANDOM!r}"
+        )
+    path = Path(place)
+    if path.is_dir():
+        return _in_folder(path, seen)
+    origin = Origin(path.stem, place, date=day_of(path))
+    return _policy(path.stem, Program.load(path), env_id, origin)
+
+
+def _policy(name: str, policy: object, env_id: str | None, origin: Origin) -> Findings:
+    if env_id is None:
+        raise ValueError(f"name the task of {name} with --env")
+    return Findings([Run(name, env_id, policy, origin, settings=str(policy))])
+
+
+def _in_folder(folder: Path, seen: set[Path]) -> Findings:
+    found = _read(folder, seen, DEPTH)
+    if not any(other.is_relative_to(folder.resolve()) for other in seen):
+        raise RunError(
+            f"{folder} holds nothing to report: no run of a training or a search ({CONFIG_FILE}), "
+            f"no {RESULTS_FILE} or {RATES_FILE} of a benchmark, no {TABLE_FILE} of an evaluation"
+        )
+    return found
+
+
+def _read(folder: Path, seen: set[Path], depth: int) -> Findings:
+    """What a folder holds; if nothing itself, what the folders in it do."""
+    found = Findings()
+    if folder.resolve() in seen:
+        return found
+    for name, read in READERS.items():
+        if (folder / name).is_file():
+            found.add(read(folder))
+    if not found.is_empty():
+        seen.add(folder.resolve())
+    elif depth:
+        for inner in sorted(path for path in folder.iterdir() if path.is_dir()):
+            found.add(_read(inner, seen, depth - 1))
+    return found

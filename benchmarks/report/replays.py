@@ -1,0 +1,166 @@
+"""Episodes as data for the report's player: start worlds, and what each step changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from gymnasium.vector import AutoresetMode
+from numpy.typing import NDArray
+
+from agents.policies import Contestant
+from karel_gym.episodes import Episodes
+from karel_gym.registration import sample_worlds, task_of
+from karel_gym.tasks import doorkey, snake
+from karel_gym.tasks.task import Task
+from karel_gym.vector import KarelVectorEnv
+from karel_gym.world import MARKERS, WALL, WorldBatch
+from programmatic.dsl import pretty_lines
+from programmatic.threads import torch_threads
+
+WALL_CELL, BODY_CELL = 16, 32
+"""What is added to the number of a cell's markers where there is a wall, or a snake's body."""
+ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+"""Digits for what cells hold: a letter a cell."""
+NO_LINE = -1
+DIGITS = 6  # of a reward: a long episode adds up many
+
+
+@dataclass
+class Episode:
+    """What the robot did from a start world, as far as it is shown.
+
+    Attributes:
+        robots: `4 * cell + heading` after each step; a cell's number is `row * W + column`.
+        rewards: Step and reward, of the steps that paid.
+        changes: Step, cell and what it then holds, one after the other.
+        lines: The program's line that each step came from; empty where no program acts.
+        end: "solved", "failed", "halted", "out of steps" or, where more steps follow, "cut".
+    """
+
+    robots: list[int] = field(default_factory=list)
+    rewards: list[float] = field(default_factory=list)
+    changes: list[int] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)
+    end: str = "cut"
+
+
+@torch_threads(1)
+def record(
+    contestant: Contestant,
+    env_id: str,
+    worlds: WorldBatch,
+    seed: int,
+    max_frames: int,
+) -> list[Episode]:
+    """Let a policy act, an episode a world.
+
+    A program's episode ends when the program does.
+
+    Args:
+        contestant: The policy; its `shape` is None or the worlds'.
+        env_id: The task's id.
+        worlds: Start worlds.
+        seed: Of policies that draw.
+        max_frames: Longer episodes are shown up to this step.
+    """
+    task, policy = task_of(env_id), contestant.policy
+    if hasattr(policy, "set_random_seed"):
+        policy.set_random_seed(seed % 2**32)  # SB3 takes no larger ones
+    envs = KarelVectorEnv(
+        task, len(worlds), contestant.obs, *worlds.shape, autoreset_mode=AutoresetMode.NEXT_STEP
+    )
+    observations, _ = envs.reset(seed=seed, options={"worlds": list(worlds)})
+    line_of = _lines_of_tokens(contestant)
+    shown = [Episode() for _ in worlds]
+    running = np.ones(len(worlds), dtype=np.bool_)
+    state, starts = None, running
+    before = cells_of(task, envs.episodes)
+    for step in range(max_frames):
+        masks = {"action_masks": envs.action_masks()} if contestant.takes_masks else {}
+        actions, state = policy.predict(
+            observations, state, starts, contestant.deterministic, **masks
+        )
+        if line_of is not None:
+            for i in np.flatnonzero(running & (state.executing < 0)):
+                shown[i].end, running[i] = "halted", False
+        if not running.any():
+            break
+        observations, rewards, terminated, truncated, info = envs.step(actions)
+        starts = terminated | truncated
+        after = cells_of(task, envs.episodes)
+        for i in np.flatnonzero(running):
+            episode = shown[i]
+            position, heading = envs.episodes.robots[i].tolist()
+            episode.robots.append(4 * position + heading)
+            if rewards[i]:
+                episode.rewards += [step, round(float(rewards[i]), DIGITS)]
+            for cell in np.flatnonzero(after[i] != before[i]).tolist():
+                episode.changes += [step, cell, int(after[i, cell])]
+            if line_of is not None:
+                episode.lines.append(line_of[state.executing[i]])
+            if starts[i]:
+                success = bool(info["is_success"][i])
+                episode.end = "solved" if success else "failed" if terminated[i] else "out of steps"
+        running &= ~starts
+        before = after
+    return shown
+
+
+def start_of(env_id: str, worlds: WorldBatch, index: int) -> dict[str, Any]:
+    """A start world as JSON values: `cells`, `robot` and `landmarks`, see `landmarks`."""
+    task = task_of(env_id)
+    episodes = Episodes(task, 1, *worlds.shape)
+    episodes.load(0, worlds[index])
+    cells = cells_of(task, episodes)[0]
+    position, heading = episodes.robots[0].tolist()
+    return {
+        "cells": "".join(ALPHABET[code] for code in cells),
+        "robot": 4 * position + heading,
+        "landmarks": landmarks(task, worlds, index),
+    }
+
+
+def landmarks(task: Task, worlds: WorldBatch, index: int) -> dict[str, list[int]]:
+    """Cells that mean something in a task, by what they are: door, key, goal, food."""
+    height, width = worlds.shape
+    marked = np.flatnonzero(worlds.markers[index]).tolist()
+    if task is doorkey.V0:
+        column = int(doorkey.door_column(width))
+        door = [row * width + column for row in doorkey.DOOR_ROWS if row < height - 1]
+        key = [cell for cell in marked if cell % width < column]
+        return {"door": door, "key": key, "goal": [cell for cell in marked if cell not in key]}
+    return {"food": []} if task is snake.V0 else {}
+
+
+def worlds_of(env_id: str, n: int, seed: int, shape: tuple[int, int]) -> WorldBatch | None:
+    """Start worlds of a size; None where the task has none of that size."""
+    try:
+        task_of(env_id).check_shape(*shape)
+    except ValueError:
+        return None
+    return sample_worlds(env_id, n, seed, *shape)
+
+
+def cells_of(task: Task, episodes: Episodes) -> NDArray[np.uint8]:
+    """What the cells of episodes hold: uint8, (N, H*W); markers, `WALL_CELL` and `BODY_CELL`."""
+    cells = episodes.cells
+    held = (cells & MARKERS) + np.where(cells & WALL, WALL_CELL, 0)
+    if task is snake.V0:
+        held += np.where(cells & snake.BODY, BODY_CELL, 0)
+    return held.astype(np.uint8)
+
+
+def as_json(episodes: Sequence[Episode]) -> list[dict[str, Any]]:
+    """Episodes as JSON values."""
+    return [vars(episode) for episode in episodes]
+
+
+def _lines_of_tokens(contestant: Contestant) -> list[int] | None:
+    """The number of the line that each token of a program is on; None: no program acts."""
+    if contestant.program is None:
+        return None
+    lines = pretty_lines(contestant.program)
+    return [number for number, line in enumerate(lines) for _ in range(*line.span)]

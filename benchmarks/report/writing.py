@@ -1,0 +1,70 @@
+"""`write_report`: from the names of runs to the file."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Callable, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from benchmarks.commit import commit_name
+from benchmarks.machine import machine_name
+from benchmarks.report.contents import contents_of
+from benchmarks.report.findings import Origin
+from benchmarks.report.page import render
+from benchmarks.report.reading import plain_id, read_all
+from benchmarks.report.settings import Settings
+from karel_gym.registration import task_of
+from programmatic.runs import PACKAGES, versions, write_text
+
+
+def write_report(
+    runs: Sequence[str],
+    out: str | os.PathLike[str],
+    env_id: str | None = None,
+    title: str = "Programs and networks on Karel",
+    settings: Settings | None = None,
+    date: str | None = None,
+    tell: Callable[[str], Any] = str,
+) -> int:
+    """Write the report of runs.
+
+    Args:
+        runs: What it is of; see `benchmarks.report.reading.read_all`.
+        out: The HTML file.
+        env_id: The task of programs and of "random"; a module that it names is imported.
+        title: The heading.
+        settings: How it is made.
+        date: The day to be shown; None: today.
+        tell: What is told which task is at work.
+
+    Returns:
+        The file's size in bytes.
+
+    Raises:
+        ValueError: A run is none, or a program has no task.
+        RunError: A run folder is damaged, or holds a model that would have to be unpickled.
+    """
+    settings = settings or Settings()
+    if env_id is not None:
+        task_of(env_id)
+    findings = read_all(runs, None if env_id is None else plain_id(env_id))
+    arguments = ["karel-gym", "report", *runs, "--out", os.fspath(out)]
+    arguments += ([] if env_id is None else ["--env", env_id]) + settings.arguments()
+    made = Origin(
+        "This report",
+        os.fspath(out),
+        shlex.join(arguments),
+        str(settings.seed),
+        commit_name(),
+        machine_name(),
+        date or datetime.now(timezone.utc).strftime("%Y-%m-%d"),
+        ", ".join(f"{name} {number}" for name, number in versions((*PACKAGES, "numba")).items()),
+    )
+    page = render(contents_of(findings, settings, made, title, tell))
+    path = Path(out)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path, page)
+    return len(page.encode())

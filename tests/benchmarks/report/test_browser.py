@@ -1,0 +1,228 @@
+"""The page in a browser: it plays, the program's line follows, keys work, it can be read."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.report.settings import Settings
+from benchmarks.report.writing import write_report
+from programmatic.references import reference_program
+from tests.benchmarks.report.conftest import DOORKEY
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+FRAMES = 60
+DESKTOP, PHONE = {"width": 1200, "height": 900}, {"width": 390, "height": 844}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        pytest.skip(f"there is no browser here: none of {', '.join(BROWSERS)}")
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A report with a program and random actions in DoorKey."""
+    out = tmp_path_factory.mktemp("browser") / "report.html"
+    runs = [f"reference={reference_program(DOORKEY)}", "random"]
+    write_report(runs, out, DOORKEY, settings=Settings(episodes=2, worlds=2, max_frames=FRAMES))
+    return out
+
+
+@pytest.fixture
+def page(browser: Any, file: Path) -> Iterator[Any]:
+    """The report, opened; at the end nothing may have been complained of, or asked of a network."""
+    context = browser.new_context(viewport=DESKTOP)
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda r: r.url.startswith("file:") or complaints.append(r.url))
+    page.goto(file.as_uri())
+    yield page
+    assert [text for text in complaints if text != "data:,"] == []
+    context.close()
+
+
+def step(page: Any) -> int:
+    return int(page.locator("[data-player]").get_attribute("data-step"))
+
+
+def reaches(page: Any, expected: int) -> None:
+    """Waits until the player has come so far."""
+    for _ in range(200):
+        if step(page) >= expected:
+            return
+        page.wait_for_timeout(50)
+    pytest.fail(f"the player stays at step {step(page)}")
+
+
+def data_of(page: Any) -> dict[str, Any]:
+    return json.loads(page.locator("script[type='application/json']").text_content())
+
+
+def picture(page: Any, seat: int = 0) -> str:
+    canvas = page.locator("canvas").nth(seat)
+    return canvas.evaluate("canvas => canvas.toDataURL()")
+
+
+def line_of(page: Any) -> int:
+    return page.locator(".line").evaluate_all(
+        "lines => lines.findIndex(line => line.classList.contains('current'))"
+    )
+
+
+def test_it_plays_and_pauses(page: Any) -> None:
+    first = picture(page)
+    assert step(page) == 0
+    page.select_option("select", "40")
+    page.get_by_role("button", name="Play").click()
+    reaches(page, 4)
+    page.get_by_role("button", name="Pause").click()
+    reached = step(page)
+    assert picture(page) != first
+    page.wait_for_timeout(150)
+    assert step(page) == reached
+    page.get_by_role("button", name="Play").click()
+    reaches(page, FRAMES)
+    page.get_by_role("button", name="Play").wait_for()  # it has come to the end by itself
+
+
+def test_the_line_of_the_program_follows(page: Any) -> None:
+    lines = data_of(page)["sizes"][0]["episodes"][0][0]["lines"]
+    assert line_of(page) == -1
+    seen = set()
+    for line in lines[:20]:
+        page.get_by_role("button", name="Step forward").click()
+        assert line_of(page) == line
+        seen.add(line)
+    assert len(seen) > 2
+    assert page.locator("[aria-current=step]").count() == 1
+
+
+def test_it_is_driven_by_keys(page: Any) -> None:
+    page.locator(".stage").focus()
+    for key, expected in (
+        *(("ArrowRight", 1), ("ArrowRight", 2), ("ArrowLeft", 1)),
+        *(("End", FRAMES), ("ArrowRight", FRAMES), ("Home", 0), ("ArrowLeft", 0)),
+    ):
+        page.keyboard.press(key)
+        assert step(page) == expected
+    page.keyboard.press(" ")
+    page.get_by_role("button", name="Pause").wait_for()
+    page.keyboard.press(" ")
+    page.get_by_role("button", name="Play").wait_for()
+    # All of it can be reached by keys alone, and is seen to be.
+    page.locator("body").press("Tab")
+    reached = set()
+    for _ in range(60):
+        reached.add(page.evaluate("document.activeElement.dataset.do ?? ''"))
+        page.keyboard.press("Tab")
+    assert reached >= {"first", "back", "play", "forward", "last"}
+
+
+def test_going_back_shows_what_was_before(page: Any) -> None:
+    page.locator(".stage").focus()
+    pictures = [picture(page)]
+    for _ in range(8):
+        page.keyboard.press("ArrowRight")
+        pictures.append(picture(page))
+    for expected in reversed(pictures[:-1]):
+        page.keyboard.press("ArrowLeft")
+        assert picture(page) == expected
+    page.locator("input[type=range]").fill("8")
+    assert picture(page) == pictures[8]
+
+
+def test_worlds_sizes_and_policies_are_chosen(page: Any) -> None:
+    small = picture(page)
+    page.get_by_label("16 \N{MULTIPLICATION SIGN} 16").check()
+    assert picture(page) != small
+    sizes = data_of(page)["sizes"]
+    width, height = page.locator("canvas").first.evaluate("c => [c.width, c.height]")
+    assert width % sizes[1]["width"] == height % sizes[1]["height"] == 0
+    page.get_by_label("8 \N{MULTIPLICATION SIGN} 8").check()
+    page.get_by_label("2", exact=True).check()
+    assert picture(page) != small
+    page.get_by_label("1", exact=True).check()
+    assert picture(page) == small
+    page.get_by_label("random", exact=True).uncheck()
+    assert page.locator(".seat").nth(1).is_hidden()
+    assert page.locator(".seat").nth(0).is_visible()
+
+
+def test_what_happens_is_told_in_words(page: Any) -> None:
+    episode = data_of(page)["sizes"][0]["episodes"][1][0]
+    page.locator(".stage").focus()
+    page.keyboard.press("End")
+    status = page.get_by_role("status")
+    assert status.get_attribute("aria-live") == "polite"
+    told = status.text_content()
+    assert f"Step {FRAMES} of {FRAMES}." in told
+    total = f"{sum(episode['rewards'][1::2]):.2f}".replace("-", "\N{MINUS SIGN}")
+    assert f"random: return {total}, {episode['end']}" in told
+    caption = page.locator(".caption").first.text_content()
+    assert f"shown up to step {FRAMES}" in caption
+    page.keyboard.press(" ")
+    assert status.get_attribute("aria-live") == "off"
+    page.keyboard.press(" ")
+
+
+def test_the_program_is_copied(page: Any) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy the program of reference").click()
+    page.get_by_text("Copied").wait_for()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied == reference_program(DOORKEY).pretty()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_it_fits_and_can_be_read(browser: Any, file: Path, viewport: Any, scheme: Any) -> None:
+    page = browser.new_page(viewport=viewport, color_scheme=scheme)
+    page.goto(file.as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
+    assert page.evaluate(LOW_CONTRAST) == []
+    corner = page.locator("body").evaluate("body => getComputedStyle(body).backgroundColor")
+    assert (sum(map(int, corner[4:-1].split(","))) < 200) == (scheme == "dark")
+    page.close()
+
+
+LOW_CONTRAST = """() => {
+  const numbers = (colour) => colour.match(/[\\d.]+/g).map(Number);
+  const light = (rgb) => {
+    const [r, g, b] = rgb.slice(0, 3).map((c) => c / 255).map(
+      (c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const background = (element) => {
+    for (; element; element = element.parentElement) {
+      const colour = numbers(getComputedStyle(element).backgroundColor);
+      if (colour.length === 3 || colour[3] > 0) return colour;
+    }
+  };
+  const low = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const element = walker.currentNode.parentElement;
+    if (!walker.currentNode.data.trim() || !element.checkVisibility()) continue;
+    const style = getComputedStyle(element);
+    const own = numbers(element.closest("svg") ? style.fill : style.color);
+    const [a, b] = [light(own), light(background(element))].sort((x, y) => y - x);
+    if ((a + 0.05) / (b + 0.05) < 4.5) low.push([element.className, element.textContent]);
+  }
+  return low;
+}"""
+"""Texts whose contrast with what is behind them is below the 4.5 of WCAG's level AA."""

@@ -1,0 +1,113 @@
+"""Recorded episodes are what happened: the data give every world, return and line again."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from agents.policies import contestants
+from benchmarks.report.replays import ALPHABET, BODY_CELL, WALL_CELL, Episode, record, start_of
+from benchmarks.report.tasks import reported_task
+from karel_gym import World, WorldBatch, sample_worlds
+from karel_gym.registration import TASKS
+from karel_gym.world import MARKERS, WALL
+from programmatic import Program, execute
+from programmatic.dsl import pretty_lines
+from programmatic.machine import trace
+from programmatic.references import reference_program
+
+SEED, FRAMES = 7, 120
+
+
+def cells_at_end(start: dict[str, object], episode: Episode) -> list[int]:
+    """What the cells hold after the last step that is shown, as the player finds it."""
+    cells = [ALPHABET.index(letter) for letter in str(start["cells"])]
+    for _, cell, held in np.reshape(episode.changes, (-1, 3)):
+        cells[cell] = held
+    return cells
+
+
+def held_in(world: World) -> list[int]:
+    walls = np.where(world.cells & WALL, WALL_CELL, 0)
+    return ((world.cells & MARKERS) + walls).ravel().tolist()
+
+
+@pytest.mark.parametrize("env_id", TASKS)
+def test_a_program_does_what_execute_says(env_id: str) -> None:
+    program = reference_program(env_id)
+    worlds = sample_worlds(env_id, 2, SEED)
+    (contestant,) = contestants(program)
+    episodes = record(contestant, env_id, worlds, SEED, FRAMES)
+    result = execute([program], worlds, env_id, max_calls=None, max_actions=FRAMES)
+    for i, episode in enumerate(episodes):
+        start = start_of(env_id, worlds, i)
+        assert len(episode.robots) == result.actions[0, i]
+        assert sum(episode.rewards[1::2]) == pytest.approx(result.returns[0, i], abs=1e-4)
+        assert (episode.end in ("solved", "failed")) == result.terminated[0, i]
+        final = result.final_world(0, i)
+        shown = cells_at_end(start, episode)
+        assert [held & ~BODY_CELL for held in shown] == held_in(final)
+        assert episode.robots[-1] == 4 * (final.row * worlds.shape[1] + final.col) + final.heading
+
+
+def test_each_step_names_the_line_that_acted() -> None:
+    program = reference_program("Karel-DoorKey-v0")
+    worlds = sample_worlds("Karel-DoorKey-v0", 1, SEED)
+    (contestant,) = contestants(program)
+    (episode,) = record(contestant, "Karel-DoorKey-v0", worlds, SEED, FRAMES)
+    spans = [line.span for line in pretty_lines(program)]
+    steps = trace(program, worlds[0], "Karel-DoorKey-v0", max_actions=FRAMES)
+    assert len(set(episode.lines)) > 3
+    for line, step in zip(episode.lines, steps, strict=True):
+        assert spans[line][0] <= step.span[0] < spans[line][1]
+
+
+def test_how_an_episode_ended_is_told() -> None:
+    world = World.from_text("#####\n#>..#\n#...#\n#####")
+    turn = "DEF run m( turnLeft m)"
+    forever = "DEF run m( WHILE c( frontIsClear c) w( turnLeft turnRight w) m)"
+
+    def end(text: str, frames: int) -> tuple[str, int]:
+        (contestant,) = contestants(Program.parse(text))
+        worlds = WorldBatch.from_worlds([world])
+        (episode,) = record(contestant, "Karel-Seeder-v0", worlds, SEED, frames)
+        return episode.end, len(episode.robots)
+
+    assert end(turn, 5) == ("halted", 1)
+    assert end(forever, 5) == ("cut", 5)
+    assert end(forever, 500) == ("out of steps", 10 * 2 * 3)
+    assert end("DEF run m( pickMarker putMarker putMarker m)", 5) == ("failed", 3)
+
+
+def test_policies_that_draw_do_so_by_the_seed() -> None:
+    worlds = sample_worlds("Karel-Maze-v0", 2, SEED)
+
+    def robots(seed: int) -> list[list[int]]:
+        (contestant,) = contestants("random", seed)
+        return [e.robots for e in record(contestant, "Karel-Maze-v0", worlds, seed, 30)]
+
+    assert robots(1) == robots(1) != robots(2)
+
+
+def test_what_only_some_tasks_have_is_told() -> None:
+    worlds = sample_worlds("Karel-DoorKey-v0", 1, SEED)
+    marks = start_of("Karel-DoorKey-v0", worlds, 0)["landmarks"]
+    walls, markers = worlds[0].walls.ravel(), worlds[0].markers.ravel()
+    assert len(marks["door"]) == 2
+    assert all(walls[cell] for cell in marks["door"])
+    assert all(markers[cell] == 1 for cell in (*marks["key"], *marks["goal"]))
+    (contestant,) = contestants(reference_program("Karel-Snake-v0"))
+    worlds = sample_worlds("Karel-Snake-v0", 1, SEED)
+    (episode,) = record(contestant, "Karel-Snake-v0", worlds, SEED, FRAMES)
+    held = cells_at_end(start_of("Karel-Snake-v0", worlds, 0), episode)
+    eaten = len(episode.rewards) // 2
+    assert eaten > 0
+    assert sum(bool(code & BODY_CELL) for code in held) == eaten + 1
+
+
+def test_larger_worlds_are_those_that_the_task_has() -> None:
+    assert reported_task("Karel-FourCorners-v0").sizes == {"own": (12, 12), "24x24": (24, 24)}
+    assert reported_task("Karel-FourCorners-v0", 100).sizes["100x100"] == (100, 100)
+    assert list(reported_task("Karel-CleanHouse-v0").sizes) == ["own"]
+    assert reported_task("CartPole-MORL-v0").shapes == {}
+    assert reported_task("antigravity:Karel-Maze-v0").sizes == {}
