@@ -14,7 +14,7 @@ Termination
 Definition
     v0: LLM-GS (Liu et al., ICLR 2025).
 Reference program
-    Return 0.998. See `programs/pathfollow.karel`.
+    Return 1.000. See `programs/pathfollow.karel`.
 """
 
 from __future__ import annotations
