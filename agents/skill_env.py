@@ -37,7 +37,6 @@ def run_skills(
     counters: Any,
     max_calls: int,
     steps_left: Any,
-    skip_loops: bool,
     rewards: Any,
     steps: Any,
     terminated: Any,
@@ -56,7 +55,6 @@ def run_skills(
         counters: int32, (N, N_COUNTERS).
         max_calls: Most calls of each program.
         steps_left: int64, (N,); most actions of each program, from 1 up.
-        skip_loops: Whether to skip endless loops; the final state is then not that of running them.
         rewards, steps, terminated: float64, int64 and bool, each (N,); written.
     """
     no_cells, no_counters = cells[0, :0], np.empty(N_COUNTERS, dtype=np.int32)
@@ -73,7 +71,7 @@ def run_skills(
             no_counters,
             max_calls,
             steps_left[i],
-            skip_loops,
+            False,  # endless loops are run out: the episode goes on from their end
             no_trace,
         )
         if steps[i] == 0:  # `run` has judged the turn already
@@ -172,7 +170,7 @@ class SkillVecEnv(KarelSB3VecEnv):
         results = np.empty(n), np.empty(n, dtype=np.int64), np.empty(n, dtype=np.bool_)
         left = np.minimum(episodes.max_steps - episodes.lengths, self.skill_steps)
         arrays = episodes.cells, episodes.width, episodes.robots, episodes.rngs, episodes.counters
-        others = *arrays, NO_LIMIT, left, False, *results
+        others = *arrays, NO_LIMIT, left, *results
         in_parallel(lambda first, last: self._run(first, last, codes, *others), n)
         rewards, steps, terminated = results
         episodes.returns += rewards
