@@ -9,7 +9,7 @@ demo: $(VENV)/installed
 	$(BIN)/python -m benchmarks.demo
 
 test: $(VENV)/installed-test lint
-	$(BIN)/python -m pytest -n 2 -m "not long"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not long"
 
 test-long: $(VENV)/installed-test
 	$(BIN)/python -m pytest -m long
