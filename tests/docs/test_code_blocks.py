@@ -34,6 +34,9 @@ TRAINING_STEPS = re.compile(r"total_timesteps=[\d_]+")
 QUICK = ("tasks", "run", "repair")
 """Commands that take no more than a second or two, so that they run, not only are read."""
 
+LONG = ("docs/baselines.md", "docs/custom_task.md", "docs/morl.md")
+"""Pages whose blocks train, or compile the kernels of a task of their own."""
+
 RUN_ALL = """\
 import pathlib, runpy, sys, torch
 torch.set_num_threads(1)
@@ -43,7 +46,14 @@ for file in sys.argv[1:]:
 """
 
 
-@pytest.mark.parametrize("page", [page for page, text in TEXTS.items() if BLOCK.search(text)])
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, marks=[pytest.mark.long] if page in LONG else [])
+        for page, text in TEXTS.items()
+        if BLOCK.search(text)
+    ],
+)
 def test_python_blocks_run(page: str, tmp_path: Path) -> None:
     files = []
     for number, block in enumerate(BLOCK.finditer(TEXTS[page])):
