@@ -1,19 +1,58 @@
-"""The learning curve of a run as a picture."""
+"""The learning curve of a training: as data, and as a picture."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
+from numpy.typing import NDArray
 
 from agents.callbacks import EVALUATIONS_FILE, PROGRESS_FILE, STEP_COLUMN
 from agents.settings import read_train_config
 from programmatic.runs import RunError, replacing
 
 TRAINING, EVALUATION = "#8fb4d9", "#1f5a92"
+ELAPSED_COLUMN = "time/time_elapsed"
+
+
+def learning_curve(run: Path) -> pd.DataFrame:
+    """What a training reached, and after how long.
+
+    Args:
+        run: Its run folder.
+
+    Returns:
+        A row an evaluation: `frames`; `seconds`, wall time, NaN where none was logged; the mean
+        `return`.
+
+    Raises:
+        RunError: Its logs are missing or damaged.
+    """
+    evaluations = _read(run / EVALUATIONS_FILE, "timesteps").dropna(subset=["mean_return"])
+    frames, seconds = evaluations["timesteps"].to_numpy(float), np.full(len(evaluations), np.nan)
+    if (run / PROGRESS_FILE).exists():
+        progress = _read(run / PROGRESS_FILE, STEP_COLUMN).dropna(subset=[ELAPSED_COLUMN])
+        if len(progress):
+            at = progress[STEP_COLUMN].to_numpy(float)
+            seconds = np.interp(frames, [0, *at], [0, *elapsed_seconds(progress)])
+    returns = evaluations["mean_return"].to_numpy(float)
+    return pd.DataFrame({"frames": frames, "seconds": seconds, "return": returns})
+
+
+def elapsed_seconds(progress: pd.DataFrame) -> NDArray[np.float64]:
+    """Wall time at each row of a progress.csv, that of the parts before a resumption included.
+
+    Example:
+        >>> elapsed_seconds(pd.DataFrame({ELAPSED_COLUMN: [1, 3, 5, 2, 4]})).tolist()
+        [1.0, 3.0, 5.0, 7.0, 9.0]
+    """
+    elapsed = progress[ELAPSED_COLUMN].to_numpy(float)
+    begins_anew = elapsed[1:] < elapsed[:-1]
+    return elapsed + np.concatenate([[0.0], np.cumsum(elapsed[:-1] * begins_anew)])
 
 
 def plot_learning_curve(run_dir: str | os.PathLike[str], path: str | os.PathLike[str]) -> None:

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from gymnasium.vector import AutoresetMode
 
 from agents.policies import FEATURES, Contestant, contestants
+from agents.rollout import Rollout
 from karel_gym.env import is_solved
 from karel_gym.observations import SIGNATURES
 from karel_gym.registration import is_karel, sample_worlds, spec_of, task_of
@@ -211,25 +211,14 @@ def _run_model(
     deterministic: bool | None,
 ) -> pd.DataFrame:
     n = len(worlds)
-    deterministic = contestant.decides(deterministic)
-    policy = contestant.within(default_max_steps(*worlds.shape))
-    if hasattr(policy, "set_random_seed"):
-        policy.set_random_seed(seed % 2**32)  # SB3 takes no larger ones
-    envs = contestant.envs(
-        task_of(env_id), n, contestant.obs, *worlds.shape, autoreset_mode=AutoresetMode.NEXT_STEP
-    )
+    rollout = Rollout(contestant, task_of(env_id), worlds, seed, deterministic)
     start = time.perf_counter()
-    observations, _ = envs.reset(seed=seed, options={"worlds": list(worlds)})
-    state, starts = None, np.ones(n, dtype=np.bool_)
     running = np.ones(n, dtype=np.bool_)
     returns, lengths = np.zeros(n), np.zeros(n, dtype=np.int64)
     solved = np.zeros(n, dtype=np.bool_)
     while running.any():
-        masks = {"action_masks": envs.action_masks()} if contestant.takes_masks else {}
-        actions, state = policy.predict(observations, state, starts, deterministic, **masks)
-        observations, _, terminated, truncated, info = envs.step(actions)
-        starts = terminated | truncated
-        ended = running & starts
+        _, terminated, truncated, info = rollout.step()
+        ended = running & (terminated | truncated)
         returns[ended] = info["return"][ended]
         lengths[ended] = info["length"][ended]
         solved[ended] = info["is_success"][ended]

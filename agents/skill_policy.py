@@ -13,7 +13,7 @@ from karel_gym.robot import TURN_LEFT
 from programmatic.machine.bytecode import compile_tokens
 from programmatic.machine.execution import MAX_CALLS
 from programmatic.machine.interpreter import NO_ACTION
-from programmatic.machine.rollouts import next_actions
+from programmatic.machine.rollouts import next_actions_of_each
 from programmatic.policy import as_percepts
 
 ENDED = np.iinfo(np.int64).max
@@ -146,16 +146,5 @@ def _act(
     actions: NDArray[np.int64],
 ) -> None:
     """Write the next actions of the skills in the episodes `which`; NO_ACTION where one ends."""
-    executing = np.empty(1, dtype=np.int64)
-    for i in which.tolist():
-        one = slice(i, i + 1)
-        next_actions(
-            state.codes[i],
-            state.pcs[one],
-            state.repeats[one],
-            percepts[one],
-            MAX_CALLS,
-            actions[one],
-            executing,
-        )
-        state.steps[i] = ENDED if actions[i] == NO_ACTION else state.steps[i] + 1
+    next_actions_of_each(which, state.codes, state.pcs, state.repeats, percepts, MAX_CALLS, actions)
+    state.steps[which] = np.where(actions[which] == NO_ACTION, ENDED, state.steps[which] + 1)

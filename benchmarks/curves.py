@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from agents.callbacks import EVALUATIONS_FILE
+from agents.curves import learning_curve
 from benchmarks.grid import SEARCHES, TRAININGS, GridRuns
 from benchmarks.intervals import mean_band
 from benchmarks.panels import COLORS, LOWEST_SHOWN, panels, save_figure
@@ -35,8 +35,7 @@ def learning_curves(runs: GridRuns) -> pd.DataFrame:
     Returns:
         `algo`, `env_id`, `seed`, `unit`, `x`, `return`: the return after x of the unit. Searches
         have x in equal steps of its logarithm, from the first program that they evaluated on and
-        up to their end, after which the return stays. Trainings have their evaluations; seconds
-        are those that so many frames take in that training.
+        up to their end, after which the return stays. Trainings have their evaluations.
     """
     parts = []
     for row in records(tidy(runs).drop_duplicates("run")):
@@ -44,7 +43,7 @@ def learning_curves(runs: GridRuns) -> pd.DataFrame:
         if kind == SEARCHES:
             curves = _of_search(run, runs.folder / SEARCHES)
         else:
-            curves = _of_training(row, runs.folder / TRAININGS / run)
+            curves = _of_training(runs.folder / TRAININGS / run)
         parts += [
             pd.DataFrame({"unit": unit, "x": x, "return": y}).assign(
                 **{name: row[name] for name in ("algo", "env_id", "seed")}
@@ -81,13 +80,10 @@ def points(first: float, last: float) -> NDArray[np.float64]:
     return np.unique(np.array([first, *between, max(first, last)]).round(6))
 
 
-def _of_training(row: dict[str, Any], run: Path) -> dict[str, tuple[NDArray[Any], NDArray[Any]]]:
-    curve = pd.read_csv(run / EVALUATIONS_FILE)
-    frames, returns = curve["timesteps"].to_numpy(float), curve["mean_return"].to_numpy(float)
-    return {
-        FRAMES: (frames, returns),
-        SECONDS: (frames * row["seconds"] / row["frames"], returns),
-    }
+def _of_training(run: Path) -> dict[str, tuple[NDArray[Any], NDArray[Any]]]:
+    curve = learning_curve(run)
+    returns = curve["return"].to_numpy()
+    return {unit: (curve[unit].to_numpy(), returns) for unit in (FRAMES, SECONDS)}
 
 
 def bands(curves: pd.DataFrame) -> pd.DataFrame:

@@ -101,9 +101,12 @@ def published_notes(numbers: Iterable[tuple[str, Published | None]]) -> str:
             methods = of.setdefault((f"{number.source}, {number.table}", number.note), [])
             methods += [] if method in methods else [method]
             unverified |= not number.verified
+    notes: dict[tuple[str, str], list[str]] = {}
+    for (source, note), methods in of.items():
+        notes.setdefault((", ".join(methods), source), []).extend([note] if note else [])
     said = [
-        f"{', '.join(methods)}: {source}{f' ({note})' if note else ''}."
-        for (source, note), methods in of.items()
+        f"{methods}: {source}" + (f" ({'; '.join(differing)})." if differing else ".")
+        for (methods, source), differing in notes.items()
     ]
     if unverified:
         said.append("Numbers with a question mark were not read in the paper itself.")

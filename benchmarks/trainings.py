@@ -18,6 +18,7 @@ from typing import Any
 import pandas as pd
 
 from agents.callbacks import EVALUATIONS_FILE, PROGRESS_FILE
+from agents.curves import elapsed_seconds
 from agents.drl import train_run
 from agents.evaluation import evaluate_episodes
 from agents.settings import TrainConfig, resolve
@@ -168,6 +169,4 @@ def large_return(run: Path, env_id: str, greedy: bool) -> float:
 
 def training_seconds(run: Path) -> float:
     """Wall time of a training, that of every time it was gone on with."""
-    elapsed = pd.read_csv(run / PROGRESS_FILE)["time/time_elapsed"].to_numpy(float)
-    begins_anew = elapsed[1:] < elapsed[:-1]
-    return float(elapsed[:-1][begins_anew].sum() + elapsed[-1])
+    return float(elapsed_seconds(pd.read_csv(run / PROGRESS_FILE))[-1])

@@ -7,15 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
 from agents.policies import Contestant
+from agents.rollout import Rollout
 from karel_gym.episodes import Episodes
-from karel_gym.registration import sample_worlds, task_of
+from karel_gym.registration import task_of
 from karel_gym.tasks import doorkey, snake
 from karel_gym.tasks.task import Task
-from karel_gym.vector import KarelVectorEnv
 from karel_gym.world import MARKERS, WALL, WorldBatch
 from programmatic.dsl import pretty_lines
 from programmatic.threads import torch_threads
@@ -66,45 +65,36 @@ def record(
         seed: Of policies that draw.
         max_frames: Longer episodes are shown up to this step.
     """
-    task, policy = task_of(env_id), contestant.policy
-    if hasattr(policy, "set_random_seed"):
-        policy.set_random_seed(seed % 2**32)  # SB3 takes no larger ones
-    envs = KarelVectorEnv(
-        task, len(worlds), contestant.obs, *worlds.shape, autoreset_mode=AutoresetMode.NEXT_STEP
-    )
-    observations, _ = envs.reset(seed=seed, options={"worlds": list(worlds)})
+    task = task_of(env_id)
+    rollout = Rollout(contestant, task, worlds, seed)
+    episodes = rollout.envs.episodes
     line_of = _lines_of_tokens(contestant)
     shown = [Episode() for _ in worlds]
     running = np.ones(len(worlds), dtype=np.bool_)
-    state, starts = None, running
-    before = cells_of(task, envs.episodes)
+    before = cells_of(task, episodes)
     for step in range(max_frames):
-        masks = {"action_masks": envs.action_masks()} if contestant.takes_masks else {}
-        actions, state = policy.predict(
-            observations, state, starts, contestant.deterministic, **masks
-        )
+        rewards, terminated, truncated, info = rollout.step()
         if line_of is not None:
-            for i in np.flatnonzero(running & (state.executing < 0)):
+            for i in np.flatnonzero(running & (rollout.state.executing < 0)):
                 shown[i].end, running[i] = "halted", False
         if not running.any():
             break
-        observations, rewards, terminated, truncated, info = envs.step(actions)
-        starts = terminated | truncated
-        after = cells_of(task, envs.episodes)
+        ended = terminated | truncated
+        after = cells_of(task, episodes)
         for i in np.flatnonzero(running):
             episode = shown[i]
-            position, heading = envs.episodes.robots[i].tolist()
+            position, heading = episodes.robots[i].tolist()
             episode.robots.append(4 * position + heading)
             if rewards[i]:
                 episode.rewards += [step, round(float(rewards[i]), DIGITS)]
             for cell in np.flatnonzero(after[i] != before[i]).tolist():
                 episode.changes += [step, cell, int(after[i, cell])]
             if line_of is not None:
-                episode.lines.append(line_of[state.executing[i]])
-            if starts[i]:
+                episode.lines.append(line_of[rollout.state.executing[i]])
+            if ended[i]:
                 success = bool(info["is_success"][i])
                 episode.end = "solved" if success else "failed" if terminated[i] else "out of steps"
-        running &= ~starts
+        running &= ~ended
         before = after
     return shown
 
@@ -133,15 +123,6 @@ def landmarks(task: Task, worlds: WorldBatch, index: int) -> dict[str, list[int]
         key = [cell for cell in marked if cell % width < column]
         return {"door": door, "key": key, "goal": [cell for cell in marked if cell not in key]}
     return {"food": []} if task is snake.V0 else {}
-
-
-def worlds_of(env_id: str, n: int, seed: int, shape: tuple[int, int]) -> WorldBatch | None:
-    """Start worlds of a size; None where the task has none of that size."""
-    try:
-        task_of(env_id).check_shape(*shape)
-    except ValueError:
-        return None
-    return sample_worlds(env_id, n, seed, *shape)
 
 
 def cells_of(task: Task, episodes: Episodes) -> NDArray[np.uint8]:

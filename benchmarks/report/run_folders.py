@@ -10,12 +10,13 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from agents.callbacks import BEST_FILE, EVALUATIONS_FILE, PROGRESS_FILE, STEP_COLUMN
+from agents.callbacks import BEST_FILE, EVALUATIONS_FILE
+from agents.curves import learning_curve
 from agents.program import PROGRAM_FILE
 from agents.settings import COMMAND as TRAIN
+from agents.training_envs import PRIMITIVE
 from benchmarks.baselines import BASELINES
 from benchmarks.grid import search_name
 from benchmarks.report.findings import Findings, Origin, Run
@@ -29,7 +30,6 @@ from programmatic.search.searching import RESULT_FILE
 
 POLICY_FILES = (PROGRAM_FILE, RESULT_FILE, POLICY_FILE, TREE_FILE, BEST_FILE)
 """What tells that a folder holds a policy."""
-ELAPSED_COLUMN = "time/time_elapsed"
 EVENTS = re.compile(r"events\.out\.tfevents\.(\d{9,11})\.")
 
 
@@ -78,53 +78,32 @@ def baseline_name(config: Mapping[str, Any]) -> str:
     Example:
         >>> baseline_name({"algo": "ppo", "obs": "percepts+action"})
         'DRL-action'
+        >>> baseline_name({"algo": "ppo", "obs": "grid", "action": "option"})
+        'HRL'
         >>> baseline_name({"algo": "a2c", "obs": "grid"})
         'a2c, grid'
     """
     given = config.get("hyperparameters") or {}
+    kind = config.get("algo"), config.get("obs"), config.get("action", PRIMITIVE)
     fitting = [
         name
         for name, baseline in BASELINES.items()
-        if (baseline.algo, baseline.obs) == (config.get("algo"), config.get("obs"))
+        if (baseline.algo, baseline.obs, baseline.action) == kind
+        and not baseline.becomes_tree
         and all(given.get(key) == value for key, value in baseline.hyperparameters.items())
     ]
     # Of several the one that asks for most: a fully convolutional policy is a grid policy too.
     fitting.sort(key=lambda name: len(BASELINES[name].hyperparameters))
-    return fitting[-1] if fitting else f"{config.get('algo')}, {config.get('obs')}"
+    return fitting[-1] if fitting else ", ".join(str(part) for part in kind if part != PRIMITIVE)
 
 
 def _learning_curve(folder: Path) -> pd.DataFrame | None:
     """`frames`, `seconds`, `return` of each evaluation; None before the first."""
-    rows = _logged(folder / EVALUATIONS_FILE, ("timesteps", "mean_return"))
-    if rows.empty:
-        return None
-    rows = rows.drop_duplicates("timesteps", keep="last").sort_values("timesteps")
-    frames, seconds = rows["timesteps"].to_numpy(float), np.full(len(rows), np.nan)
-    progress = _logged(folder / PROGRESS_FILE, (STEP_COLUMN, ELAPSED_COLUMN))
-    if len(progress):
-        at, elapsed = progress[STEP_COLUMN].to_numpy(float), elapsed_seconds(progress)
-        seconds = np.interp(frames, [0, *at], [0, *elapsed])
-    returns = rows["mean_return"].to_numpy(float)
-    return pd.DataFrame({"frames": frames, "seconds": seconds, "return": returns})
-
-
-def _logged(file: Path, columns: Sequence[str]) -> pd.DataFrame:
-    """The whole rows of a log; none where there is no log yet."""
+    file = folder / EVALUATIONS_FILE
     if not file.exists() or not file.stat().st_size:
-        return pd.DataFrame(columns=list(columns))
-    return read_columns(file, columns)[list(columns)].dropna()
-
-
-def elapsed_seconds(progress: pd.DataFrame) -> Any:
-    """Wall time at each row of a progress.csv, that of the parts before a resumption included.
-
-    Example:
-        >>> elapsed_seconds(pd.DataFrame({ELAPSED_COLUMN: [1, 3, 5, 2, 4]})).tolist()
-        [1.0, 3.0, 5.0, 7.0, 9.0]
-    """
-    elapsed = progress[ELAPSED_COLUMN].to_numpy(float)
-    begins_anew = elapsed[1:] < elapsed[:-1]
-    return elapsed + np.concatenate([[0], np.cumsum(elapsed[:-1] * begins_anew)])
+        return None
+    curve = learning_curve(folder)
+    return curve if len(curve) else None
 
 
 def _search(folder: Path, config: Mapping[str, Any]) -> Findings:

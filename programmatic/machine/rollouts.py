@@ -164,6 +164,26 @@ def execute_one(
     )
 
 
+@inner
+def next_action(code: Any, pc: int, repeats: Any, percepts: Any, max_calls: int) -> Any:
+    """Advance a program to its next action; see `next_actions`.
+
+    Returns:
+        The token index of the action, or NO_ACTION; and the program's `pc` and `repeats` there.
+    """
+    bits = 0
+    for k in range(percepts.size):
+        bits |= int(percepts[k] != 0) << k
+    at, pc, repeats, _ = advance(code, pc, repeats, bits, max_calls)
+    return at, pc, repeats
+
+
+@inner
+def action_at(code: Any, at: int) -> int:
+    """The action that an instruction does; NO_ACTION if `at` is that."""
+    return NO_ACTION if at == NO_ACTION else argument_of(code[at])
+
+
 @kernel
 def next_actions(
     code: Any, pcs: Any, repeats: Any, percepts: Any, max_calls: int, actions: Any, executing: Any
@@ -180,13 +200,25 @@ def next_actions(
         executing: int64, (N,); written: the token index of the action, or NO_ACTION.
     """
     for i in range(len(pcs)):
-        bits = 0
-        for k in range(percepts.shape[1]):
-            bits |= int(percepts[i, k] != 0) << k
-        at, pcs[i], repeats[i], _ = advance(code, pcs[i], repeats[i], bits, max_calls)
-        executing[i] = at
-        if at == NO_ACTION:
+        executing[i], pcs[i], repeats[i] = next_action(
+            code, pcs[i], repeats[i], percepts[i], max_calls
+        )
+        actions[i] = action_at(code, executing[i])
+        if actions[i] == NO_ACTION:
             pcs[i] = code.size - 1  # its HALT: what was perceived for ever must not wake it
-            actions[i] = NO_ACTION
-        else:
-            actions[i] = argument_of(code[at])
+
+
+@kernel
+def next_actions_of_each(
+    which: Any, codes: Any, pcs: Any, repeats: Any, percepts: Any, max_calls: int, actions: Any
+) -> None:
+    """Advance the programs of some of N episodes, each of another one, to their next actions.
+
+    Args:
+        which: int64, (M,); the episodes.
+        codes: int64, (N, L).
+        pcs, repeats, percepts, max_calls, actions: As `next_actions` takes them.
+    """
+    for i in which:
+        at, pcs[i], repeats[i] = next_action(codes[i], pcs[i], repeats[i], percepts[i], max_calls)
+        actions[i] = action_at(codes[i], at)

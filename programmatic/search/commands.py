@@ -177,7 +177,7 @@ def _print_table(
 
 def _print_result(result: SearchResult, fresh_return: float, folder: Path) -> None:
     n_worlds = result.config["n_worlds"]
-    worlds = f"the at most {n_worlds}" if result.config["distinct_worlds"] else f"the {n_worlds}"
+    worlds = f"the up to {n_worlds:,}" if result.config["distinct_worlds"] else f"the {n_worlds}"
     print(result.program.pretty())
     print(
         f"\n{result.env_id}, {result.method}, seed {result.seed}:\n"
