@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 
+from agents import train
+from agents.evaluation import evaluate_episodes
 from agents.policies import contestants
 from benchmarks.report.replays import ALPHABET, BODY_CELL, WALL_CELL, Episode, record, start_of
 from benchmarks.report.tasks import reported_task
@@ -87,6 +92,29 @@ def test_policies_that_draw_do_so_by_the_seed() -> None:
         return [e.robots for e in record(contestant, "Karel-Maze-v0", worlds, seed, 30)]
 
     assert robots(1) == robots(1) != robots(2)
+
+
+@pytest.mark.parametrize(
+    ("algo", "settings"),
+    [
+        ("ppo", {"obs": "grid", "policy": "FcnPolicy"}),
+        ("ppo", {"obs": "percepts", "action": "option"}),
+        ("ppo_lstm", {"obs": "percepts", "action": "program"}),
+    ],
+)
+def test_networks_do_what_they_do_in_an_evaluation(
+    algo: str, settings: dict[str, Any], tmp_path: Path
+) -> None:
+    """In larger worlds too, whose longer horizon the skills of a policy share."""
+    small = {"total_timesteps": 32, "num_envs": 4, "n_steps": 8, "batch_size": 16}
+    train(algo, "Karel-Maze-v0", run_dir=tmp_path, eval_episodes=2, max_steps=20,
+          height=8, width=8, **small, **settings)  # fmt: skip
+    worlds = sample_worlds("Karel-Maze-v0", 8, SEED, 12, 12)
+    (contestant,) = contestants(tmp_path)
+    shown = record(contestant, "Karel-Maze-v0", worlds, SEED, 1000)
+    judged = evaluate_episodes([contestant], "Karel-Maze-v0", 8, SEED, 12, 12)
+    assert [len(episode.robots) for episode in shown] == judged["length"].tolist()
+    assert [episode.end == "solved" for episode in shown] == judged["solved"].tolist()
 
 
 def test_what_only_some_tasks_have_is_told() -> None:
