@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -64,26 +65,39 @@ class GridFcn(BaseFeaturesExtractor):
         return self.layers(surroundings(observations, self.radius))
 
 
-def surroundings(grids: torch.Tensor, radius: int) -> torch.Tensor:
-    """The square around the robot, (B, 16, D, D) with D = 2 * radius + 1, of (B, 16, H, W)."""
+def surroundings(grids: torch.Tensor, radius: int, turned: bool = False) -> torch.Tensor:
+    """The square around the robot, (B, 16, D, D) with D = 2 * radius + 1, of (B, 16, H, W).
+
+    Args:
+        grids: The grids.
+        radius: How many cells it reaches in each direction.
+        turned: Whether it is turned so that the robot looks up.
+    """
     n, _, height, width = grids.shape
-    robots = grids[:, :WALL_PLANE].amax(dim=1).flatten(1).argmax(dim=1)  # (B,)
-    offsets = torch.arange(-radius, radius + 1, device=grids.device)
-    rows = (robots // width)[:, None] + offsets  # (B, D)
-    columns = (robots % width)[:, None] + offsets  # (B, D)
+    poses = grids[:, :WALL_PLANE].flatten(1).argmax(dim=1)  # (B,)
+    robots, headings = poses % (height * width), poses // (height * width)
+    down, right = turned_offsets(radius).to(grids.device)[:, headings if turned else 0 * headings]
+    rows = (robots // width)[:, None, None] + down  # (B, D, D)
+    columns = (robots % width)[:, None, None] + right  # (B, D, D)
     batch = torch.arange(n, device=grids.device)[:, None, None]
     # Indices on both sides of a slice: the planes come last.
-    squares = grids[batch, :, _inside(rows, height)[:, :, None], _inside(columns, width)[:, None]]
-    is_there = _is_inside(rows, height)[:, :, None] & _is_inside(columns, width)[:, None]
+    squares = grids[batch, :, rows.clamp(0, height - 1), columns.clamp(0, width - 1)]
+    is_there = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
     return (squares * is_there[..., None]).permute(0, 3, 1, 2)  # (B, D, D, 16) before
 
 
-def _inside(numbers: torch.Tensor, n: int) -> torch.Tensor:
-    return numbers.clamp(0, n - 1)
+@cache
+def turned_offsets(radius: int) -> torch.Tensor:
+    """How far down and right the cells of a square are from its middle, turned to each heading.
 
-
-def _is_inside(numbers: torch.Tensor, n: int) -> torch.Tensor:
-    return (numbers >= 0) & (numbers < n)
+    Returns:
+        int64, (2, 4, D, D) with D = 2 * radius + 1: down and right of the cells that are ahead of a
+        robot, beside it and behind it as the square is seen with its heading up; for N, E, S, W.
+    """
+    square = torch.arange(-radius, radius + 1)
+    down, right = torch.meshgrid(square, square, indexing="ij")
+    turns = [(down, right), (right, -down), (-down, -right), (-right, down)]
+    return torch.stack([torch.stack(turn) for turn in turns], dim=1)
 
 
 def takes_any_size(model: Any) -> bool:

@@ -3,10 +3,11 @@
 A file has a block an env id. The block of an id is for percepts; 'ID/grid' is for grids, and
 'ID/percepts+action' for percepts with the previous action; policies of options and programs have
 'ID/option', 'ID/grid/program' and so on. Ids without a block use 'default', 'default/grid' and so
-on. A block's keys are the arguments of the algorithm, and `n_envs`, `n_timesteps` and `env_kwargs`,
-of which `max_steps` is the horizon of the episodes that are trained on, and `horizon` that in
-skills. Strings such as "dict(net_arch=[32, 32])" are read by
-a parser that knows literals, `dict(...)` and `nn.ACTIVATION`, never by `eval`.
+on. A block's keys are the arguments of the algorithm, and `n_envs`, `n_timesteps`, `deterministic`
+(how the policy acts when it is evaluated) and `env_kwargs`, of which `max_steps` is the horizon of
+the episodes that are trained on, and `horizon` that in skills. Strings such as
+"dict(net_arch=[32, 32])" are read by a parser that knows literals, `dict(...)` and `nn.ACTIVATION`,
+never by `eval`.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from agents.training_envs import PRIMITIVE
 FOLDER = Path(__file__).parent / "hyperparams"
 ACTIVATIONS = ("ELU", "GELU", "LeakyReLU", "ReLU", "SiLU", "Tanh")
 SCHEDULED = ("learning_rate", "clip_range", "clip_range_vf")
-OF_THE_RUN = ("n_envs", "n_timesteps", "env_kwargs")
+OF_THE_RUN = ("n_envs", "n_timesteps", "env_kwargs", "deterministic")
 SET_BY_TRAIN = ("self", "env", "seed", "device", "verbose", "tensorboard_log", "_init_setup_model")
 
 

@@ -84,12 +84,13 @@ class TrainConfig:
     checkpoint_every: int | None = None
     """Steps between two checkpoints; by default a tenth of the training."""
     eval_every: int | None = None
-    """Steps between two evaluations; by default a twentieth of the training."""
+    """Steps between two evaluations; by default a tenth of the training."""
     eval_episodes: int = 100
     """Worlds of an evaluation, the same each time."""
     deterministic: bool | None = None
-    """Whether the policy takes its most probable action when it is evaluated. By default dqn and
-    qrdqn do; the others draw: a policy without memory needs that to find a way out of a loop."""
+    """Whether the policy takes its most probable action when it is evaluated. By default what the
+    hyperparameters say, or else dqn and qrdqn do; the others draw: a policy without memory needs
+    that to find a way out of a loop."""
     hyperparameters: Mapping[str, int | float | bool | str] = field(default_factory=dict)
     """Hyperparameters with other values than in agents/hyperparams/ALGO.yml."""
 
@@ -119,8 +120,8 @@ def resolve(config: TrainConfig) -> TrainConfig:
     for name in OF_THE_RUN:
         if name in config.hyperparameters:
             raise HyperparameterError(
-                f"{name} is set by num_envs, total_timesteps, or obs, height, width, "
-                "train_max_steps, horizon and reward"
+                f"{name} is set by num_envs, total_timesteps, deterministic, or obs, height, "
+                "width, train_max_steps, horizon and reward"
             )
     try:
         json.dumps(dict(config.hyperparameters))
@@ -146,6 +147,7 @@ def resolve(config: TrainConfig) -> TrainConfig:
     num_envs = config.num_envs or int(values["n_envs"])
     max_steps = env.episodes.max_steps
     horizon = config.train_max_steps or of_env.get("max_steps", max_steps)
+    deterministic = values.get("deterministic", config.algo in VALUE_BASED)
     for name in OF_THE_RUN:
         values.pop(name, None)
     return replace(
@@ -160,10 +162,8 @@ def resolve(config: TrainConfig) -> TrainConfig:
         train_max_steps=min(horizon, max_steps),
         reward=config.reward or of_env.get("reward", DEFAULT_REWARD),
         checkpoint_every=config.checkpoint_every or max(total // 10, 1),
-        eval_every=config.eval_every or max(total // 20, 1),
-        deterministic=(
-            config.algo in VALUE_BASED if config.deterministic is None else config.deterministic
-        ),
+        eval_every=config.eval_every or max(total // 10, 1),
+        deterministic=deterministic if config.deterministic is None else config.deterministic,
         hyperparameters=values,
     )
 
