@@ -101,7 +101,7 @@ def evaluate_episodes(
             frame = _run_in_env(contestant, env_id, episodes, seed, deterministic)
         elif contestant.program is not None:
             frame = _run_program(contestant, env_id, worlds)
-        elif tables and _has_table(contestant, deterministic):
+        elif tables and is_table(contestant, deterministic):
             frame = _run_table(contestant, env_id, worlds, seed, deterministic)
         else:
             frame = _run_model(contestant, env_id, worlds, seed, deterministic)
@@ -172,7 +172,13 @@ def _run_program(contestant: Contestant, env_id: str, worlds: WorldBatch) -> pd.
     return _frame(result.returns[0], result.actions[0], solved, seconds)
 
 
-def _has_table(contestant: Contestant, deterministic: bool | None) -> bool:
+def is_table(contestant: Contestant, deterministic: bool | None = None) -> bool:
+    """Whether a policy is one of percepts without memory, which can be looked up in a table.
+
+    Args:
+        contestant: The policy.
+        deterministic: Whether it takes its most probable action; None: as it was made for.
+    """
     from agents.percept_tables import has_table  # torch is slow to import
 
     return contestant.obs in SIGNATURES and has_table(

@@ -33,6 +33,7 @@ COUNTS = (
 )
 VALUE_BASED = ("dqn", "qrdqn")
 DEFAULT_REWARD = "default"
+LEAST_EVAL_EVERY = 10_000  # steps: an evaluation of 100 long episodes is as many as 100,000
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ class TrainConfig:
     checkpoint_every: int | None = None
     """Steps between two checkpoints; by default a tenth of the training."""
     eval_every: int | None = None
-    """Steps between two evaluations; by default a tenth of the training."""
+    """Steps between two evaluations; by default a tenth of the training, but at least 10,000."""
     eval_episodes: int = 100
     """Worlds of an evaluation, the same each time."""
     deterministic: bool | None = None
@@ -162,7 +163,7 @@ def resolve(config: TrainConfig) -> TrainConfig:
         train_max_steps=min(horizon, max_steps),
         reward=config.reward or of_env.get("reward", DEFAULT_REWARD),
         checkpoint_every=config.checkpoint_every or max(total // 10, 1),
-        eval_every=config.eval_every or max(total // 10, 1),
+        eval_every=config.eval_every or max(total // 10, LEAST_EVAL_EVERY),
         deterministic=deterministic if config.deterministic is None else config.deterministic,
         hyperparameters=values,
     )

@@ -20,7 +20,8 @@ import pandas as pd
 from agents.callbacks import EVALUATIONS_FILE, PROGRESS_FILE
 from agents.curves import elapsed_seconds
 from agents.drl import train_run
-from agents.evaluation import evaluate_episodes
+from agents.evaluation import evaluate_episodes, is_table
+from agents.policies import contestants
 from agents.settings import TrainConfig, resolve
 from benchmarks.backends import Workers
 from benchmarks.baselines import BASELINES
@@ -29,6 +30,8 @@ from benchmarks.search_runs import LARGE_SIDE, LARGE_WORLDS
 
 FRESH_SEED = 1_000_000  # far from the seeds that people give
 FRESH_EPISODES = 100
+WAYS = {"drawn": False, "greedy": True}
+"""The ways to act, and whether each takes the most probable action."""
 NUMBERS = (
     "train_return",
     *("drawn", "drawn_solved", "greedy", "greedy_solved", "large_drawn", "large_greedy"),
@@ -41,7 +44,8 @@ COLUMNS = (
 """id, of all that tells trainings apart; the mean return of the training's best policy in the
 worlds that it was chosen in; its mean returns in 100 fresh worlds, and the share of them that it
 solved, when it draws its actions and when it takes the most probable ones; mean returns in 10 fresh
-worlds of 100x100; wall time of the training; its settings as JSON; the run folder."""
+worlds of 100x100, of networks that are no tables only as they act in their own evaluations, for it
+takes minutes; wall time of the training; its settings as JSON; the run folder."""
 FORM = RowForm(COLUMNS, texts=("id",), numbers=(*NUMBERS, "seconds"))
 
 
@@ -102,28 +106,36 @@ class PlannedTraining:
         """Do the training, or what is left of it, and judge its best policy: a row of `COLUMNS`."""
         run = folder / self.folder
         train_run(replace(self.config, run_dir=run), resume=True)
-        policy = BASELINES[self.baseline].policy(run)
-        drawn, greedy = (fresh_episodes(policy, self.env_id, greedy) for greedy in (False, True))
         return {
             "id": self.id,
             **self.identity,
             "train_return": float(pd.read_csv(run / EVALUATIONS_FILE)["mean_return"].max()),
-            "drawn": drawn["return"].mean(),
-            "drawn_solved": drawn["solved"].mean(),
-            "greedy": greedy["return"].mean(),
-            "greedy_solved": greedy["solved"].mean(),
-            "large_drawn": large_return(policy, self.env_id, greedy=False),
-            "large_greedy": large_return(policy, self.env_id, greedy=True),
+            **self._judged(BASELINES[self.baseline].policy(run)),
             "seconds": training_seconds(run),
             "run": self.folder,
         }
 
+    def _judged(self, policy: Path) -> Row:
+        """What a policy reaches in fresh worlds, both ways to act."""
+        (contestant,) = contestants(policy)
+        row: Row = {}
+        for way, greedy in WAYS.items():
+            own = fresh_episodes(policy, self.env_id, greedy)
+            row |= {way: own["return"].mean(), f"{way}_solved": own["solved"].mean()}
+            row[f"large_{way}"] = float("nan")
+            if greedy == self.config.deterministic or is_table(contestant, greedy):
+                row[f"large_{way}"] = large_return(policy, self.env_id, greedy)
+        return row
+
     def told(self, row: Row) -> str:
         """What is told of it when it is done."""
+        large = ", ".join(
+            f"{row[f'large_{way}']:.3f} {way}" for way in WAYS if pd.notna(row[f"large_{way}"])
+        )
         return (
             f"{self.baseline}, {self.env_id}, seed {self.seed}: return {row['drawn']:.3f} drawn, "
-            f"{row['greedy']:.3f} greedy; in 100x100 {row['large_drawn']:.3f} and "
-            f"{row['large_greedy']:.3f}; {row['steps']:,} frames in {row['seconds']:.0f} s"
+            f"{row['greedy']:.3f} greedy; {f'in 100x100 {large}; ' if large else ''}"
+            f"{row['steps']:,} frames in {row['seconds']:.0f} s"
         )
 
 
@@ -151,7 +163,9 @@ def run_trainings(
 
 def fresh_episodes(run: Path, env_id: str, greedy: bool) -> pd.DataFrame:
     """The episodes of a run's best policy in fresh worlds; see `evaluate_episodes`."""
-    return evaluate_episodes(run, env_id, FRESH_EPISODES, FRESH_SEED, deterministic=greedy)
+    return evaluate_episodes(
+        run, env_id, FRESH_EPISODES, FRESH_SEED, deterministic=greedy, tables=True
+    )
 
 
 def large_return(run: Path, env_id: str, greedy: bool) -> float:
@@ -161,7 +175,7 @@ def large_return(run: Path, env_id: str, greedy: bool) -> float:
     """
     size = LARGE_SIDE, LARGE_SIDE
     try:
-        episodes = evaluate_episodes(run, env_id, LARGE_WORLDS, FRESH_SEED, *size, greedy)
+        episodes = evaluate_episodes(run, env_id, LARGE_WORLDS, FRESH_SEED, *size, greedy, True)
     except ValueError:
         return float("nan")
     return float(episodes["return"].mean())

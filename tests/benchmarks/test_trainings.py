@@ -32,7 +32,8 @@ def test_a_row_tells_what_a_training_reached(tmp_path: Path) -> None:
     assert rows["greedy"].between(-1, 1).all()
     # A network for worlds of one size has no return in larger ones.
     assert np.isnan(rows["large_drawn"]).tolist() == [True, False, False]
-    assert np.isnan(rows["large_greedy"]).tolist() == [True, False, False]
+    # Of those that can act there, one that is no table is judged in one way only.
+    assert np.isnan(rows["large_greedy"]).tolist() == [True, False, True]
     for run, best in zip(rows["run"], rows["train_return"], strict=True):
         assert (tmp_path / run / "final.zip").exists()
         assert best == pd.read_csv(tmp_path / run / "evaluations.csv")["mean_return"].max()
