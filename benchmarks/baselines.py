@@ -58,7 +58,7 @@ class Baseline:
         return tree
 
 
-BASELINES = {
+LITERATURE = {
     "DRL": Baseline("ppo", "grid"),
     "DRL-abs": Baseline("ppo", "percepts"),
     "DRL-abs-t": Baseline("ppo_lstm", "percepts"),
@@ -71,3 +71,16 @@ BASELINES = {
 }
 """LEAPS's (Trivedi et al., 2021), that of HPRL (Liu et al., 2023), and the sparse observations with
 the previous action of Rajabpour et al. (2025)."""
+OTHER_ALGORITHMS = {
+    name: Baseline(algo, "percepts+action")
+    for name, algo in {
+        "A2C": "a2c",
+        "DQN": "dqn",
+        "QR-DQN": "qrdqn",
+        "TRPO": "trpo",
+        "MaskablePPO": "maskable_ppo",
+        "RecurrentPPO": "ppo_lstm",
+    }.items()
+}
+"""The other algorithms, with what they all learn best from."""
+BASELINES = LITERATURE | OTHER_ALGORITHMS

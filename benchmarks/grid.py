@@ -13,7 +13,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from benchmarks.backends import Workers
-from benchmarks.baselines import BASELINES
+from benchmarks.baselines import BASELINES, LITERATURE
 from benchmarks.search_runs import TASK_NAMES, PlannedSearch, env_ids, run_searches, seed_range
 from benchmarks.trainings import PlannedTraining, run_trainings
 from programmatic.search.commands import parse_options
@@ -29,9 +29,10 @@ QUICK: dict[str, Any] = {"seeds": 2, "steps": 20_000, "budget": 20_000}
 class GridSettings:
     """Which runs there are to be, and where they are done."""
 
-    methods: tuple[str, ...] = (*BASELINES, "LEAPS", "cebs", "hc", "shc", "random")
+    methods: tuple[str, ...] = (*LITERATURE, "LEAPS", "cebs", "hc", "shc", "cghc", "random")
     """Which: deep RL baselines by their rows in the literature's tables, such as DRL, DRL-abs or
-    DRL-action; searches by their method (see karel-gym search), LEAPS for cem."""
+    DRL-action, or by their algorithm, such as A2C or QR-DQN, which observes percepts+action;
+    searches by their method (see karel-gym search), LEAPS for cem."""
     tasks: tuple[str, ...] = TASK_NAMES
     """Tasks, by name or id."""
     env_version: Literal["v0", "v1"] = "v0"

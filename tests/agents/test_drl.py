@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import agents.callbacks
 from agents.curves import plot_learning_curve
 from agents.drl import load, resume, train, train_run
 from agents.evaluation import evaluate_episodes
-from agents.settings import VALUE_BASED, TrainConfig
+from agents.settings import VALUE_BASED, TrainConfig, resolve
 from karel_gym import KarelSB3VecEnv
 from karel_gym.observations import KINDS
 from programmatic.algorithms import ALGORITHMS, algorithm_class
@@ -405,3 +406,14 @@ def test_trains_on_another_reward(tmp_path: Path) -> None:
     assert any(0 < abs(reward) < 1 for step in rewards for reward in step)
     with pytest.raises(ValueError, match="reward is one of 'default', 'sparse'; got 'dense'"):
         train("ppo", "Karel-Harvester-v0", reward="dense", run_dir=tmp_path / "no")
+
+
+def test_how_a_policy_is_evaluated_is_a_hyperparameter() -> None:
+    maze = TrainConfig("ppo", "Karel-Maze-v0", obs="percepts+action")
+    assert resolve(maze).deterministic is True
+    assert "deterministic" not in resolve(maze).hyperparameters
+    assert resolve(replace(maze, deterministic=False)).deterministic is False
+    assert resolve(replace(maze, obs="percepts")).deterministic is False
+    assert resolve(replace(maze, algo="dqn")).deterministic is True
+    with pytest.raises(ValueError, match=r"deterministic is set by num_envs, .*, deterministic"):
+        resolve(replace(maze, hyperparameters={"deterministic": True}))

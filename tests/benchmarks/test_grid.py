@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.baselines import BASELINES
+from benchmarks.baselines import BASELINES, LITERATURE, OTHER_ALGORITHMS
 from benchmarks.grid import GridRuns, GridSettings, do_grid, planned, quickened, search_options
+from benchmarks.search_runs import TASK_NAMES
+from programmatic.algorithms import ALGORITHMS
 from programmatic.search.configs import METHODS
 from tests.benchmarks.conftest import SETTINGS
 
@@ -28,9 +30,15 @@ def test_every_method_runs_on_every_task_with_every_seed() -> None:
 
 def test_the_default_grid_can_be_planned() -> None:
     searches, trainings = planned(GridSettings(tasks=("Maze",), seeds=1))
-    assert {training.baseline for training in trainings} == set(BASELINES)
-    assert {"cem", "cebs", "hc", "shc", "random"} <= {search.method for search in searches}
+    assert {training.baseline for training in trainings} == set(LITERATURE)
+    assert {"cem", "cebs", "hc", "shc", "cghc", "random"} <= {search.method for search in searches}
     assert len({run.id for run in [*searches, *trainings]}) == len(searches) + len(trainings)
+
+
+def test_every_algorithm_is_in_the_grid() -> None:
+    assert {baseline.algo for baseline in BASELINES.values()} == set(ALGORITHMS)
+    _, trainings = planned(GridSettings(tuple(OTHER_ALGORITHMS), seeds=1))
+    assert len({training.id for training in trainings}) == len(OTHER_ALGORITHMS) * len(TASK_NAMES)
 
 
 def test_quick_is_less_of_everything() -> None:
