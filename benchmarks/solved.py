@@ -30,8 +30,10 @@ def solved_within(searches: pd.DataFrame, folder: Path) -> pd.DataFrame:
         the worlds of the search and of at least 0.99 in fresh ones; `solved_10_s`, `solved_60_s`,
         `solved_600_s`, the share of those that had found this program after so many seconds;
         `median_evaluations`, after how many programs the return in the worlds of the search was 1,
-        infinite where it was in less than half of the searches.
+        infinite where it was in less than half of the searches. Of no searches, an empty table.
     """
+    if searches.empty:
+        return pd.DataFrame()
     runs = pd.DataFrame(
         {
             "env_id": row["env_id"],

@@ -40,6 +40,19 @@ def test_the_command_leaves_tables_and_pictures(
         assert (folder / f"{name}.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.parametrize("method", SETTINGS.methods)
+def test_searches_or_trainings_alone(
+    method: str, grid: GridRuns, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = SETTINGS.options if method == "hc" else ()
+    measure_returns(replace(SETTINGS, out=grid.folder, methods=(method,), options=options))
+    told = capsys.readouterr().out
+    assert "[1 of" not in told
+    assert "Maze-v1" in told
+    assert set(pd.read_csv(grid.folder / "summary.csv")["algo"]) == {method}
+    assert ("Share of the searches" in told) == (method == "hc")
+
+
 def test_a_summary_has_a_row_a_task_and_method(grid: GridRuns) -> None:
     results = tidy(grid)
     other = results.assign(env_id="Karel-Snake-v0")
