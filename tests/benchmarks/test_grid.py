@@ -45,9 +45,14 @@ def test_quick_is_less_of_everything() -> None:
     settings = GridSettings(seeds=5, quick=True)
     searches, trainings = planned(settings)
     assert {run.seed for run in [*searches, *trainings]} == {0, 1}
-    assert {search.budget for search in searches} == {20_000}
-    assert {training.steps for training in trainings} == {20_000}
-    assert quickened(replace(settings, quick=False)).seeds == 5
+    assert {search.budget for search in searches} == {10_000}
+    assert {(training.steps, training.quick) for training in trainings} == {(10_000, True)}
+    assert {run.env_id for run in [*searches, *trainings]} == {
+        "Karel-Maze-v0",
+        "Karel-Harvester-v0",
+    }
+    assert quickened(replace(settings, tasks=("TopOff",))).tasks == ("TopOff",)
+    assert quickened(replace(settings, quick=False)) == replace(settings, quick=False)
 
 
 def test_random_search_spends_the_budget() -> None:

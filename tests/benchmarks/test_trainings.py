@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,12 @@ def test_a_row_tells_what_a_training_reached(tmp_path: Path) -> None:
     for run, best in zip(rows["run"], rows["train_return"], strict=True):
         assert (tmp_path / run / "final.zip").exists()
         assert best == pd.read_csv(tmp_path / run / "evaluations.csv")["mean_return"].max()
+
+
+def test_a_quick_one_is_judged_in_large_worlds_where_that_is_quick(tmp_path: Path) -> None:
+    quick = [replace(plan, quick=True) for plan in plans("DRL-abs", "DRL-FCN")]
+    rows = run_trainings(quick, tmp_path)
+    assert np.isnan(rows["large_drawn"]).tolist() == [False, True]
 
 
 def test_what_was_done_is_not_done_again(
