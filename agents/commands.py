@@ -14,6 +14,7 @@ from rich.table import Table
 from agents.animation import animate
 from agents.evaluation import evaluate_episodes, summarise
 from karel_gym.registration import is_karel, sample_worlds
+from programmatic.provenance import provenance
 from programmatic.runs import write_json, write_text
 
 PIPE_WIDTH = 120  # columns of a table that is not shown on a terminal
@@ -67,7 +68,8 @@ def train(
         horizon: Options or programs an episode; by default what hyperparams/ALGO.yml says, else any
             number.
         checkpoint_every: Steps between two checkpoints; by default a tenth of the training.
-        eval_every: Steps between two evaluations; by default a twentieth of the training.
+        eval_every: Steps between two evaluations; by default a tenth of the training, but at
+            least 10,000.
         device: Where the network runs.
         hyperparameters: Names and values in place of those in hyperparams/ALGO.yml.
     """
@@ -191,9 +193,11 @@ def evaluate(
 def save_results(
     folder: Path, table: pd.DataFrame, episodes: pd.DataFrame, config: dict[str, object]
 ) -> None:
-    """Write a comparison: its table as CSV and JSON, its episodes as CSV, and its configuration."""
+    """Write a comparison: its table as CSV and JSON, its episodes as CSV, and its configuration
+    with its `provenance`.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / "config.json", config)
+    write_json(folder / "config.json", config | provenance())
     write_text(folder / "table.csv", table.to_csv(index=False))
     write_text(folder / "table.json", table.to_json(orient="records", indent=2) + "\n")
     write_text(folder / "episodes.csv", episodes.to_csv(index=False))

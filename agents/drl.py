@@ -32,8 +32,8 @@ from programmatic.runs import (
     RunError,
     begin_run,
     checkpoint_path,
+    go_on_with_run,
     latest_checkpoint,
-    write_json,
 )
 from programmatic.threads import torch_threads
 
@@ -160,7 +160,7 @@ def _go_on(config: TrainConfig) -> BaseAlgorithm:
         raise RunError(f"{error}; delete it to go on from the checkpoint before it") from None
     if isinstance(model, OffPolicyAlgorithm):
         model.learning_starts += model.num_timesteps
-    write_json(config.run / CONFIG_FILE, config_json(config))
+    go_on_with_run(config.run, config_json(config))
     _seed(model, config.seed)
     return _learn(model, config)
 

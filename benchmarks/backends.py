@@ -6,12 +6,17 @@ A worker that dies loses the one job that it was at, which is then done again.
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, TypeVar
+
+from karel_gym.command_line import COMMAND_LINE_VARIABLE, command_line
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -99,9 +104,10 @@ def _by_processes(
 
     def new_executor() -> Any:
         return ProcessPoolExecutor(
-            1, initializer=_end_with_parent, initargs=(os.getpid(),), env=ONE_THREAD
+            1, initializer=_begin_worker, initargs=(os.getpid(),), env=ONE_THREAD
         )
 
+    interruptible = partial(_do_interruptibly, work)
     free = [new_executor() for _ in range(n)]
     waiting = deque(range(len(jobs)))
     running: dict[Future[Result], tuple[int, Any]] = {}
@@ -109,8 +115,9 @@ def _by_processes(
     try:
         while waiting or running:
             while waiting and free:
-                place, executor = waiting.popleft(), free.pop()
-                running[executor.submit(work, jobs[place])] = place, executor
+                with _interrupts_waiting():  # a process may be started
+                    place, executor = waiting.popleft(), free.pop()
+                    running[executor.submit(interruptible, jobs[place])] = place, executor
             done, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
                 place, executor = running.pop(future)
@@ -126,7 +133,8 @@ def _by_processes(
                     continue
                 free.append(executor)
                 yield place, result
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, GeneratorExit):
+        _interrupt(executor for _, executor in running.values())
         wait(running, GRACE)
         raise
     finally:
@@ -143,8 +151,9 @@ def _by_ray(
     cores = {} if workers.address else {"num_cpus": workers.jobs, "include_dashboard": False}
     ray.init(workers.address, log_to_driver=False, logging_level="ERROR", **cores)
     try:
+        env = {"env_vars": _environment()}
 
-        @ray.remote(num_cpus=1, max_retries=MAX_DEATHS - 1, runtime_env={"env_vars": ONE_THREAD})
+        @ray.remote(num_cpus=1, max_retries=MAX_DEATHS - 1, runtime_env=env)
         def do(job: Job) -> Result:
             return work(job)
 
@@ -163,11 +172,65 @@ def _by_ray(
         ray.shutdown()
 
 
+def _environment() -> dict[str, str]:
+    """That of a worker that this process does not start itself: it is to know the command too."""
+    line = command_line()
+    return ONE_THREAD | ({} if line is None else {COMMAND_LINE_VARIABLE: line})
+
+
 def _died(job: Any) -> WorkerDiedError:
     return WorkerDiedError(
         f"{MAX_DEATHS} workers died, one after the other, of {job}: memory may not be enough for "
         "so many at once"
     )
+
+
+def _interrupt(executors: Iterable[Any]) -> None:
+    """Interrupt their workers."""
+    for executor in executors:
+        for process in list(executor._processes or ()):
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGINT)
+
+
+@contextmanager
+def _interrupts_waiting() -> Iterator[None]:
+    """Interrupts wait for the end of the block; in processes that it starts, for `_begin_worker`:
+    one that is interrupted before would tell so at length."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _begin_worker(parent: int) -> None:
+    """Let this process end with its parent, and be interrupted by nobody else.
+
+    Ctrl-C on a terminal interrupts all processes of a group: in a group of its own the worker gets
+    one interrupt, from its parent, and not another that would cut off the writing of a checkpoint.
+    """
+    from tqdm import tqdm
+
+    tqdm.set_lock(threading.RLock())  # its own is a semaphore, which a killed worker leaves behind
+    os.setpgrp()
+    signal.signal(signal.SIGINT, _leave)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    _end_with_parent(parent)
+
+
+def _leave(*_: object) -> None:
+    """End a process that is at no job: there is nothing to be saved."""
+    os._exit(1)
+
+
+def _do_interruptibly(work: Callable[[Job], Result], job: Job) -> Result:
+    """Do a job, to which an interrupt is a KeyboardInterrupt."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return work(job)
+    finally:
+        signal.signal(signal.SIGINT, _leave)
 
 
 def _end_with_parent(parent: int) -> None:

@@ -16,8 +16,11 @@ from joblib import Parallel, delayed
 
 from agents.drl import train
 from benchmarks.morl_report import PAPER_ITERATIONS, report_morl
+from benchmarks.morl_results import morl_results
 from benchmarks.morl_settings import MORLSettings
+from benchmarks.planned_runs import RUNS_FOLDER, Row
 from benchmarks.search_runs import seed_range
+from benchmarks.tidy import write_results
 from karel_gym.cartpole import sample_states
 from karel_gym.registration import CARTPOLE
 from karel_gym.sb3 import make_sb3_vec_env
@@ -40,6 +43,7 @@ from programmatic.morl.repair import repair
 from programmatic.morl.rollouts import rollout_returns
 from programmatic.morl.tree import TreeProgram
 from programmatic.morl.tree_policy import TreePolicy
+from programmatic.provenance import code_and_machine
 from programmatic.runs import read_settings_file, write_json
 
 SCRATCH = "random weights"
@@ -48,9 +52,6 @@ HARVESTER = "Karel-Harvester-v0"
 ENVS = 10  # trajectories of an iteration of TRPO
 EPISODES = 25  # of an evaluation, as in the paper
 FRESH_EPISODES, FRESH_SEED = 10_000, 2**40
-RUNS_FOLDER = "runs"
-
-Row = dict[str, Any]
 
 
 class Experiment(Protocol):
@@ -205,7 +206,12 @@ class Loop:
 
 
 def run_experiments(settings: MORLSettings) -> None:
-    """Do the experiments that are not done yet, and write and print what all have shown."""
+    """Do the experiments that are not done yet, and write and print what all have shown.
+
+    Raises:
+        RunError: The file of an experiment is damaged.
+        ValueError: There is no seed.
+    """
     if settings.quick:
         settings = replace(settings, seeds=2, epochs=1_500, iterations=PAPER_ITERATIONS)
     seeds = seed_range(settings.seeds)
@@ -220,6 +226,8 @@ def run_experiments(settings: MORLSettings) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     work = Parallel(n_jobs=settings.jobs)
     rows = work(delayed(done)(each, folder) for each in experiments)
+    names = (each.name for each in experiments)
+    write_results(morl_results(dict(zip(names, rows, strict=True))), settings.out)
     report_morl(settings, rows)
 
 
@@ -231,8 +239,8 @@ def done(experiment: Any, folder: Path) -> Row:
         row = read_settings_file(file)
         if row.get("experiment") == asked:
             return row
-    begin = time.perf_counter()
-    row = {"experiment": asked, **experiment.run(folder)}
+    origin, begin = code_and_machine(), time.perf_counter()
+    row = {"experiment": asked, **experiment.run(folder), **origin}
     write_json(file, row)
     print(f"{experiment.name}: {time.perf_counter() - begin:.0f} s", flush=True)
     return row

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,14 +13,12 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.backends import Workers, results_of
-from benchmarks.commit import commit_name
-from benchmarks.machine import machine_name
+from programmatic.provenance import code_and_machine
 from programmatic.runs import RunError, write_text
 
 RUNS_FILE, RUNS_FOLDER = "runs.csv", "runs"
 PROVENANCE = ("commit", "machine")
-"""The last columns of every runs.csv: the code that a run was done with, and where; empty in files
-that were written before there were such columns."""
+"""The last columns of every runs.csv: the code that a run was done with, and where."""
 Row = dict[str, Any]
 
 
@@ -39,19 +38,21 @@ class PlannedRun(Protocol):
 
 @dataclass(frozen=True)
 class RowForm:
-    """The columns of runs.csv; `PROVENANCE` follows them.
+    """The columns of runs.csv, or of another table with a row for each thing done.
 
     Args:
         columns: Their names in their order; the first is `id`.
         texts: Those that hold texts, though they may look like numbers.
         numbers: Those that hold numbers, which may be missing.
         counts: Those that hold whole numbers, which may be missing.
+        added: Those that follow: texts, empty in files that were written before there were any.
     """
 
     columns: tuple[str, ...]
     texts: tuple[str, ...]
     numbers: tuple[str, ...]
     counts: tuple[str, ...] = ()
+    added: tuple[str, ...] = PROVENANCE
 
     def table(self, rows: Iterable[Row]) -> pd.DataFrame:
         """Rows as a table.
@@ -59,7 +60,7 @@ class RowForm:
         Raises:
             KeyError: One lacks a column.
         """
-        columns, unknown = (*self.columns, *PROVENANCE), dict.fromkeys(PROVENANCE, "")
+        columns, unknown = (*self.columns, *self.added), dict.fromkeys(self.added, "")
         listed = [unknown | row for row in rows]
         for row in listed:
             if missing := [column for column in columns if column not in row]:
@@ -77,7 +78,7 @@ class RowForm:
         """
         if not path.exists():
             return self.table([])
-        texts = (*self.texts, *PROVENANCE)
+        texts = (*self.texts, *self.added)
         types: Any = dict.fromkeys(texts, str) | dict.fromkeys(self.counts, "Int64")
         empty: Any = {name: [""] for name in (*self.numbers, *self.counts)}  # elsewhere a text
         try:
@@ -110,16 +111,21 @@ def do_planned(
     left = list({plan.id: plan for plan in plans if plan.id not in rows}.values())
     done = len({plan.id for plan in plans}) - len(left)
     work = partial(_run, folder=folder.resolve())
-    for number, (place, row) in enumerate(results_of(work, left, workers), done + 1):
-        rows[row["id"]] = row
-        write_text(folder / RUNS_FILE, form.table(rows.values()).to_csv(index=False))
-        print(f"[{number} of {done + len(left)}] {left[place].told(row)}", flush=True)
+    try:
+        for number, (place, row) in enumerate(results_of(work, left, workers), done + 1):
+            rows[row["id"]] = row
+            write_text(folder / RUNS_FILE, form.table(rows.values()).to_csv(index=False))
+            print(f"[{number} of {done + len(left)}] {left[place].told(row)}", flush=True)
+    except KeyboardInterrupt:
+        print("interrupted; to go on, give the same command again", file=sys.stderr)
+        raise
     return form.table(rows[plan.id] for plan in plans)
 
 
 def _run(plan: PlannedRun, folder: Path) -> Row:
     """The row of a run, with where it comes from."""
-    return plan.run(folder) | {"commit": commit_name(), "machine": machine_name()}
+    origin = code_and_machine()  # asked for once a process: not in the time of the run
+    return plan.run(folder) | origin
 
 
 def records(rows: pd.DataFrame) -> list[Row]:

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from benchmarks.throughput import Rate, measure
+from benchmarks.rates import PlannedRate
 from programmatic.leaps import DatasetConfig, PretrainConfig, ProgramDataset, generate
 from programmatic.leaps.batches import Programs
 from programmatic.leaps.grammar import N_TOKENS
@@ -44,10 +44,10 @@ class PretrainingSettings:
     seed: int = 0
     """Of the data set, the weights and the batches."""
     out: Path = Path("results/pretraining")
-    """Folder for config.json and rates.csv."""
+    """Folder for config.json and rates.csv; rates that are in it are not measured again."""
 
 
-def pretraining_rates(settings: PretrainingSettings) -> Iterator[Rate]:
+def pretraining_rates(settings: PretrainingSettings) -> Iterator[PlannedRate]:
     """Programs a second: of the recurrence alone, and of whole steps of each variant."""
     dataset = generate(DatasetConfig(programs=settings.programs, seed=settings.seed))
     with torch_threads(settings.threads):
@@ -63,7 +63,7 @@ def pretraining_rates(settings: PretrainingSettings) -> Iterator[Rate]:
             training = Pretraining(config, settings.out, dataset)
             training.reinforces = True  # as after the first epochs
             what = f"pretraining steps, variant {variant}, batches of {settings.batch_size}"
-            yield measure(what, "programs", partial(_steps, training), settings.repeats)
+            yield PlannedRate(what, "programs", partial(_steps, training), settings.repeats)
 
 
 def _steps(training: Pretraining, n: int = 2) -> int:
@@ -77,7 +77,9 @@ def _steps(training: Pretraining, n: int = 2) -> int:
     return done
 
 
-def recurrence_rates(settings: PretrainingSettings, dataset: ProgramDataset) -> Iterator[Rate]:
+def recurrence_rates(
+    settings: PretrainingSettings, dataset: ProgramDataset
+) -> Iterator[PlannedRate]:
     """The encoder's GRU over a batch, forward and backward: PyTorch's, and `run_gru`."""
     torch.manual_seed(settings.seed)
     programs = Programs(dataset.tokens, torch.device("cpu"))
@@ -107,7 +109,7 @@ def recurrence_rates(settings: PretrainingSettings, dataset: ProgramDataset) -> 
         return len(which)
 
     for what, states in (("torch.nn.GRU", theirs), ("run_gru", ours)):
-        yield measure(
+        yield PlannedRate(
             f"GRU over packed programs, forward and backward, {what}",
             "programs",
             partial(run, states),

@@ -8,10 +8,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import cycle
 from pathlib import Path
+from typing import Any
 
-from benchmarks.throughput import Rate, measure, plain_interpreter
+from benchmarks.rates import PlannedRate
+from benchmarks.throughput import plain_interpreter
 from programmatic.dsl import Program
 from programmatic.search.configs import HCConfig
 from programmatic.search.objective import Objective
@@ -41,44 +44,71 @@ class ProgramSearchSettings:
     seed: int = 0
     """Of the worlds and of the search."""
     out: Path = Path("results/program_search")
-    """Folder for config.json and rates.csv."""
+    """Folder for config.json and rates.csv; rates that are in it are not measured again."""
 
 
-def program_search_rates(settings: ProgramSearchSettings) -> Iterator[Rate]:
-    """The rates of hill climbing and, on neighbours of what it found, of the plain interpreter."""
+class _Climber:
+    """Hill climbing on a task, and the plain interpreter at the neighbours of what it found."""
+
+    def __init__(self, env_id: str, settings: ProgramSearchSettings) -> None:
+        self.env_id, self.settings = env_id, settings
+        config = HCConfig(batch_size=settings.evaluations)
+        self.objective = Objective(env_id, config, settings.seed)
+        self.method = ProgramClimbing(config, self.objective, settings.seed)
+        self.method.rules = self.method.rules._replace(solved=NEVER)
+
+    def climb(self) -> int:
+        """Draw and judge programs; returns how many."""
+        self.method.step(self.method.start())
+        return self.settings.evaluations
+
+    @cached_property
+    def neighbours(self) -> list[Program]:
+        """Some of those of the best program that was found."""
+        if self.objective.tally.best is None:  # the rate of climbing is known already
+            self.climb()
+        best = self.objective.tally.best
+        assert best is not None
+        tokens = self.method.space.neighbours(best, 64, self.settings.seed).tolist()
+        return [Program.from_tokens(each) for each in tokens]
+
+    @cached_property
+    def json_worlds(self) -> list[Any]:
+        """The worlds as the plain interpreter takes them."""
+        return [world.to_json() for world in self.objective.worlds]
+
+    def prepare(self) -> None:
+        """Make what `interpret` takes, lest its time count."""
+        _ = self.neighbours, self.json_worlds
+
+    def interpret(self) -> int:
+        """Judge the neighbours by the plain interpreter, for a while; returns how many."""
+        run, max_calls = plain_interpreter().run, self.objective.config.max_calls
+        end = time.perf_counter() + self.settings.plain_seconds
+        programs, done = cycle(self.neighbours), 0
+        while not done or time.perf_counter() < end:
+            program = next(programs)
+            for world in self.json_worlds:
+                run(program, world, self.env_id, max_calls)
+            done += 1
+        return done
+
+
+def program_search_rates(settings: ProgramSearchSettings) -> Iterator[PlannedRate]:
+    """The rates of hill climbing and, on neighbours of what it found, of the plain interpreter.
+
+    Those of the plain interpreter are there only where it is installed.
+
+    Raises:
+        ValueError: No task is named.
+    """
+    if not settings.tasks:
+        raise ValueError("name at least one task")
     for task in settings.tasks:
         env_id = f"Karel-{task}"
-        config = HCConfig(batch_size=settings.evaluations)
-        objective = Objective(env_id, config, settings.seed)
-        method = ProgramClimbing(config, objective, settings.seed)
-        method.rules = method.rules._replace(solved=NEVER)
-
-        def climb(method: ProgramClimbing = method) -> int:
-            method.step(method.start())
-            return method.config.batch_size
-
-        yield measure(f"hc, {env_id}, one thread", "programs", climb, settings.repeats)
-        found = objective.tally.best
-        assert found is not None
-        neighbours = method.space.neighbours(found, 64, settings.seed).tolist()
-        programs = [Program.from_tokens(tokens) for tokens in neighbours]
-        yield from _plain_rate(env_id, objective, programs, settings.plain_seconds)
-
-
-def _plain_rate(
-    env_id: str, objective: Objective, programs: list[Program], seconds: float
-) -> Iterator[Rate]:
-    """The rate of the tests' plain interpreter on some programs; none where it is not installed."""
-    reference = plain_interpreter()
-    if reference is None:
-        return
-    worlds = [world.to_json() for world in objective.worlds]
-    begin, done = time.perf_counter(), 0
-    for program in cycle(programs):
-        for world in worlds:
-            reference.run(program, world, env_id, objective.config.max_calls)
-        done += 1
-        if time.perf_counter() - begin >= seconds:
-            break
-    rate = done / (time.perf_counter() - begin)
-    yield Rate(f"plain Python interpreter, {env_id}", "programs", rate, rate, rate)
+        climber = _Climber(env_id, settings)
+        what = f"hc, {env_id}, one thread"
+        yield PlannedRate(what, "programs", climber.climb, settings.repeats)
+        if plain_interpreter() is not None:
+            what = f"plain Python interpreter, {env_id}"
+            yield PlannedRate(what, "programs", climber.interpret, 1, climber.prepare)

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agents.commands import PIPE_WIDTH
-from benchmarks.machine import machine_name
+from programmatic.provenance import provenance
 from programmatic.runs import CONFIG_FILE, PACKAGES, versions, write_json, write_text
 
 
@@ -29,13 +29,25 @@ def save_tables(
         tables: By name; each becomes NAME.csv and NAME.json.
         facts: What else there is to know, for config.json.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    config = {"command": f"benchmark {name}", **_json_values(asdict(settings)), **facts}
-    config |= {"machine": machine_name(), "versions": versions((*PACKAGES, "numba"))}
-    write_json(folder / CONFIG_FILE, config)
+    save_config(folder, name, settings, **facts)
     for title, table in tables.items():
         write_text(folder / f"{title}.csv", table.to_csv(index=False))
         write_text(folder / f"{title}.json", table.to_json(orient="records", indent=2) + "\n")
+
+
+def save_config(folder: Path, name: str, settings: Any, **facts: Any) -> None:
+    """Write config.json of a measurement, with its `provenance`; for the arguments see
+    `save_tables`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    config = {"command": f"benchmark {name}", **_json_values(asdict(settings)), **facts}
+    config |= {**provenance(), "versions": measured_versions()}
+    write_json(folder / CONFIG_FILE, config)
+
+
+def measured_versions() -> dict[str, str]:
+    """The versions of what a measurement depends on."""
+    return versions((*PACKAGES, "numba"))
 
 
 def print_texts(rows: Sequence[Mapping[str, str]], title: str, notes: str = "") -> None:

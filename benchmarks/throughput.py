@@ -1,4 +1,4 @@
-"""How fast the machine, the envs and the agents are here: medians of repeated runs, after warm-up.
+"""Rates that tell how fast the machine, the envs and the agents are here.
 
 `karel-gym benchmark throughput` prints the table.
 """
@@ -7,24 +7,22 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import statistics
 import sys
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import gymnasium
 import numpy as np
 
+from benchmarks.rates import PlannedRate
 from karel_gym import KarelSB3VecEnv, sample_worlds
 from karel_gym.cartpole import sample_states
 from karel_gym.devices import device_named
 from karel_gym.registration import CARTPOLE
 from karel_gym.signature import signature_of
-from programmatic import execute
+from programmatic import ExecutionResult, execute
 from programmatic.morl.examples import program_file
 from programmatic.morl.rollouts import rollout_returns
 from programmatic.morl.tree import TreeProgram
@@ -32,63 +30,41 @@ from programmatic.references import reference_program
 from programmatic.sampling import sample_programs
 
 REFERENCE = Path(__file__).resolve().parent.parent / "tests" / "reference.py"
-REPEATS = 7
 NUM_ENVS = 1024
 STEPS = 200
 PPO_ENVS = 64
 PPO_STEPS = 60 * PPO_ENVS * 64  # sixty updates
 
 
-@dataclass(frozen=True)
-class Rate:
-    """A measured rate.
-
-    Args:
-        what: What was done.
-        unit: What a second's worth of it is counted in.
-        per_second: The median over the repeats.
-        slowest, fastest: The range over the repeats.
-    """
-
-    what: str
-    unit: str
-    per_second: float
-    slowest: float
-    fastest: float
-
-
-def measure(what: str, unit: str, do: Callable[..., Any], repeats: int = REPEATS) -> Rate:
-    """The rate of `do`, which returns how many units it did; it is run once before, untimed."""
-    do()
-    rates = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        units = float(do())
-        rates.append(units / (time.perf_counter() - start))
-    return Rate(what, unit, statistics.median(rates), min(rates), max(rates))
-
-
-def execution_rates(copies: int = 512, n_worlds: int = 16) -> Iterator[Rate]:
+def execution_rates(copies: int = 512, n_worlds: int = 16) -> Iterator[PlannedRate]:
     """Rates of `execute`, in rollouts and in calls, of two programs in `n_worlds` worlds each."""
     for env_id in ("Karel-Maze-v0", "Karel-Harvester-v0"):
         worlds = sample_worlds(env_id, n_worlds)
         programs = [reference_program(env_id)] * copies
         run = partial(execute, programs, worlds, env_id)
         what = f"execute, {env_id}, {copies} programs x {n_worlds} worlds"
-        yield measure(what, "rollouts", lambda run=run: run().returns.size)
-        yield measure(what, "calls", lambda run=run: run().calls.sum())
+        yield PlannedRate(what, "rollouts", partial(_rollouts, run))
+        yield PlannedRate(what, "calls", partial(_calls, run))
 
 
-def random_program_rates(n_programs: int = 8192, n_worlds: int = 32) -> Iterator[Rate]:
+def _rollouts(run: Callable[[], ExecutionResult]) -> int:
+    return run().returns.size
+
+
+def _calls(run: Callable[[], ExecutionResult]) -> int:
+    return int(run().calls.sum())
+
+
+def random_program_rates(n_programs: int = 8192, n_worlds: int = 32) -> Iterator[PlannedRate]:
     """Rates of `execute` on random programs, some of which never end."""
     env_id = "Karel-DoorKey-v0"
     programs, worlds = sample_programs(n_programs), sample_worlds(env_id, n_worlds)
     endless = (execute(programs, worlds, env_id).calls == 10_000).mean()
     what = f"execute, {env_id}, random programs, {endless:.0%} of runs never end"
-    yield measure(what, "rollouts", lambda: execute(programs, worlds, env_id).returns.size)
+    yield PlannedRate(what, "rollouts", lambda: execute(programs, worlds, env_id).returns.size)
 
 
-def cuda_rates(copies: int = 65_536, n_worlds: int = 16) -> Iterator[Rate]:
+def cuda_rates(copies: int = 65_536, n_worlds: int = 16) -> Iterator[PlannedRate]:
     """Rates of `execute` on a GPU, with the programs' tokens in its memory; none without a GPU."""
     try:
         device_named("cuda")
@@ -107,9 +83,10 @@ def cuda_rates(copies: int = 65_536, n_worlds: int = 16) -> Iterator[Rate]:
             return copies * n_worlds
 
         what = f"execute on {torch.cuda.get_device_name()}, {env_id}, {copies} x {n_worlds}"
-        yield measure(what, "rollouts", run)
+        yield PlannedRate(what, "rollouts", run)
 
 
+@cache
 def plain_interpreter() -> Any:
     """The module of the tests' plain Python interpreter.
 
@@ -126,7 +103,7 @@ def plain_interpreter() -> Any:
     return reference
 
 
-def pure_python_rates(n_worlds: int = 16) -> Iterator[Rate]:
+def pure_python_rates(n_worlds: int = 16) -> Iterator[PlannedRate]:
     """Rates of the plain Python interpreter on the programs of `execution_rates`."""
     reference = plain_interpreter()
     if reference is None:
@@ -140,20 +117,20 @@ def pure_python_rates(n_worlds: int = 16) -> Iterator[Rate]:
                 reference.run(program, world, env_id)
             return len(worlds)
 
-        yield measure(f"plain Python interpreter, {env_id}", "rollouts", run)
+        yield PlannedRate(f"plain Python interpreter, {env_id}", "rollouts", run)
 
 
-def tree_rates(copies: int = 100, n_episodes: int = 1000) -> Iterator[Rate]:
+def tree_rates(copies: int = 100, n_episodes: int = 1000) -> Iterator[PlannedRate]:
     """Rates of compiled rollouts of a tree program in CartPole-MORL, in episodes and in steps."""
     signature = signature_of(CARTPOLE)
     trees = [TreeProgram.load(program_file("near_optimal"), signature)] * copies
     run = partial(rollout_returns, trees, sample_states(n_episodes, 0))
     what = f"tree programs, {CARTPOLE}, {copies} programs x {n_episodes} episodes"
-    yield measure(what, "episodes", lambda: run().size)
-    yield measure(what, "steps", lambda: run().sum())
+    yield PlannedRate(what, "episodes", lambda: run().size)
+    yield PlannedRate(what, "steps", lambda: run().sum())
 
 
-def stepping_rates() -> Iterator[Rate]:
+def stepping_rates() -> Iterator[PlannedRate]:
     """Rates of stepping vector envs with random actions, beside those of other suites."""
     for obs in ("percepts", "grid"):
         envs = gymnasium.make_vec("Karel-Maze-v0", num_envs=NUM_ENVS, obs=obs)
@@ -170,7 +147,9 @@ def stepping_rates() -> Iterator[Rate]:
         yield _stepping_rate("SyncVectorEnv, MiniGrid-Empty-8x8-v0, 16 envs", minigrid, 20)
 
 
-def _stepping_rate(what: str, envs: gymnasium.vector.VectorEnv[Any, Any, Any], steps: int) -> Rate:
+def _stepping_rate(
+    what: str, envs: gymnasium.vector.VectorEnv[Any, Any, Any], steps: int
+) -> PlannedRate:
     envs.reset(seed=0)
     envs.action_space.seed(0)
     actions = [envs.action_space.sample() for _ in range(steps)]
@@ -180,17 +159,17 @@ def _stepping_rate(what: str, envs: gymnasium.vector.VectorEnv[Any, Any, Any], s
             envs.step(action)
         return steps * envs.num_envs
 
-    return measure(what, "steps", run)
+    return PlannedRate(what, "steps", run)
 
 
-def training_rates() -> Iterator[Rate]:
+def training_rates() -> Iterator[PlannedRate]:
     """Rates of PPO on a task, and of the same PPO on an env that costs nothing."""
     from benchmarks.free_env import FreeVecEnv
 
     task = KarelSB3VecEnv("Karel-Maze-v0", PPO_ENVS, seed=0, obs="percepts")
     free = FreeVecEnv(PPO_ENVS, task.observation_space, task.action_space)
     for what, env in (("Karel-Maze-v0", task), ("an env that returns constants", free)):
-        yield measure(
+        yield PlannedRate(
             f"PPO, percepts, {PPO_ENVS} envs, {what}", "frames", partial(_train, env), repeats=3
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +35,11 @@ def tidy(runs: GridRuns) -> pd.DataFrame:
         *_rows(runs.searches, _of_search, SEARCHES),
         *_rows(runs.trainings, _of_training, TRAININGS),
     ]
+    return results_table(rows)
+
+
+def results_table(rows: Sequence[Row]) -> pd.DataFrame:
+    """Rows as a table with the `COLUMNS`; frames and evaluations may be missing."""
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     return table.astype({"frames": "Int64", "evaluations": "Int64", "return": np.float64})
 

@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from karel_gym.command_line import called_with
 from karel_gym.rooms import explain, shadowing
 
 COMMANDS = {
@@ -65,7 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     try:
         command = getattr(importlib.import_module(module), function)
-        tyro.cli(command, prog=f"karel-gym {name}", args=rest)
+        with called_with(arguments):
+            tyro.cli(command, prog=f"karel-gym {name}", args=rest)
     except KeyboardInterrupt:
         return _fail("interrupted", status=130)
     except BrokenPipeError:  # the reader of a pipe, such as `head`, has seen enough

@@ -1,6 +1,7 @@
 """The run folder: what a training or a search leaves, written so that a crash cannot damage it.
 
-    config.json          every setting of the run, and the versions of the packages
+    config.json          every setting of the run, the versions of the packages, and where it
+                         comes from: commit, machine, and the command line if there was one
     checkpoints/         step-000081920.zip, or .safetensors: where an interrupted run can go on
 
 A file is first written under another name and then renamed: it is there as a whole or not at all.
@@ -17,6 +18,8 @@ from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+from programmatic.provenance import PROVENANCE, provenance
 
 CONFIG_FILE = "config.json"
 CHECKPOINT_FOLDER = "checkpoints"
@@ -81,7 +84,7 @@ def versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
 
 
 def begin_run(run: Path, config: dict[str, Any], overwrite: bool = False) -> None:
-    """Make the folder of a run and write its configuration.
+    """Make the folder of a run and write its configuration, with its `provenance`.
 
     Args:
         run: The folder.
@@ -100,9 +103,24 @@ def begin_run(run: Path, config: dict[str, Any], overwrite: bool = False) -> Non
         _clear(run)
     try:
         (run / CHECKPOINT_FOLDER).mkdir(parents=True, exist_ok=True)
-        write_json(run / CONFIG_FILE, config)
+        write_json(run / CONFIG_FILE, config | provenance())
     except OSError as error:
         raise RunError(f"{run} cannot be written: {error.strerror}") from None
+
+
+def go_on_with_run(run: Path, config: dict[str, Any]) -> None:
+    """Write the configuration of a run that goes on; where it comes from stays as it was begun.
+
+    Args:
+        run: The folder.
+        config: The settings, as JSON values.
+
+    Raises:
+        RunError: The folder is missing or no run's, or its configuration is damaged.
+    """
+    earlier = read_config(run)
+    kept = {name: earlier[name] for name in PROVENANCE if name in earlier}
+    write_json(run / CONFIG_FILE, config | kept)
 
 
 def read_config(run: Path) -> dict[str, Any]:

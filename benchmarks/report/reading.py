@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from benchmarks.rates import RATES_FILE
 from benchmarks.report.findings import Findings, Origin, Run, told_apart
 from benchmarks.report.run_folders import day_of, read_run
 from benchmarks.report.tables import (
-    RATES_FILE,
     TABLE_FILE,
     read_evaluation,
     read_rates,

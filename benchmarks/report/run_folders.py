@@ -22,6 +22,7 @@ from benchmarks.grid import search_name
 from benchmarks.report.findings import Findings, Origin, Run
 from programmatic.morl.run_folder import POLICY_FILE
 from programmatic.morl.run_folder import PROGRAM_FILE as TREE_FILE
+from programmatic.provenance import PROVENANCE
 from programmatic.runs import CONFIG_FILE, RunError, read_config
 from programmatic.search.logs import HISTORY_FILE, read_history
 from programmatic.search.result import SearchResult
@@ -30,6 +31,8 @@ from programmatic.search.searching import RESULT_FILE
 
 POLICY_FILES = (PROGRAM_FILE, RESULT_FILE, POLICY_FILE, TREE_FILE, BEST_FILE)
 """What tells that a folder holds a policy."""
+NO_SETTINGS = ("seed", "versions", "device", *PROVENANCE)
+"""What runs of one kind may differ in."""
 EVENTS = re.compile(r"events\.out\.tfevents\.(\d{9,11})\.")
 
 
@@ -55,7 +58,6 @@ def read_run(folder: Path) -> Findings:
 
 
 def _training(folder: Path, config: Mapping[str, Any]) -> Run:
-    settings = {name: config[name] for name in config if name not in ("seed", "versions", "device")}
     command = (
         f"karel-gym train {config.get('algo')} --env {config.get('env_id')} "
         f"--obs {config.get('obs')} --seed {config.get('seed')} "
@@ -67,7 +69,7 @@ def _training(folder: Path, config: Mapping[str, Any]) -> Run:
         folder,
         origin_of(folder, config, command),
         whole_number(config.get("seed")),
-        json.dumps(settings, sort_keys=True),
+        _settings_text(config),
         learning=_learning_curve(folder),
     )
 
@@ -109,7 +111,6 @@ def _learning_curve(folder: Path) -> pd.DataFrame | None:
 def _search(folder: Path, config: Mapping[str, Any]) -> Findings:
     method, env_id = str(config.get("method")), str(config.get("env_id"))
     name = search_name(method)
-    settings = {name: config[name] for name in config if name not in ("seed", "versions", "device")}
     command = f"karel-gym search {method} --env {env_id} --seed {config.get('seed')}"
     if config.get("budget") is not None:
         command += f" --budget {config['budget']}"
@@ -120,7 +121,7 @@ def _search(folder: Path, config: Mapping[str, Any]) -> Findings:
         None,
         origin_of(folder, config, command),
         seed,
-        json.dumps(settings, sort_keys=True),
+        _settings_text(config),
     )
     if not (folder / RESULT_FILE).exists():
         return Findings([replace(run, searching=_curve_so_far(folder / HISTORY_FILE))])
@@ -137,6 +138,11 @@ def _curve_so_far(file: Path) -> pd.DataFrame | None:
     if rows.empty:
         return None
     return rows.rename(columns={"best_return": "return"})[["evaluations", "seconds", "return"]]
+
+
+def _settings_text(config: Mapping[str, Any]) -> str:
+    """What tells runs of one method apart that are no seeds of each other."""
+    return json.dumps({k: v for k, v in config.items() if k not in NO_SETTINGS}, sort_keys=True)
 
 
 def search_curve(result: SearchResult) -> pd.DataFrame:
@@ -160,12 +166,19 @@ def search_curve(result: SearchResult) -> pd.DataFrame:
 
 
 def origin_of(folder: Path, config: Mapping[str, Any], command: str, name: str = "") -> Origin:
-    """Where the figures in a folder with a config.json came from."""
+    """Where the figures in a folder with a config.json came from.
+
+    Args:
+        folder: The folder.
+        config: What is in its config.json.
+        command: What to show where it does not hold the command line.
+        name: Of the origin; by default the folder's.
+    """
     used = config.get("versions")
     return Origin(
         name or folder.name,
         str(folder),
-        command,
+        str(config.get("command_line") or command),
         str(config.get("seed", "")),
         str(config.get("commit", "")),
         str(config.get("machine", "")),

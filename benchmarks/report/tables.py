@@ -11,7 +11,8 @@ import pandas as pd
 
 from benchmarks.curves import CURVE_COLUMNS, EVALUATIONS, FRAMES, SECONDS
 from benchmarks.grid import SEARCHES
-from benchmarks.planned_runs import RUNS_FILE
+from benchmarks.planned_runs import PROVENANCE, RUNS_FILE
+from benchmarks.rates import RATES_FILE
 from benchmarks.report.findings import (
     NOTHING,
     OWN_WORLDS,
@@ -30,7 +31,7 @@ from karel_gym.registration import TASKS, task_of
 from programmatic import Program
 from programmatic.runs import CONFIG_FILE, read_config
 
-RATES_FILE, TABLE_FILE, CURVES_FILE = "rates.csv", "table.csv", "curves.csv"
+TABLE_FILE, CURVES_FILE = "table.csv", "curves.csv"
 RESULTS_COLUMNS = ("algo", "env_id", "seed", "worlds", "return")
 RATES_COLUMNS = ("what", "unit", "per_second", "slowest", "fastest")
 TABLE_COLUMNS = ("policy", "episodes", "mean_return", "ci_low", "ci_high")
@@ -47,7 +48,7 @@ def read_results(folder: Path) -> Findings:
         RunError: A table or a run folder is damaged.
     """
     rows = read_columns(folder / RESULTS_FILE, RESULTS_COLUMNS, TEXTS)
-    origin = _origin_of_rows(folder, rows)
+    origin = _origin_of_rows(folder, rows, "benchmark")
     found = Findings(origins=[origin])
     learning = _kept_curves(folder, (FRAMES, SECONDS))
     searching = _kept_curves(folder, (EVALUATIONS, SECONDS))
@@ -117,10 +118,9 @@ def read_rates(folder: Path) -> Findings:
     Raises:
         RunError: The table is damaged.
     """
-    table = read_columns(folder / RATES_FILE, RATES_COLUMNS, TEXTS)[list(RATES_COLUMNS)]
-    config = _config(folder)
-    command = str(config.get("command", "benchmark throughput"))
-    return Findings(rates=[Rates(table, origin_of(folder, config, f"karel-gym {command}"))])
+    rows = read_columns(folder / RATES_FILE, RATES_COLUMNS, TEXTS)
+    origin = _origin_of_rows(folder, rows, "benchmark throughput")
+    return Findings(rates=[Rates(rows[list(RATES_COLUMNS)], origin)])
 
 
 def read_evaluation(folder: Path) -> Findings:
@@ -162,12 +162,21 @@ def _kind_of_worlds(env_id: str, config: Mapping[str, Any]) -> str:
     return OWN_WORLDS if (height, width) == task_of(env_id).shape else size_name((height, width))
 
 
-def _origin_of_rows(folder: Path, rows: pd.DataFrame) -> Origin:
+def _origin_of_rows(folder: Path, rows: pd.DataFrame, command: str) -> Origin:
+    """Where the rows of a benchmark came from; what they do not tell is told by config.json.
+
+    Args:
+        folder: The benchmark's.
+        rows: Maybe with seeds, commits and machines.
+        command: What the benchmark is called where config.json does not tell.
+    """
     config = _config(folder)
-    seeds = {seed for text in rows["seed"] if (seed := whole_number(text)) is not None}
-    told = {name: listed(rows[name]) for name in ("commit", "machine") if name in rows}
-    config = {**config, "seed": range_text(sorted(seeds))} | {k: v for k, v in told.items() if v}
-    return origin_of(folder, config, f"karel-gym {config.get('command', 'benchmark')}")
+    if "seed" in rows:
+        seeds = {seed for text in rows["seed"] if (seed := whole_number(text)) is not None}
+        config["seed"] = range_text(sorted(seeds))
+    told = {name: listed(rows[name]) for name in PROVENANCE if name in rows}
+    config |= {name: text for name, text in told.items() if text}
+    return origin_of(folder, config, f"karel-gym {config.get('command', command)}")
 
 
 def _config(folder: Path) -> dict[str, Any]:

@@ -9,14 +9,13 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from benchmarks.commit import commit_name
-from benchmarks.machine import machine_name
 from benchmarks.report.contents import contents_of
 from benchmarks.report.findings import Origin
 from benchmarks.report.page import render
 from benchmarks.report.reading import plain_id, read_all
 from benchmarks.report.settings import Settings
 from karel_gym.registration import task_of
+from programmatic.provenance import commit_name, machine_name
 from programmatic.runs import PACKAGES, versions, write_text
 
 

@@ -17,13 +17,7 @@ from karel_gym.devices import device_named
 from karel_gym.registration import sample_worlds
 from programmatic.dsl import Program
 from programmatic.machine.bytecode import tokens_of
-from programmatic.runs import (
-    CONFIG_FILE,
-    RunError,
-    begin_run,
-    latest_checkpoint,
-    write_json,
-)
+from programmatic.runs import CONFIG_FILE, RunError, begin_run, go_on_with_run, latest_checkpoint
 from programmatic.search.cebs import CEBS
 from programmatic.search.cem import CEM
 from programmatic.search.checkpoints import load_checkpoint, save_checkpoint
@@ -167,7 +161,7 @@ def search(
     if run is not None:
         if goes_on:
             check_same(run, settings)
-            write_json(run / CONFIG_FILE, config_json(settings))
+            go_on_with_run(run, config_json(settings))
         else:
             begin_run(run, config_json(settings), overwrite)
     return _search(settings, objective, decoder, given, run, goes_on, progress, watch)

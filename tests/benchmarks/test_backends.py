@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +19,9 @@ from benchmarks.backends import MAX_DEATHS, WorkerDiedError, Workers, results_of
 
 needs_ray = pytest.mark.skipif(
     importlib.util.find_spec("ray") is None, reason="needs the extra [ray]"
+)
+needs_proc = pytest.mark.skipif(
+    not Path("/proc/self/stat").exists(), reason="looks at processes in /proc"
 )
 TWO = [
     pytest.param(Workers(2), id="processes"),
@@ -98,7 +102,7 @@ def nap(file: Path) -> None:
     time.sleep(60)
 
 
-def wait_until(holds: Callable[[], bool], seconds: float = 30) -> None:
+def wait_until(holds: Callable[[], bool], seconds: float = 120) -> None:
     end = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < end, "it took too long"
@@ -110,20 +114,57 @@ def is_alive(process: int) -> bool:
     return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes in /proc")
+def save(file: Path) -> None:
+    """Sleep, and take a while to save something when it is interrupted."""
+    file.write_text(f"{os.getpid()}")
+    try:
+        time.sleep(60)
+    except KeyboardInterrupt:
+        time.sleep(0.5)  # a second interrupt would cut this off
+        file.with_suffix(".saved").touch()
+        raise
+
+
+@contextmanager
+def at_work(job: str, folder: Path) -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
+    """A process with two workers that are at jobs of this name, and the workers' numbers."""
+    files = [folder / "a", folder / "b"]
+    code = f"""
+import sys
+from pathlib import Path
+from benchmarks.backends import Workers, results_of
+from tests.benchmarks.test_backends import {job}
+try:
+    list(results_of({job}, [Path(file) for file in {[str(file) for file in files]}], Workers(2)))
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+    command = [sys.executable, "-c", code]
+    parent = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    try:
+        wait_until(lambda: all(file.exists() and file.read_text() for file in files))
+        yield parent, [int(file.read_text()) for file in files]
+    finally:
+        parent.kill()
+        parent.communicate()
+
+
+@needs_proc
 def test_workers_end_with_the_process_that_started_them(tmp_path: Path) -> None:
-    files = [tmp_path / "a", tmp_path / "b"]
-    code = (
-        "from pathlib import Path; from benchmarks.backends import Workers, results_of; "
-        "from tests.benchmarks.test_backends import nap; "
-        f"list(results_of(nap, [Path(x) for x in {[str(f) for f in files]}], Workers(2)))"
-    )
-    parent = subprocess.Popen([sys.executable, "-c", code])
-    wait_until(lambda: all(file.exists() and file.read_text() for file in files))
-    workers = [int(file.read_text()) for file in files]
-    parent.kill()
-    parent.wait()
-    wait_until(lambda: not any(map(is_alive, workers)))
+    with at_work("nap", tmp_path) as (parent, workers):
+        parent.kill()
+        wait_until(lambda: not any(map(is_alive, workers)))
+
+
+@needs_proc
+@pytest.mark.parametrize("whole_group", [True, False], ids=["Ctrl-C", "kill -INT"])
+def test_interrupted_workers_save_what_they_have_and_end(whole_group: bool, tmp_path: Path) -> None:
+    with at_work("save", tmp_path) as (parent, workers):
+        (os.killpg if whole_group else os.kill)(parent.pid, signal.SIGINT)
+        _, told = parent.communicate(timeout=120)
+        assert (parent.returncode, told) == (130, "")
+        assert not any(map(is_alive, workers))
+    assert {path.name for path in tmp_path.glob("*.saved")} == {"a.saved", "b.saved"}
 
 
 @pytest.mark.parametrize(

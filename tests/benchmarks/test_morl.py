@@ -6,10 +6,19 @@ from typing import Any
 import pandas as pd
 import pytest
 
+import benchmarks.morl
 from benchmarks.morl import SCRATCH, Learning, Loop, Repair, RobustClone, done
 from benchmarks.morl_report import first_solved, report_morl
+from benchmarks.morl_results import morl_results
 from benchmarks.morl_settings import MORLSettings
+from benchmarks.report.policies import contestant_of
+from benchmarks.report.reading import read_all
+from benchmarks.tidy import COLUMNS, write_results
 from programmatic.morl.examples import PROGRAMS
+from programmatic.morl.run_folder import load_program
+from programmatic.morl.tree_policy import TreePolicy
+from programmatic.provenance import code_and_machine
+from tests.programmatic.morl.test_loop import tiny
 
 LEARNED = 26  # iterations: those of the paper's table and one more
 
@@ -40,6 +49,70 @@ def test_what_is_done_is_not_done_again(
     assert done(Learning("worst", 0, 20, 1), folder) == learning
     with pytest.raises(TypeError):
         done(Learning("worst", 0, 30, 1), folder)
+
+
+def test_every_experiment_tells_the_code_and_the_machine(
+    learning: dict[str, Any], folder: Path
+) -> None:
+    for row in (learning, done(Repair("worst"), folder)):
+        assert {name: row[name] for name in ("commit", "machine")} == code_and_machine()
+
+
+def test_returns_are_rows_of_results(learning: dict[str, Any], folder: Path) -> None:
+    repair = done(Repair("worst"), folder)
+    older = {name: value for name, value in repair.items() if name not in code_and_machine()}
+    curve = [{**learning["learning"][0], "iteration": i, "mean_return": i} for i in range(LEARNED)]
+    scratch = {"kind": Learning.kind, "start": SCRATCH, "seed": 1}
+    clone = {"kind": RobustClone.kind, "seed": 2}
+    table = morl_results(
+        {
+            "learning-worst-0": {**learning, "learning": curve},
+            "learning-random-weights-1": {"experiment": scratch, "learning": curve},
+            "robust-clone-2": {"experiment": clone, "mean_return": 150.0, "seconds": 9.0},
+            "repair-worst": older,
+        }
+    )
+    assert list(table.columns) == list(COLUMNS)
+    assert set(table["worlds"]) == {"own"}
+    assert set(table["env_id"]) == {"CartPole-MORL-v0"}
+    returns = dict(zip(table["algo"], table["return"], strict=True))
+    assert returns == {
+        "MORL worst program": learning["program_return"],
+        "MORL worst clone": learning["clone_return"],
+        "MORL worst optimised": 25.0,
+        "TRPO from worst": LEARNED - 1.0,
+        "TRPO from random weights": LEARNED - 1.0,
+        "MORL near_optimal robust clone": 150.0,
+        "MORL worst repaired": repair["after"],
+    }
+    assert table["seed"].fillna(-1).tolist() == [0, 0, 0, 0, 1, 2, -1]
+    assert table["commit"].ne("").tolist() == [True] * 4 + [False] * 3
+    for run in table["run"].unique()[[0, -1]]:
+        assert (folder.parent / run).exists()
+
+
+def test_the_report_takes_the_results(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        benchmarks.morl, "MORLConfig", lambda env_id, _, seed: tiny(env_id, seed=seed)
+    )
+    (tmp_path / "runs").mkdir()
+    rows = {each.name: done(each, tmp_path / "runs") for each in [Loop("CartPole-MORL-v0", 3)]}
+    write_results(morl_results(rows), tmp_path)
+    found = read_all([str(tmp_path)])
+    (row,) = rows.values()
+    assert [(score.method, score.worlds, score.seed, score.value) for score in found.scores] == [
+        ("MORL program", "search", 3, row["program_return"]),
+        ("MORL policy", "search", 3, row["policy_return"]),
+    ]
+    (run,) = found.runs
+    assert run.method == "MORL program"
+    policy = contestant_of(run, 0).policy
+    assert isinstance(policy, TreePolicy)
+    assert policy.program == load_program(tmp_path / "runs" / "loop-CartPole-MORL-v0-3")
+    places = pd.read_csv(tmp_path / "results.csv")["run"]
+    assert all((tmp_path / place).is_dir() for place in places)
 
 
 def test_repairs_are_proven(folder: Path) -> None:

@@ -16,11 +16,22 @@ from karel_gym.registration import task_of
 def test_both_interpreters_are_measured_on_every_task() -> None:
     tasks = ("Harvester-v1", "Maze-v1")
     settings = ProgramSearchSettings(tasks, evaluations=2000, repeats=2, plain_seconds=0.01)
-    rates = list(program_search_rates(settings))
+    rates = [plan.measure() for plan in program_search_rates(settings)]
     assert [rate.what.partition(",")[0] for rate in rates] == ["hc", "plain Python interpreter"] * 2
     assert {rate.unit for rate in rates} == {"programs"}
     for compiled, plain in zip(rates[::2], rates[1::2], strict=True):
         assert 0 < plain.per_second < compiled.slowest <= compiled.per_second
+
+
+def test_the_plain_interpreter_needs_no_rate_of_climbing() -> None:
+    settings = ProgramSearchSettings(("Maze-v1",), evaluations=200, plain_seconds=0.01)
+    _, plain = program_search_rates(settings)
+    assert plain.measure().per_second > 0
+
+
+def test_a_task_must_be_named() -> None:
+    with pytest.raises(ValueError, match="name at least one task"):
+        list(program_search_rates(ProgramSearchSettings(())))
 
 
 def test_the_tasks_are_there() -> None:
@@ -34,3 +45,6 @@ def test_the_command_writes_the_rates(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "hc, Karel-Maze-v1, one thread" in capsys.readouterr().out
     assert pd.read_csv(tmp_path / "rates.csv")["what"].tolist()[0].startswith("hc, Karel-Maze-v1")
     assert json.loads((tmp_path / "config.json").read_text())["evaluations"] == 500
+    before = (tmp_path / "rates.csv").read_text()
+    assert main(arguments) == 0
+    assert (tmp_path / "rates.csv").read_text() == before  # no time was taken again

@@ -14,6 +14,7 @@ import pytest
 from benchmarks.intervals import mean_interval
 from benchmarks.report.page import script_json
 from benchmarks.report.settings import Settings
+from programmatic.provenance import PROVENANCE
 from tests.benchmarks.report.conftest import DOORKEY, MAZE, QUICK, MakeReport, write_results
 
 TURN = "DEF run m( WHILE c( not c( frontIsClear c) c) w( turnLeft w) move m)"
@@ -195,7 +196,8 @@ def poisoned(folder: Path, text: str, training: Path, search: Path) -> list[Path
 
     run = shutil.copytree(training, folder / "training")
     config = json.loads((run / "config.json").read_text())
-    config |= {"algo": text, "obs": text, "commit": text, "machine": text}
+    config |= {"algo": text, "obs": text}
+    config |= dict.fromkeys(PROVENANCE, text)
     config["versions"] = {text: text}
     (run / "config.json").write_text(json.dumps(config))
     other = shutil.copytree(search, folder / "search")
@@ -204,15 +206,15 @@ def poisoned(folder: Path, text: str, training: Path, search: Path) -> list[Path
     results = folder / "results"
     row = {"algo": text, "worlds": text, "commit": text, "machine": text, "run": text}
     write_results(results, [row, row | {"env_id": text, "algo": "hc"}])
-    rates = pd.DataFrame(
-        [{"what": text, "unit": text, "per_second": 1.0, "slowest": 1.0, "fastest": 1.0}]
-    )
+    rate = {"what": text, "unit": text, "per_second": 1.0, "slowest": 1.0, "fastest": 1.0}
+    rates = pd.DataFrame([rate | {"commit": text, "machine": text}])
     rates.to_csv(results / "rates.csv", index=False)
     evaluation = folder / "evaluation"
     evaluation.mkdir()
     table = {"policy": text, "episodes": 3, "mean_return": 0.5, "ci_low": 0.1, "ci_high": 0.9}
     pd.DataFrame([table | {"note": text}]).to_csv(evaluation / "table.csv", index=False)
     values = {"env_id": text, "policies": [TURN], "seed": text, "command": text}
+    values |= dict.fromkeys(PROVENANCE, text)
     (evaluation / "config.json").write_text(json.dumps(values))
     return [run, other, results, evaluation]
 
@@ -231,6 +233,7 @@ def test_nothing_in_a_run_folder_becomes_markup(
     assert hostile.skeleton == harmless.skeleton
     assert hostile.text_of("h1") == [text]
     assert any(text in cell for cell in hostile.text_of("th"))
+    assert hostile.text_of("code").count(text) >= 2  # the command lines of two folders
 
 
 def test_data_cannot_close_their_element() -> None:

@@ -13,6 +13,7 @@ from benchmarks.report.policies import contestant_of
 from benchmarks.report.reading import read_all
 from benchmarks.report.run_folders import read_run
 from programmatic import Program
+from programmatic.provenance import PROVENANCE
 from programmatic.runs import RunError
 from tests.benchmarks.report.conftest import MAZE, write_results
 
@@ -31,6 +32,23 @@ def test_a_training_has_a_name_a_seed_and_a_curve(training: Path) -> None:
         run.origin.command
     )
     assert "torch" in run.origin.versions
+
+
+def test_a_run_tells_its_code_its_machine_and_its_command(training: Path, tmp_path: Path) -> None:
+    (run,) = read_all([str(training)]).runs
+    known = json.loads((training / "config.json").read_text())
+    assert (run.origin.commit, run.origin.machine) == (known["commit"], known["machine"])
+    copy = shutil.copytree(training, tmp_path / "copy")
+    line = "karel-gym train ppo --env Karel-Maze-v0 --run 'my run'"
+    (copy / "config.json").write_text(json.dumps(known | {"seed": 4, "command_line": line}))
+    older = shutil.copytree(training, tmp_path / "older")
+    config = {name: value for name, value in known.items() if name not in PROVENANCE}
+    (older / "config.json").write_text(json.dumps(config | {"seed": 5}))
+    three = read_all([str(training), str(copy), str(older)]).runs
+    assert [run.method for run in three] == ["DRL-action"] * 3  # these are no settings
+    assert three[1].origin.command == line
+    assert (three[2].origin.commit, three[2].origin.machine) == ("", "")
+    assert three[2].origin.command.startswith("karel-gym train ppo --env Karel-Maze-v0 --obs")
 
 
 def test_searches_in_a_folder_are_seeds_of_one_method(searches: Path) -> None:

@@ -1,0 +1,62 @@
+"""Where a result comes from: the code, the machine and the command that it was made with."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from functools import cache
+from pathlib import Path
+
+from karel_gym import __version__
+from karel_gym.command_line import command_line
+
+CODE = ("*.py", "*.yml", "*.safetensors")
+PROVENANCE = ("commit", "machine", "command_line")
+"""The entries of config.json that tell where a run comes from: no settings, they may differ."""
+
+
+def provenance() -> dict[str, str | None]:
+    """The `PROVENANCE` of what this process does now; without a command line it has None there."""
+    return {**code_and_machine(), "command_line": command_line()}
+
+
+def code_and_machine() -> dict[str, str]:
+    """The `commit` and the `machine` of what this process does now."""
+    return {"commit": commit_name(), "machine": machine_name()}
+
+
+@cache
+def commit_name() -> str:
+    """The short hash of the checkout's commit, with a + if the code was changed since.
+
+    Outside of a git checkout, the version of the package.
+    """
+    if not _git("ls-files", "__init__.py"):  # a checkout of something else, or none
+        return __version__
+    changed = "+" if _git("status", "--porcelain", "--", *(f":/{name}" for name in CODE)) else ""
+    return _git("rev-parse", "--short", "HEAD") + changed
+
+
+@cache
+def machine_name() -> str:
+    """The processor's name and its number of usable cores."""
+    processor = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith("model name"):
+                processor = line.partition(":")[2].strip()
+                break
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{processor}, {cores} cores, {platform.system()}"
+
+
+def _git(*arguments: str) -> str:
+    """What git says in this file's folder; nothing where it fails."""
+    command = ["git", "--no-optional-locks", *arguments]
+    try:
+        done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True)
+    except OSError:
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
