@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.ticker import EngFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from agents.curves import learning_curve
@@ -148,7 +149,10 @@ def plot_bands(table: pd.DataFrame, unit: str, path: Path) -> None:
             axis.plot(own["x"], own["return"], color=color, ls=dash, lw=1.6, label=str(algo))
         lowest = min(0.0, float(group["return"].min()))
         axis.set(title=str(env_id), ylim=(max(LOWEST_SHOWN, lowest) - 0.03, 1.03))
-        if unit != FRAMES:
+        if unit == FRAMES:
+            axis.xaxis.set_major_locator(MaxNLocator(4))
+            axis.xaxis.set_major_formatter(EngFormatter(sep=""))  # 500k, 1M
+        elif (group["x"] > 0).any():
             axis.set_xscale("log")
     handles = {
         label: h
