@@ -130,10 +130,11 @@ def at_work(job: str, folder: Path) -> Iterator[tuple[subprocess.Popen[str], lis
     """A process with two workers that are at jobs of this name, and the workers' numbers."""
     files = [folder / "a", folder / "b"]
     code = f"""
-import sys
+import signal, sys
 from pathlib import Path
 from benchmarks.backends import Workers, results_of
 from tests.benchmarks.test_backends import {job}
+signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background it is ignored
 try:
     list(results_of({job}, [Path(file) for file in {[str(file) for file in files]}], Workers(2)))
 except KeyboardInterrupt:

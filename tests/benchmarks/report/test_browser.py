@@ -91,6 +91,7 @@ def test_it_plays_and_pauses(page: Any) -> None:
     page.get_by_role("button", name="Play").click()
     reaches(page, 4)
     page.get_by_role("button", name="Pause").click()
+    page.get_by_role("button", name="Play").wait_for()
     reached = step(page)
     assert picture(page) != first
     page.wait_for_timeout(150)
