@@ -76,7 +76,9 @@ def surroundings(grids: torch.Tensor, radius: int, turned: bool = False) -> torc
     n, _, height, width = grids.shape
     poses = grids[:, :WALL_PLANE].flatten(1).argmax(dim=1)  # (B,)
     robots, headings = poses % (height * width), poses // (height * width)
-    down, right = turned_offsets(radius).to(grids.device)[:, headings if turned else 0 * headings]
+    if not turned:
+        headings = torch.zeros_like(headings)  # up
+    down, right = turned_offsets(radius).to(grids.device)[:, headings]
     rows = (robots // width)[:, None, None] + down  # (B, D, D)
     columns = (robots % width)[:, None, None] + right  # (B, D, D)
     batch = torch.arange(n, device=grids.device)[:, None, None]

@@ -82,5 +82,5 @@ OTHER_ALGORITHMS = {
         "RecurrentPPO": "ppo_lstm",
     }.items()
 }
-"""The other algorithms, with what they all learn best from."""
+"""The other algorithms, all with percepts and the previous action; not tuned."""
 BASELINES = LITERATURE | OTHER_ALGORITHMS
