@@ -20,11 +20,10 @@ from stable_baselines3.common.logger import CSVOutputFormat
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
+from agents.compiled import can_compile, run_compiled
 from agents.models import save_model
-from agents.percept_tables import action_probabilities, has_table, run_table
 from karel_gym.env import is_solved
 from karel_gym.episodes import sample_task_worlds
-from karel_gym.observations import SIGNATURES
 from karel_gym.sb3 import KarelSB3VecEnv
 from programmatic.runs import checkpoint_path, write_text
 
@@ -147,7 +146,7 @@ class Evaluation(Periodic):
 
     def evaluate(self) -> dict[str, float]:
         """The line of evaluations.csv for the policy as it is."""
-        returns, lengths, successes = self._in_table() if self._has_table() else self._in_envs()
+        returns, lengths, successes = self._in_kernel() if self._has_kernel() else self._in_envs()
         return {
             "timesteps": self.num_timesteps,
             "mean_return": float(np.mean(returns)),
@@ -157,20 +156,19 @@ class Evaluation(Periodic):
             "episodes": self.env.num_envs,
         }
 
-    def _has_table(self) -> bool:
-        return (
-            isinstance(self.env.action_space, Discrete)
-            and self.env.envs.obs in SIGNATURES
-            and has_table(self.model, self.deterministic)
+    def _has_kernel(self) -> bool:
+        return isinstance(self.env.action_space, Discrete) and can_compile(
+            self.model, self.env.envs.obs, self.deterministic
         )
 
-    def _in_table(self) -> tuple[Any, Any, Any]:
-        """Returns, lengths and successes of a policy that is a table."""
+    def _in_kernel(self) -> tuple[Any, Any, Any]:
+        """Returns, lengths and successes of a policy that runs in a kernel."""
         envs = self.env.envs
         worlds = sample_task_worlds(envs.task, self.env.num_envs, self.seed, *envs.shape)
-        table = action_probabilities(self.model, envs.obs, self.deterministic)
-        max_steps = envs.episodes.max_steps
-        returns, lengths, terminated = run_table(table, envs.task, worlds, self.seed, max_steps)
+        policy = self.model, envs.obs, self.deterministic
+        returns, lengths, terminated = run_compiled(
+            *policy, envs.task, worlds, self.seed, envs.episodes.max_steps
+        )
         return returns, lengths, terminated & is_solved(envs.task, returns)
 
     def _in_envs(self) -> tuple[Any, Any, Any]:

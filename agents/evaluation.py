@@ -13,7 +13,6 @@ import pandas as pd
 from agents.policies import FEATURES, Contestant, contestants
 from agents.rollout import Rollout
 from karel_gym.env import is_solved
-from karel_gym.observations import SIGNATURES
 from karel_gym.registration import is_karel, sample_worlds, spec_of, task_of
 from karel_gym.tasks.task import default_max_steps
 from karel_gym.world import WorldBatch
@@ -59,7 +58,7 @@ def evaluate_episodes(
     height: int | None = None,
     width: int | None = None,
     deterministic: bool | None = None,
-    tables: bool = False,
+    compiled: bool = False,
 ) -> pd.DataFrame:
     """Let policies act from the same start worlds, one episode a world.
 
@@ -79,8 +78,9 @@ def evaluate_episodes(
             policies that draw.
         height, width: Size of the worlds, walls included; default the task's own.
         deterministic: Whether models take their most probable action; None: as each was made for.
-        tables: Whether memoryless policies of percepts are looked up in a table, a hundred times as
-            fast: the seconds are not a network's then, and the draws are others.
+        compiled: Whether policies of percepts run in kernels where they can (see
+            `agents.compiled`), a hundred times as fast: the seconds are not a network's then, and
+            the draws are others.
 
     Returns:
         A row an episode: `policy`, `obs`, `episode`, `return`, `length` in actions, `solved`,
@@ -101,8 +101,8 @@ def evaluate_episodes(
             frame = _run_in_env(contestant, env_id, episodes, seed, deterministic)
         elif contestant.program is not None:
             frame = _run_program(contestant, env_id, worlds)
-        elif tables and is_table(contestant, deterministic):
-            frame = _run_table(contestant, env_id, worlds, seed, deterministic)
+        elif compiled and is_compiled(contestant, deterministic):
+            frame = _run_compiled(contestant, env_id, worlds, seed, deterministic)
         else:
             frame = _run_model(contestant, env_id, worlds, seed, deterministic)
         frame.insert(0, "policy", contestant.name)
@@ -172,35 +172,30 @@ def _run_program(contestant: Contestant, env_id: str, worlds: WorldBatch) -> pd.
     return _frame(result.returns[0], result.actions[0], solved, seconds)
 
 
-def is_table(contestant: Contestant, deterministic: bool | None = None) -> bool:
-    """Whether a policy is one of percepts without memory, which can be looked up in a table.
+def is_compiled(contestant: Contestant, deterministic: bool | None = None) -> bool:
+    """Whether there is a kernel for a policy.
 
     Args:
         contestant: The policy.
         deterministic: Whether it takes its most probable action; None: as it was made for.
     """
-    from agents.percept_tables import has_table  # torch is slow to import
+    from agents.compiled import can_compile  # torch is slow to import
 
-    return contestant.obs in SIGNATURES and has_table(
-        contestant.policy, contestant.decides(deterministic)
-    )
+    return can_compile(contestant.policy, contestant.obs, contestant.decides(deterministic))
 
 
 @torch_threads(1)
-def _run_table(
+def _run_compiled(
     contestant: Contestant,
     env_id: str,
     worlds: WorldBatch,
     seed: int,
     deterministic: bool | None,
 ) -> pd.DataFrame:
-    from agents.percept_tables import action_probabilities, run_table
+    from agents.compiled import run_compiled
 
-    task = task_of(env_id)
-    table = action_probabilities(
-        contestant.policy, contestant.obs, contestant.decides(deterministic)
-    )
-    run = partial(run_table, table, task, worlds, seed)
+    task, how = task_of(env_id), contestant.decides(deterministic)
+    run = partial(run_compiled, contestant.policy, contestant.obs, how, task, worlds, seed)
     run(max_steps=1)  # compiles, where that has not been done
     start = time.perf_counter()
     returns, lengths, terminated = run(max_steps=default_max_steps(*worlds.shape))

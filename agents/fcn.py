@@ -27,8 +27,9 @@ class GridFcn(BaseFeaturesExtractor):
 
     A feature map of a fully convolutional network has an entry a cell. The policy needs the one of
     the robot's cell, which depends on the square around it, of `2 * radius + 1` cells a side: that
-    is all that is cut out and computed, so that the size of the world costs nothing. What lies
-    beyond the world's border is 0 in all planes.
+    is all that is cut out and computed, so that the size of the world costs nothing. It is turned
+    so that the robot looks up: what is learned in one heading holds in all. What lies beyond the
+    world's border is 0 in all planes.
 
     Args:
         observation_space: Box of shape (16, H, W).
@@ -54,7 +55,7 @@ class GridFcn(BaseFeaturesExtractor):
         if radius < 1:
             raise ValueError(f"the radius of a GridFcn must be at least 1, got {radius}")
         self.radius = radius
-        widths = [shape[0], *[channels] * (radius - 1), features_dim]
+        widths = [shape[0] - WALL_PLANE, *[channels] * (radius - 1), features_dim]
         layers: list[nn.Module] = []
         for before, after in pairwise(widths):
             layers += [nn.Conv2d(before, after, 3), nn.ReLU()]
@@ -62,7 +63,8 @@ class GridFcn(BaseFeaturesExtractor):
 
     def forward(self, observations: torch.Tensor) -> torch.Tensor:
         """Features, (B, features_dim), of grids, float32 (B, 16, H, W), of one size."""
-        return self.layers(surroundings(observations, self.radius))
+        square = surroundings(observations, self.radius, turned=True)
+        return self.layers(square[:, WALL_PLANE:])
 
 
 def surroundings(grids: torch.Tensor, radius: int, turned: bool = False) -> torch.Tensor:

@@ -12,15 +12,13 @@ from sb3_contrib.common.recurrent.policies import RecurrentActorCriticPolicy
 from stable_baselines3 import DQN
 from stable_baselines3.common.policies import ActorCriticPolicy
 
+from agents.kernel_episodes import Outcomes, run_episodes
 from karel_gym.kernels import kernel
 from karel_gym.observations import N_PERCEPTS
-from karel_gym.rng import states_of, uniform
+from karel_gym.rng import uniform
 from karel_gym.robot import ACTIONS, act, sense
-from karel_gym.tasks.task import N_COUNTERS, Task, reward
+from karel_gym.tasks.task import Task, reward
 from karel_gym.world import WorldBatch
-from programmatic.machine.execution import arrays_of
-from programmatic.machine.parallel import in_parallel
-from programmatic.machine.rollouts import begin_all
 from programmatic.morl.tree_policy import TreePolicy
 
 N_ROWS = 2**N_PERCEPTS
@@ -127,7 +125,7 @@ def action_probabilities(policy: Any, obs: str, deterministic: bool) -> NDArray[
 
 def run_table(
     probabilities: NDArray[np.float64], task: Task, worlds: WorldBatch, seed: int, max_steps: int
-) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.bool_]]:
+) -> Outcomes:
     """Let a table act from each of N start worlds, on all cores.
 
     Args:
@@ -136,20 +134,10 @@ def run_table(
         worlds: N start worlds.
         seed: Of the draws; episode i's are the same whatever N is.
         max_steps: Horizon.
-
-    Returns:
-        Returns float64, lengths int64 and whether terminated bool, each (N,).
     """
-    n, width = len(worlds), worlds.shape[1]
-    cells, robots, rngs = arrays_of(worlds)
-    cells = cells.copy()
-    counters = np.zeros((n, N_COUNTERS), dtype=np.int32)
-    begin_all.of(task)(cells, width, robots, counters)
-    results = np.empty(n), np.empty(n, np.int64), np.empty(n, np.bool_)
-    arrays = cells, width, robots, rngs, counters, states_of(seed, n)[:, None]
-    bounds, run = probabilities.cumsum(axis=1), act_by_table.of(task)
-    in_parallel(lambda first, last: run(first, last, bounds, *arrays, max_steps, *results), n)
-    return results
+    return run_episodes(
+        act_by_table, (probabilities.cumsum(axis=1),), task, worlds, seed, max_steps
+    )
 
 
 def _observations(obs: str) -> NDArray[np.int8]:

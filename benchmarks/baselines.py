@@ -24,6 +24,7 @@ class Baseline:
         obs: What the policy observes.
         hyperparameters: With other values than in hyperparams/ALGO.yml.
         action: What an action of the policy is; see `TrainConfig`.
+        steps: Length of a training, None: what the hyperparameters say.
         becomes_tree: Whether VIPER turns the policy into a tree, which is what is judged.
     """
 
@@ -31,16 +32,17 @@ class Baseline:
     obs: str
     hyperparameters: Mapping[str, Any] = field(default_factory=dict)
     action: str = PRIMITIVE
+    steps: int | None = None
     becomes_tree: bool = False
 
     def config(self, env_id: str, seed: int, steps: int | None = None) -> TrainConfig:
-        """The training; `steps` is its length, None what the hyperparameters say."""
+        """The training; `steps` is its length, None: `self.steps`."""
         return TrainConfig(
             self.algo,
             env_id,
             obs=self.obs,
             action=self.action,
-            total_timesteps=steps,
+            total_timesteps=steps or self.steps,
             seed=seed,
             device="cpu",
             hyperparameters=self.hyperparameters,
@@ -62,7 +64,7 @@ LITERATURE = {
     "DRL": Baseline("ppo", "grid"),
     "DRL-abs": Baseline("ppo", "percepts"),
     "DRL-abs-t": Baseline("ppo_lstm", "percepts"),
-    "DRL-FCN": Baseline("ppo", "grid", {"policy": "FcnPolicy"}),
+    "DRL-FCN": Baseline("ppo", "grid", {"policy": "FcnPolicy"}, steps=300_000),
     "HRL": Baseline("ppo", "grid", action="option"),
     "HRL-abs": Baseline("ppo", "percepts", action="option"),
     "VIPER": Baseline("ppo", "percepts", becomes_tree=True),

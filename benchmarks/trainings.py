@@ -20,7 +20,7 @@ import pandas as pd
 from agents.callbacks import EVALUATIONS_FILE, PROGRESS_FILE
 from agents.curves import elapsed_seconds
 from agents.drl import train_run
-from agents.evaluation import evaluate_episodes, is_table
+from agents.evaluation import evaluate_episodes, is_compiled
 from agents.policies import contestants
 from agents.settings import TrainConfig, resolve
 from benchmarks.backends import Workers
@@ -126,7 +126,7 @@ class PlannedTraining:
             row |= {way: own["return"].mean(), f"{way}_solved": own["solved"].mean()}
             row[f"large_{way}"] = float("nan")
             as_evaluated = greedy == self.config.deterministic
-            if is_table(contestant, greedy) or (as_evaluated and not self.quick):
+            if is_compiled(contestant, greedy) or (as_evaluated and not self.quick):
                 row[f"large_{way}"] = large_return(policy, self.env_id, greedy)
         return row
 
@@ -167,7 +167,7 @@ def run_trainings(
 def fresh_episodes(run: Path, env_id: str, greedy: bool) -> pd.DataFrame:
     """The episodes of a run's best policy in fresh worlds; see `evaluate_episodes`."""
     return evaluate_episodes(
-        run, env_id, FRESH_EPISODES, FRESH_SEED, deterministic=greedy, tables=True
+        run, env_id, FRESH_EPISODES, FRESH_SEED, deterministic=greedy, compiled=True
     )
 
 

@@ -73,7 +73,7 @@ def evaluate_run(
     """
     scores = []
     for worlds, shape in task.sizes.items():
-        rows = evaluate_episodes([contestant], task.env_id, episodes, seed, *shape, tables=True)
+        rows = evaluate_episodes([contestant], task.env_id, episodes, seed, *shape, compiled=True)
         row = summarise(rows, seed).iloc[0]
         if row["episodes"]:
             value, low, high = (float(row[name]) for name in ("mean_return", "ci_low", "ci_high"))

@@ -47,10 +47,13 @@ def test_features_are_those_of_the_whole_map_at_the_robot(size: tuple[int, int])
     torch.manual_seed(0)
     network = GridFcn(observation_space("grid", 12, 12), features_dim=7, channels=5, radius=2)
     observations = torch.as_tensor(grids(*size)).float()
-    whole = network.layers[:-1](torch.nn.functional.pad(observations, [network.radius] * 4))
-    robots = observations[:, :4].amax(dim=1).bool()  # (B, H, W)
-    features = whole.permute(0, 2, 3, 1)[robots]  # (B, 7)
-    torch.testing.assert_close(network(observations), features)
+    for grid, features in zip(observations, network(observations), strict=True):
+        heading = int(grid[:4].amax(dim=(1, 2)).argmax())  # N, E, S, W
+        turned = torch.rot90(grid, heading, dims=(1, 2))  # the robot looks up
+        padded = torch.nn.functional.pad(turned[4:], [network.radius] * 4)
+        whole = network.layers[:-1](padded)  # (7, H, W)
+        at_robot = whole[:, turned[:4].amax(dim=0).bool()]  # (7, 1)
+        torch.testing.assert_close(features, at_robot[:, 0])
 
 
 @pytest.fixture(scope="module")

@@ -61,8 +61,10 @@ def test_the_most_probable_actions_lead_to_the_same_episodes(
     trained(algo, obs, tmp_path)
     for size in (None, 12):
         tables = [
-            evaluate_episodes(tmp_path, MAZE, 30, 5, size, size, deterministic=True, tables=tables)
-            for tables in (False, True)
+            evaluate_episodes(
+                tmp_path, MAZE, 30, 5, size, size, deterministic=True, compiled=compiled
+            )
+            for compiled in (False, True)
         ]
         for column in ("return", "length", "solved", "episode", "obs", "policy"):
             assert tables[0][column].tolist() == tables[1][column].tolist()
@@ -110,10 +112,10 @@ def test_an_episode_is_the_same_however_many_there_are() -> None:
 
 def test_a_tree_remembers_the_previous_action_in_large_worlds() -> None:
     tree = TreePolicy(TreeProgram.parse(TREE, SIGNATURES["percepts+action"]))
-    tables = [evaluate_episodes(tree, MAZE, 20, 1, 10, 10, tables=t) for t in (False, True)]
+    tables = [evaluate_episodes(tree, MAZE, 20, 1, 10, 10, compiled=t) for t in (False, True)]
     assert tables[0]["length"].tolist() == tables[1]["length"].tolist()
     # It keeps a wall at its left, and so comes to every cell of a maze.
-    large = evaluate_episodes(tree, MAZE, 3, 1, 60, 60, tables=True)
+    large = evaluate_episodes(tree, MAZE, 3, 1, 60, 60, compiled=True)
     assert large["return"].tolist() == [1, 1, 1]
 
 

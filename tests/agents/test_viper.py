@@ -95,5 +95,5 @@ def test_the_row_viper_is_judged_by_its_tree(run: Path, monkeypatch: pytest.Monk
     assert (tree / "program.tree").stat().st_mtime_ns == before
     np.testing.assert_array_equal(
         evaluate_episodes(tree, MAZE, 5)["return"],
-        evaluate_episodes(tree, MAZE, 5, tables=True)["return"],
+        evaluate_episodes(tree, MAZE, 5, compiled=True)["return"],
     )
