@@ -64,7 +64,7 @@ LITERATURE = {
     "DRL": Baseline("ppo", "grid"),
     "DRL-abs": Baseline("ppo", "percepts"),
     "DRL-abs-t": Baseline("ppo_lstm", "percepts"),
-    "DRL-FCN": Baseline("ppo", "grid", {"policy": "FcnPolicy"}, steps=300_000),
+    "DRL-FCN": Baseline("ppo", "grid", {"policy": "FcnPolicy"}, steps=200_000),
     "HRL": Baseline("ppo", "grid", action="option"),
     "HRL-abs": Baseline("ppo", "percepts", action="option"),
     "VIPER": Baseline("ppo", "percepts", becomes_tree=True),
