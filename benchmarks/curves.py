@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from agents.curves import learning_curve
 from benchmarks.grid import SEARCHES, TRAININGS, GridRuns
 from benchmarks.intervals import mean_band
-from benchmarks.panels import COLORS, LOWEST_SHOWN, panels, save_figure
+from benchmarks.panels import LOWEST_SHOWN, line_style, panels, save_figure
 from benchmarks.planned_runs import records
 from benchmarks.search_runs import result_of
 from benchmarks.tidy import tidy
@@ -141,12 +141,10 @@ def plot_bands(table: pd.DataFrame, unit: str, path: Path) -> None:
     algos = list(table["algo"].unique())
     for axis, (env_id, group) in zip(axes, table.groupby("env_id", sort=False), strict=True):
         for algo, own in group.groupby("algo", sort=False):
-            number = algos.index(algo)
-            color, dash = COLORS[number % len(COLORS)], ("-", "--")[number // len(COLORS) % 2]
-            axis.fill_between(
-                own["x"], own["return_low"], own["return_high"], color=color, alpha=0.15, lw=0
-            )
-            axis.plot(own["x"], own["return"], color=color, ls=dash, lw=1.6, label=str(algo))
+            style = line_style(algos.index(algo))
+            low, high = own["return_low"], own["return_high"]
+            axis.fill_between(own["x"], low, high, color=style["color"], alpha=0.15, lw=0)
+            axis.plot(own["x"], own["return"], **style, lw=1.6, label=str(algo))
         lowest = min(0.0, float(group["return"].min()))
         axis.set(title=str(env_id), ylim=(max(LOWEST_SHOWN, lowest) - 0.03, 1.03))
         if unit == FRAMES:

@@ -15,6 +15,7 @@ from programmatic.runs import replacing
 
 LOWEST_SHOWN = -1.0  # returns below it, as of putting markers everywhere, would hide the others
 COLORS = ("#1f5a92", "#d9822b", "#3d8f5f", "#a04668", "#7a6bb0", "#777777")
+DASHES = ("-", "--", ":")
 COLUMNS = 3
 
 
@@ -36,6 +37,12 @@ def tidy(axes: Axes) -> None:
     """The looks that all panels share."""
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def line_style(number: int) -> dict[str, Any]:
+    """The color and dashes of line number `number`, from 0 up; the first 18 differ."""
+    dash = DASHES[number // len(COLORS) % len(DASHES)]
+    return {"color": COLORS[number % len(COLORS)], "linestyle": dash}
 
 
 def draw_band(

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.panels import COLORS, panels, save_figure
+from benchmarks.panels import line_style, panels, save_figure
 from benchmarks.planned_runs import Row
 
 SAMPLES = 2000  # of a bootstrap
@@ -182,10 +182,10 @@ def plot_profiles(table: pd.DataFrame, path: Path) -> None:
     figure, (axis,) = panels(1)
     figure.set_size_inches(6.4, 4.0)
     for number, (algo, own) in enumerate(table.groupby("algo", sort=False)):
-        color, dash = COLORS[number % len(COLORS)], ("-", "--")[number // len(COLORS) % 2]
-        x = own["threshold"]
-        axis.fill_between(x, own["share_low"], own["share_high"], color=color, alpha=0.15, lw=0)
-        axis.plot(x, own["share"], color=color, ls=dash, lw=1.6, label=str(algo))
+        x, style = own["threshold"], line_style(number)
+        low, high = own["share_low"], own["share_high"]
+        axis.fill_between(x, low, high, color=style["color"], alpha=0.15, lw=0)
+        axis.plot(x, own["share"], **style, lw=1.6, label=str(algo))
     axis.set(xlabel="return", ylabel="share of runs above it", ylim=(-0.03, 1.03), xlim=(0, 1))
     figure.legend(loc="outside right upper", frameon=False)
     save_figure(figure, path)
