@@ -7,8 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
+from agents.callbacks import EVALUATIONS_FILE
 from agents.settings import TrainConfig
 from agents.training_envs import PRIMITIVE
+from programmatic.morl.run_folder import ITERATIONS_FILE
 from programmatic.runs import CONFIG_FILE
 
 TREE_FOLDER = "tree"
@@ -58,6 +62,11 @@ class Baseline:
         if not (tree / CONFIG_FILE).exists():
             extract_tree(run, tree)
         return tree
+
+    def best_return(self, run: Path) -> float:
+        """The mean return of what is to be judged, in the worlds that it was chosen in."""
+        file = ITERATIONS_FILE if self.becomes_tree else EVALUATIONS_FILE
+        return float(pd.read_csv(self.policy(run) / file)["mean_return"].max())
 
 
 LITERATURE = {

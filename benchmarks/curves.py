@@ -11,6 +11,7 @@ from matplotlib.ticker import EngFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from agents.curves import learning_curve
+from benchmarks.baselines import BASELINES
 from benchmarks.grid import SEARCHES, TRAININGS, GridRuns
 from benchmarks.intervals import mean_band
 from benchmarks.panels import LOWEST_SHOWN, line_style, panels, save_figure
@@ -33,6 +34,9 @@ AXES = {
 def learning_curves(runs: GridRuns) -> pd.DataFrame:
     """The best return so far of each search, and the return of each training's evaluations.
 
+    Trees have none: they are made when a training, whose evaluations are another policy's, has
+    ended.
+
     Returns:
         `algo`, `env_id`, `seed`, `unit`, `x`, `return`: the return after x of the unit. Searches
         have x in equal steps of its logarithm, from the first program that they evaluated on and
@@ -43,6 +47,8 @@ def learning_curves(runs: GridRuns) -> pd.DataFrame:
         kind, _, run = row["run"].partition("/")
         if kind == SEARCHES:
             curves = _of_search(run, runs.folder / SEARCHES)
+        elif BASELINES[row["algo"]].becomes_tree:
+            continue
         else:
             curves = _of_training(runs.folder / TRAININGS / run)
         parts += [
@@ -51,7 +57,7 @@ def learning_curves(runs: GridRuns) -> pd.DataFrame:
             )
             for unit, (x, y) in curves.items()
         ]
-    return pd.concat(parts, ignore_index=True)[list(CURVE_COLUMNS)]
+    return _joined(parts, CURVE_COLUMNS)
 
 
 def _of_search(run: str, folder: Path) -> dict[str, tuple[NDArray[Any], NDArray[Any]]]:
@@ -118,7 +124,14 @@ def bands(curves: pd.DataFrame) -> pd.DataFrame:
                 }
             )
         )
-    return pd.concat(parts, ignore_index=True)[list(BAND_COLUMNS)]
+    return _joined(parts, BAND_COLUMNS)
+
+
+def _joined(parts: list[pd.DataFrame], columns: tuple[str, ...]) -> pd.DataFrame:
+    """The rows of all parts; none where there is no part."""
+    return pd.concat(parts or [pd.DataFrame(columns=list(columns))], ignore_index=True)[
+        list(columns)
+    ]
 
 
 def _at(x: NDArray[Any], curve: pd.DataFrame, is_search: bool) -> NDArray[np.float64]:

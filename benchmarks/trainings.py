@@ -17,7 +17,7 @@ from typing import Any
 
 import pandas as pd
 
-from agents.callbacks import EVALUATIONS_FILE, PROGRESS_FILE
+from agents.callbacks import PROGRESS_FILE
 from agents.curves import elapsed_seconds
 from agents.drl import train_run
 from agents.evaluation import evaluate_episodes, is_compiled
@@ -41,11 +41,12 @@ COLUMNS = (
     *NUMBERS,
     *("seconds", "config", "run"),
 )
-"""id, of all that tells trainings apart; the mean return of the training's best policy in the
-worlds that it was chosen in; its mean returns in 100 fresh worlds, and the share of them that it
-solved, when it draws its actions and when it takes the most probable ones; mean returns in 10 fresh
-worlds of 100x100, of networks that are no tables only as they act in their own evaluations, for it
-takes minutes; wall time of the training; its settings as JSON; the run folder."""
+"""id, of all that tells trainings apart; the mean return of the training's best policy, or of its
+tree, in the worlds that it was chosen in; its mean returns in 100 fresh worlds, and the share of
+them that it solved, when it draws its actions and when it takes the most probable ones; mean
+returns in 10 fresh worlds of 100x100, of networks that have no kernel only as they act in their own
+evaluations, for it takes minutes; wall time of the training; its settings as JSON; the run
+folder."""
 FORM = RowForm(COLUMNS, texts=("id",), numbers=(*NUMBERS, "seconds"))
 
 
@@ -58,7 +59,7 @@ class PlannedTraining:
         env_id: The task's id.
         seed: Of the training.
         steps: Frames; None: what the hyperparameters say.
-        quick: Whether networks that are no tables are not judged in 100x100.
+        quick: Whether networks that have no kernel are not judged in 100x100.
     """
 
     baseline: str
@@ -108,11 +109,12 @@ class PlannedTraining:
         """Do the training, or what is left of it, and judge its best policy: a row of `COLUMNS`."""
         run = folder / self.folder
         train_run(replace(self.config, run_dir=run), resume=True)
+        baseline = BASELINES[self.baseline]
         return {
             "id": self.id,
             **self.identity,
-            "train_return": float(pd.read_csv(run / EVALUATIONS_FILE)["mean_return"].max()),
-            **self._judged(BASELINES[self.baseline].policy(run)),
+            "train_return": baseline.best_return(run),
+            **self._judged(baseline.policy(run)),
             "seconds": training_seconds(run),
             "run": self.folder,
         }

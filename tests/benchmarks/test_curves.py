@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,11 @@ import pandas as pd
 import pytest
 
 from benchmarks.curves import bands, learning_curves, plot_bands
-from benchmarks.grid import SEARCHES, GridRuns
+from benchmarks.grid import SEARCHES, TRAININGS, GridRuns, do_grid
 from benchmarks.planned_runs import records
 from benchmarks.search_runs import result_of
 from benchmarks.solved import solved_within
-from tests.benchmarks.conftest import STEPS
+from tests.benchmarks.conftest import SETTINGS, STEPS
 
 
 def test_curves_of_searches_are_their_histories(grid: GridRuns) -> None:
@@ -40,6 +41,15 @@ def test_curves_of_trainings_are_their_evaluations(grid: GridRuns) -> None:
     seconds = curves[(curves["algo"] == "DRL-abs") & (curves["unit"] == "seconds")]
     ends = seconds.groupby("seed")["x"].max().to_numpy()
     np.testing.assert_allclose(ends, grid.trainings["seconds"], rtol=1e-6)
+
+
+def test_a_tree_is_judged_and_has_no_curve(short_trainings: None, tmp_path: Path) -> None:
+    runs = do_grid(replace(SETTINGS, methods=("VIPER",), seeds=1, options=(), out=tmp_path))
+    ((row,), (folder,)) = records(runs.trainings), (tmp_path / TRAININGS / "runs").iterdir()
+    trees = pd.read_csv(folder / "tree" / "iterations.csv")
+    assert row["train_return"] == trees["mean_return"].max()
+    assert row["drawn"] == row["greedy"]  # a tree always takes the same action
+    assert len(learning_curves(runs)) == len(bands(learning_curves(runs))) == 0
 
 
 def curve(algo: str, seed: int, unit: str, points: dict[float, float]) -> pd.DataFrame:
