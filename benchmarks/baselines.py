@@ -93,5 +93,5 @@ OTHER_ALGORITHMS = {
         "RecurrentPPO": "ppo_lstm",
     }.items()
 }
-"""The other algorithms, all with percepts and the previous action; not tuned."""
+"""The other algorithms, all with percepts and the previous action."""
 BASELINES = LITERATURE | OTHER_ALGORITHMS
