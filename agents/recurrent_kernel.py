@@ -47,7 +47,12 @@ def remember(gates: Any, hidden: Any, memory: Any) -> None:
 
 @inner
 def draw(logits: Any, u: float) -> int:
-    """An action with a logit above all, or by a uniform number from 0 to 1 where it is not < 0."""
+    """The most probable action, or where u is a uniform number from 0 to 1 and not -1, a drawn one.
+
+    Args:
+        logits: float32, (A,).
+        u: What decides.
+    """
     best = 0
     for k in range(len(logits)):
         if logits[k] > logits[best]:
