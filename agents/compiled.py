@@ -1,4 +1,4 @@
-"""Policies of percepts whose episodes run in a kernel, a hundred times as fast, in any world.
+"""Policies of percepts whose episodes run in a kernel, in worlds of any size.
 
 They are those without memory, as tables, and those with one LSTM layer.
 """

@@ -79,8 +79,8 @@ def evaluate_episodes(
         height, width: Size of the worlds, walls included; default the task's own.
         deterministic: Whether models take their most probable action; None: as each was made for.
         compiled: Whether policies of percepts run in kernels where they can (see
-            `agents.compiled`), a hundred times as fast: the seconds are not a network's then, and
-            the draws are others.
+            `agents.compiled`), many times as fast: the seconds are not a network's then, and the
+            draws are others.
 
     Returns:
         A row an episode: `policy`, `obs`, `episode`, `return`, `length` in actions, `solved`,
