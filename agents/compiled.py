@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from agents.kernel_episodes import Outcomes
-from agents.percept_tables import action_probabilities, has_table, run_table
+from agents.percept_tables import action_probabilities, has_table, is_masked, run_table
 from agents.recurrent_kernel import is_lstm, run_recurrent
 from karel_gym.observations import SIGNATURES
 from karel_gym.tasks.task import Task
@@ -49,4 +49,5 @@ def run_compiled(
     where = task, worlds, seed, max_steps
     if is_lstm(policy):
         return run_recurrent(policy, deterministic, *where)
-    return run_table(action_probabilities(policy, obs, deterministic), *where)
+    table = action_probabilities(policy, obs)
+    return run_table(table, *where, greedy=deterministic, masked=is_masked(policy))

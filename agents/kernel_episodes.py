@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from karel_gym.kernels import Kernel
+from karel_gym.kernels import Kernel, inner
 from karel_gym.rng import states_of
-from karel_gym.tasks.task import N_COUNTERS, Task
+from karel_gym.robot import act
+from karel_gym.tasks.task import N_COUNTERS, Task, reward
 from karel_gym.world import WorldBatch
 from programmatic.machine.execution import arrays_of
 from programmatic.machine.parallel import in_parallel
@@ -18,6 +19,26 @@ from programmatic.machine.rollouts import begin_all
 
 Outcomes = tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.bool_]]
 """Returns, lengths and whether the episodes terminated, each (N,)."""
+
+
+@inner
+def act_in(
+    cells: Any, width: int, robot: Any, rng: Any, counters: Any, action: int
+) -> tuple[float, bool]:
+    """Do an action in an episode, whose state changes: its reward, and whether it was the last.
+
+    Args:
+        cells: uint8, (H*W,).
+        width: W.
+        robot: int64, (2,): position and heading.
+        rng: uint64, (1,).
+        counters: int32, (N_COUNTERS,).
+        action: The action.
+    """
+    effect = act(cells, width, robot[0], robot[1], action)
+    robot[0], robot[1] = effect.position, effect.heading
+    gain, terminated = reward(cells, width, effect, counters, rng)
+    return gain, terminated
 
 
 def run_episodes(

@@ -12,25 +12,57 @@ from sb3_contrib.common.recurrent.policies import RecurrentActorCriticPolicy
 from stable_baselines3 import DQN
 from stable_baselines3.common.policies import ActorCriticPolicy
 
-from agents.kernel_episodes import Outcomes, run_episodes
-from karel_gym.kernels import kernel
+from agents.kernel_episodes import Outcomes, act_in, run_episodes
+from karel_gym.kernels import inner, kernel
 from karel_gym.observations import N_PERCEPTS
 from karel_gym.rng import uniform
-from karel_gym.robot import ACTIONS, act, sense
-from karel_gym.tasks.task import Task, reward
+from karel_gym.robot import ACTIONS, sense, useful
+from karel_gym.tasks.task import Task
 from karel_gym.world import WorldBatch
 from programmatic.morl.tree_policy import TreePolicy
 
 N_ROWS = 2**N_PERCEPTS
 """Rows of a table for each previous action; a row's number has percept k as its bit k."""
 N_ACTIONS = len(ACTIONS)
+ALL_ACTIONS = 2**N_ACTIONS - 1
+
+
+@inner
+def choose(probabilities: Any, allowed: int, greedy: bool, draws: Any) -> int:
+    """An action of those whose bit in `allowed` is set: the most probable one, or a drawn one.
+
+    Args:
+        probabilities: float64, (5,), of all the actions.
+        allowed: Bit k is action k's; one bit at least is set.
+        greedy: Whether the most probable one is taken.
+        draws: uint64, (1,); where a uniform number comes from.
+    """
+    best, total = -1, 0.0
+    for k in range(N_ACTIONS):
+        if (allowed >> k) & 1:
+            total += probabilities[k]
+            if best < 0 or probabilities[k] > probabilities[best]:
+                best = k
+    if greedy:
+        return best
+    u = uniform(draws, 0.0, 1.0)
+    if allowed != ALL_ACTIONS:
+        u *= total
+    action, total = -1, 0.0
+    for k in range(N_ACTIONS):
+        if (allowed >> k) & 1 and (action < 0 or u >= total):
+            action = k
+            total += probabilities[k]
+    return action
 
 
 @kernel
 def act_by_table(
     first: int,
     last: int,
-    bounds: Any,
+    probabilities: Any,
+    masked: bool,
+    greedy: bool,
     cells: Any,
     width: int,
     robots: Any,
@@ -46,30 +78,30 @@ def act_by_table(
 
     Args:
         first, last: The episodes.
-        bounds: float64, (R, 5); action k of a row is taken where bounds k - 1 <= u < bounds k. R is
-            32, or 32 for each previous action after 32 for none.
+        probabilities: float64, (R, 5), of the actions. R is 32, or 32 for each previous action
+            after 32 for none.
+        masked: Whether useless actions are never taken.
+        greedy: Whether the most probable action is taken.
         cells: uint8, (N, H*W). Changed, as the next five.
         width: W.
         robots: int64, (N, 2).
         rngs: uint64, (N, 1).
         counters: int32, (N, N_COUNTERS).
-        draws: uint64, (N, 1); where u comes from.
+        draws: uint64, (N, 1); where uniform numbers come from.
         max_steps: Horizon.
         returns, lengths, terminated: float64, int64 and bool, each (N,); written.
     """
-    remembers = len(bounds) > N_ROWS
+    remembers = len(probabilities) > N_ROWS
     for i in range(first, last):
         returns[i], lengths[i], terminated[i] = 0.0, 0, False
         offset = 0
         while lengths[i] < max_steps and not terminated[i]:
-            row = bounds[offset + sense(cells[i], width, robots[i, 0], robots[i, 1])]
-            u = uniform(draws[i], 0.0, 1.0)
-            action = 0
-            while action < N_ACTIONS - 1 and u >= row[action]:
-                action += 1
-            effect = act(cells[i], width, robots[i, 0], robots[i, 1], action)
-            robots[i, 0], robots[i, 1] = effect.position, effect.heading
-            gain, terminated[i] = reward(cells[i], width, effect, counters[i], rngs[i])
+            row = offset + sense(cells[i], width, robots[i, 0], robots[i, 1])
+            allowed = ALL_ACTIONS
+            if masked:
+                allowed = useful(cells[i], width, robots[i, 0], robots[i, 1])
+            action = choose(probabilities[row], allowed, greedy, draws[i])
+            gain, terminated[i] = act_in(cells[i], width, robots[i], rngs[i], counters[i], action)
             returns[i] += gain
             lengths[i] += 1
             if remembers:
@@ -77,7 +109,7 @@ def act_by_table(
 
 
 def has_table(policy: Any, deterministic: bool) -> bool:
-    """Whether a policy of percepts is a function of its observation: it remembers nothing.
+    """Whether what a policy of percepts does depends on its observation and a mask alone.
 
     Args:
         policy: A policy that observes "percepts" or "percepts+action".
@@ -88,7 +120,12 @@ def has_table(policy: Any, deterministic: bool) -> bool:
         return True
     if isinstance(policy, (DQN, QRDQN)):
         return deterministic
-    return is_actor_without_memory(policy)
+    return is_masked(policy) or is_actor_without_memory(policy)
+
+
+def is_masked(policy: Any) -> bool:
+    """Whether a policy never takes useless actions: see `karel_gym.masks`."""
+    return isinstance(policy, MaskablePPO)
 
 
 def is_actor_without_memory(model: Any) -> bool:
@@ -97,24 +134,24 @@ def is_actor_without_memory(model: Any) -> bool:
     return (
         isinstance(network, ActorCriticPolicy)
         and not isinstance(network, RecurrentActorCriticPolicy)
-        and not isinstance(model, MaskablePPO)
+        and not is_masked(model)
     )
 
 
 @torch.no_grad()
-def action_probabilities(policy: Any, obs: str, deterministic: bool) -> NDArray[np.float64]:
+def action_probabilities(policy: Any, obs: str) -> NDArray[np.float64]:
     """The table of a policy: the probabilities of the five actions for whatever it may observe.
 
     Args:
-        policy: One that has a table; see `has_table`.
+        policy: One that has a table; see `has_table`. The actions of trees and of value-based ones
+            have probability 1. Those of one that `is_masked` are given as without a mask.
         obs: "percepts" or "percepts+action".
-        deterministic: Whether it takes its most probable action.
 
     Returns:
         float64, (32, 5), or (192, 5) with previous actions: 32 rows for none, then for each.
     """
     observations = _observations(obs)
-    if deterministic or isinstance(policy, TreePolicy):
+    if isinstance(policy, (TreePolicy, DQN, QRDQN)):
         actions, _ = policy.predict(observations, deterministic=True)
         return np.eye(N_ACTIONS)[actions]
     network = policy.policy
@@ -124,7 +161,13 @@ def action_probabilities(policy: Any, obs: str, deterministic: bool) -> NDArray[
 
 
 def run_table(
-    probabilities: NDArray[np.float64], task: Task, worlds: WorldBatch, seed: int, max_steps: int
+    probabilities: NDArray[np.float64],
+    task: Task,
+    worlds: WorldBatch,
+    seed: int,
+    max_steps: int,
+    greedy: bool = False,
+    masked: bool = False,
 ) -> Outcomes:
     """Let a table act from each of N start worlds, on all cores.
 
@@ -134,10 +177,11 @@ def run_table(
         worlds: N start worlds.
         seed: Of the draws; episode i's are the same whatever N is.
         max_steps: Horizon.
+        greedy: Whether it takes its most probable action.
+        masked: Whether it never takes useless actions.
     """
-    return run_episodes(
-        act_by_table, (probabilities.cumsum(axis=1),), task, worlds, seed, max_steps
-    )
+    policy = probabilities, masked, greedy
+    return run_episodes(act_by_table, policy, task, worlds, seed, max_steps)
 
 
 def _observations(obs: str) -> NDArray[np.int8]:

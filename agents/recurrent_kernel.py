@@ -11,12 +11,12 @@ from sb3_contrib.common.recurrent.policies import RecurrentActorCriticPolicy
 from stable_baselines3.common.torch_layers import FlattenExtractor
 from torch import nn
 
-from agents.kernel_episodes import Outcomes, run_episodes
+from agents.kernel_episodes import Outcomes, act_in, run_episodes
 from karel_gym.kernels import inner, kernel
 from karel_gym.observations import N_PERCEPTS
 from karel_gym.rng import uniform
-from karel_gym.robot import ACTIONS, act, sense
-from karel_gym.tasks.task import Task, reward
+from karel_gym.robot import ACTIONS, sense
+from karel_gym.tasks.task import Task
 from karel_gym.world import WorldBatch
 
 N_ACTIONS = len(ACTIONS)
@@ -138,9 +138,7 @@ def act_recurrently(
                     values = np.tanh(values)
                 features = values
             action = draw(features, -1.0 if greedy else uniform(draws[i], 0.0, 1.0))
-            effect = act(cells[i], width, robots[i, 0], robots[i, 1], action)
-            robots[i, 0], robots[i, 1] = effect.position, effect.heading
-            gain, terminated[i] = reward(cells[i], width, effect, counters[i], rngs[i])
+            gain, terminated[i] = act_in(cells[i], width, robots[i], rngs[i], counters[i], action)
             returns[i] += gain
             lengths[i] += 1
             previous = action
