@@ -41,14 +41,19 @@ DRAWS: dict[str, Draw] = {
     "normalize_advantage": _choice("normalize_advantage", False, True),
     "n_epochs": _choice("n_epochs", 1, 2, 4, 8),
     "batch_size": _choice("batch_size", 256, 512, 1024),
-    "train_freq": _choice("train_freq", 1, 4, 16),
-    "gradient_steps": _choice("gradient_steps", 1, 2, 4, 8),
-    "exploration_fraction": _number("exploration_fraction", 0.1, 0.6),
-    "target_update_interval": _choice("target_update_interval", 500, 2000, 8000),
     HORIZON: _choice(HORIZON, 50, 100, 200, 400),
 }
 """What is drawn, by the names of hyperparameters: of these, those that are in the block that the
 search starts from."""
+VALUE_BASED_DRAWS: dict[str, Draw] = {
+    "n_steps": _choice("n_steps", 1, 3, 5, 10),  # of the returns; PPO's n_steps are a rollout's
+    "train_freq": _choice("train_freq", 1, 4, 16),
+    "gradient_steps": _choice("gradient_steps", 1, 2, 4, 8),
+    "exploration_fraction": _number("exploration_fraction", 0.1, 0.6),
+    "exploration_final_eps": _number("exploration_final_eps", 0.01, 0.3, log=True),
+    "target_update_interval": _choice("target_update_interval", 500, 2000, 8000),
+}
+"""What else is drawn for algorithms with a replay buffer, DQN and QR-DQN."""
 
 
 @dataclass(frozen=True)
@@ -139,17 +144,18 @@ def _study(config: TuneConfig) -> optuna.Study:
 
 def _worth(trial: optuna.Trial, config: TuneConfig) -> float:
     """The mean of a training's evaluations."""
-    drawn = {name: DRAWS[name](trial) for name in _drawn_names(config)}
+    drawn = {name: draw(trial) for name, draw in draws_of(config).items()}
     training = _training(config, drawn, config.run / TRIALS_FOLDER / str(trial.number))
     train_run(training, overwrite=True)
     evaluations = pd.read_csv(training.run / EVALUATIONS_FILE)
     return float(evaluations["mean_return"].mean())
 
 
-def _drawn_names(config: TuneConfig) -> list[str]:
+def draws_of(config: TuneConfig) -> dict[str, Draw]:
     """What is drawn: what the block that the search starts from has, and the horizon."""
     block = read_hyperparameters(config.algo, config.env_id, config.obs)
-    return [name for name in DRAWS if name in block or name == HORIZON]
+    draws = DRAWS | (VALUE_BASED_DRAWS if "buffer_size" in block else {})
+    return {name: draw for name, draw in draws.items() if name in block or name == HORIZON}
 
 
 def _training(config: TuneConfig, drawn: Mapping[str, Any], run: Path | None = None) -> TrainConfig:

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from agents.hyperparameters import arguments, check_names, read_hyperparameters
-from agents.tuning import DRAWS, STUDY_FILE, TuneConfig, tune
+from agents.tuning import DRAWS, STUDY_FILE, TuneConfig, draws_of, tune
 from programmatic.algorithms import ALGORITHMS, algorithm_class
 from programmatic.runs import RunError
 
@@ -72,10 +72,10 @@ def test_equal_seeds_draw_and_learn_the_same(small: None, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("algo", ALGORITHMS)
 def test_what_is_drawn_are_hyperparameters_of_the_algorithm(algo: str) -> None:
-    block = read_hyperparameters(algo, ENV_ID)
-    drawn = [name for name in DRAWS if name in block]
-    check_names(algorithm_class(algo), dict.fromkeys(drawn))
-    assert {"learning_rate", "gamma"} <= set(drawn)
+    drawn = set(draws_of(TuneConfig(algo, ENV_ID)))
+    assert {"learning_rate", "gamma", "max_steps"} <= drawn
+    assert ("n_steps" in drawn) == ("exploration_final_eps" in drawn) == (algo in ("dqn", "qrdqn"))
+    check_names(algorithm_class(algo), dict.fromkeys(drawn - {"max_steps"}))
 
 
 def test_what_cannot_be_is_said_and_leaves_nothing(tmp_path: Path) -> None:
