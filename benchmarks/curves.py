@@ -21,7 +21,8 @@ from benchmarks.tidy import tidy
 
 FRAMES, EVALUATIONS, SECONDS = "frames", "evaluations", "seconds"
 PER_DECADE = 5  # points of a curve in each power of ten
-FIRST_SECOND = 0.01
+FIRST_SECOND = 0.01  # of a search's curve
+FIRST_TRAINED_SECOND = 1.0  # of a training's: its seconds are whole
 CURVE_COLUMNS = ("algo", "env_id", "seed", "unit", "x", "return")
 BAND_COLUMNS = ("algo", "env_id", "unit", "x", "return", "return_low", "return_high", "seeds")
 AXES = {
@@ -97,7 +98,8 @@ def bands(curves: pd.DataFrame) -> pd.DataFrame:
     """The mean over seeds of learning curves, with its 95 % bootstrap interval at each point.
 
     A search that has ended keeps its return; between two evaluations of a training its return is
-    interpolated. The curves begin where all seeds have a return.
+    interpolated, at points that a logarithmic axis of seconds can show. The curves begin where all
+    seeds have a return.
 
     Args:
         curves: As `learning_curves` returns them.
@@ -114,6 +116,9 @@ def bands(curves: pd.DataFrame) -> pd.DataFrame:
         is_search = EVALUATIONS in set(
             curves[(curves["env_id"] == env_id) & (curves["algo"] == algo)]["unit"]
         )
+        if unit == SECONDS and not is_search and x[-1] > FIRST_TRAINED_SECOND:
+            between = points(FIRST_TRAINED_SECOND, x[-1])
+            x = np.union1d(x[x >= FIRST_TRAINED_SECOND], between)
         drawn = np.array([_at(x, own, is_search) for own in seeds])
         mean, low, high = mean_band(drawn)
         parts.append(

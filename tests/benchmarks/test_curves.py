@@ -76,6 +76,14 @@ def test_a_search_keeps_its_return_and_a_training_is_interpolated() -> None:
     assert drl["seeds"].tolist() == [2, 2, 2]
 
 
+def test_seconds_of_a_training_have_points_between_its_evaluations() -> None:
+    table = bands(curve("DRL", 0, "seconds", {0: 0.0, 0.5: 0.5, 100: 1.0}))
+    drl = table.set_index("x")["return"]
+    assert {1, 10, 100} < set(drl.index)
+    assert drl.index.min() == 1
+    np.testing.assert_allclose(drl, np.interp(drl.index, [0.5, 100], [0.5, 1]), atol=1e-6)
+
+
 def test_a_picture_of_each_unit(grid: GridRuns, tmp_path: Path) -> None:
     table = bands(learning_curves(grid))
     for unit in ("frames", "evaluations", "seconds"):
