@@ -383,11 +383,8 @@ def test_masks_hold_in_training_and_in_evaluation(
         step_async(self, actions)
 
     monkeypatch.setattr(KarelSB3VecEnv, "step_async", watched)
-    short(tmp_path, algo)
-    stepped = {SHORT["num_envs"]}
-    if algo == "maskable_ppo":  # others without a memory are evaluated as a table
-        stepped.add(SHORT["eval_episodes"])
-    assert useful.keys() == stepped
+    short(tmp_path, algo, obs="grid")  # policies of percepts are evaluated in kernels
+    assert useful.keys() == {SHORT["num_envs"], SHORT["eval_episodes"]}
     for actions in useful.values():
         assert all(actions) == (algo == "maskable_ppo")
 
