@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from karel_gym.kernels import Kernel, inner
-from karel_gym.rng import states_of
-from karel_gym.robot import act
+from karel_gym.rng import states_of, uniform
+from karel_gym.robot import ACTIONS, act
 from karel_gym.tasks.task import N_COUNTERS, Task, reward
 from karel_gym.world import WorldBatch
 from programmatic.machine.execution import arrays_of
@@ -19,6 +19,34 @@ from programmatic.machine.rollouts import begin_all
 
 Outcomes = tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.bool_]]
 """Returns, lengths and whether the episodes terminated, each (N,)."""
+ALL_ACTIONS = 2 ** len(ACTIONS) - 1
+
+
+@inner
+def choose(weights: Any, allowed: int, greedy: bool, draws: Any) -> int:
+    """An action of those whose bit in `allowed` is set: that of the largest weight, or a drawn one.
+
+    Args:
+        weights: (A,), in proportion to the probabilities of the actions.
+        allowed: Bit k is action k's; one bit at least is set.
+        greedy: Whether the action of the largest weight is taken.
+        draws: uint64, (1,); where a uniform number comes from.
+    """
+    best, total = -1, 0.0
+    for k in range(len(weights)):
+        if (allowed >> k) & 1:
+            total += weights[k]
+            if best < 0 or weights[k] > weights[best]:
+                best = k
+    if greedy:
+        return best
+    u = uniform(draws, 0.0, total)
+    action, reached = -1, 0.0
+    for k in range(len(weights)):
+        if (allowed >> k) & 1 and (action < 0 or u >= reached):
+            action = k
+            reached += weights[k]
+    return action
 
 
 @inner

@@ -12,10 +12,9 @@ from sb3_contrib.common.recurrent.policies import RecurrentActorCriticPolicy
 from stable_baselines3 import DQN
 from stable_baselines3.common.policies import ActorCriticPolicy
 
-from agents.kernel_episodes import Outcomes, act_in, run_episodes
-from karel_gym.kernels import inner, kernel
+from agents.kernel_episodes import ALL_ACTIONS, Outcomes, act_in, choose, run_episodes
+from karel_gym.kernels import kernel
 from karel_gym.observations import N_PERCEPTS
-from karel_gym.rng import uniform
 from karel_gym.robot import ACTIONS, sense, useful
 from karel_gym.tasks.task import Task
 from karel_gym.world import WorldBatch
@@ -24,36 +23,6 @@ from programmatic.morl.tree_policy import TreePolicy
 N_ROWS = 2**N_PERCEPTS
 """Rows of a table for each previous action; a row's number has percept k as its bit k."""
 N_ACTIONS = len(ACTIONS)
-ALL_ACTIONS = 2**N_ACTIONS - 1
-
-
-@inner
-def choose(probabilities: Any, allowed: int, greedy: bool, draws: Any) -> int:
-    """An action of those whose bit in `allowed` is set: the most probable one, or a drawn one.
-
-    Args:
-        probabilities: float64, (5,), of all the actions.
-        allowed: Bit k is action k's; one bit at least is set.
-        greedy: Whether the most probable one is taken.
-        draws: uint64, (1,); where a uniform number comes from.
-    """
-    best, total = -1, 0.0
-    for k in range(N_ACTIONS):
-        if (allowed >> k) & 1:
-            total += probabilities[k]
-            if best < 0 or probabilities[k] > probabilities[best]:
-                best = k
-    if greedy:
-        return best
-    u = uniform(draws, 0.0, 1.0)
-    if allowed != ALL_ACTIONS:
-        u *= total
-    action, total = -1, 0.0
-    for k in range(N_ACTIONS):
-        if (allowed >> k) & 1 and (action < 0 or u >= total):
-            action = k
-            total += probabilities[k]
-    return action
 
 
 @kernel

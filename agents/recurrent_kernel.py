@@ -11,15 +11,13 @@ from sb3_contrib.common.recurrent.policies import RecurrentActorCriticPolicy
 from stable_baselines3.common.torch_layers import FlattenExtractor
 from torch import nn
 
-from agents.kernel_episodes import Outcomes, act_in, run_episodes
+from agents.kernel_episodes import ALL_ACTIONS, Outcomes, act_in, choose, run_episodes
 from karel_gym.kernels import inner, kernel
 from karel_gym.observations import N_PERCEPTS
-from karel_gym.rng import uniform
-from karel_gym.robot import ACTIONS, sense
+from karel_gym.robot import sense
 from karel_gym.tasks.task import Task
 from karel_gym.world import WorldBatch
 
-N_ACTIONS = len(ACTIONS)
 Layers = tuple[tuple[NDArray[np.float32], NDArray[np.float32]], ...]
 """Linear layers: weights (inputs, outputs) and biases (outputs,), tanh between them."""
 
@@ -43,33 +41,6 @@ def remember(gates: Any, hidden: Any, memory: Any) -> None:
         show = one / (one + np.exp(-gates[3 * size + k]))
         memory[k] = keep * memory[k] + take * np.tanh(gates[2 * size + k])
         hidden[k] = show * np.tanh(memory[k])
-
-
-@inner
-def draw(logits: Any, u: float) -> int:
-    """The most probable action, or where u is a uniform number from 0 to 1 and not -1, a drawn one.
-
-    Args:
-        logits: float32, (A,).
-        u: What decides.
-    """
-    best = 0
-    for k in range(len(logits)):
-        if logits[k] > logits[best]:
-            best = k
-    if u < 0:
-        return best
-    total = 0.0
-    for k in range(len(logits)):
-        total += np.exp(logits[k] - logits[best])
-    rest = u * total
-    action = 0
-    for k in range(len(logits)):
-        action = k
-        rest -= np.exp(logits[k] - logits[best])
-        if rest < 0:
-            break
-    return action
 
 
 @kernel
@@ -137,7 +108,8 @@ def act_recurrently(
                 if k < len(layers) - 1:
                     values = np.tanh(values)
                 features = values
-            action = draw(features, -1.0 if greedy else uniform(draws[i], 0.0, 1.0))
+            chances = np.exp(features - features.max())
+            action = choose(chances, ALL_ACTIONS, greedy, draws[i])
             gain, terminated[i] = act_in(cells[i], width, robots[i], rngs[i], counters[i], action)
             returns[i] += gain
             lengths[i] += 1
