@@ -10,13 +10,16 @@ A kernel that treats many things, one after the other and each by itself, takes 
 runs on a GPU, where each thread has its own share of the things (see `karel_gym.cuda`).
 
 numba's cache on disk only notices changes of the file that holds the outermost function. A kernel's
-name in the cache therefore ends in a fingerprint of all the code that it calls.
+name in the cache therefore ends in a fingerprint of all the code that it calls. Without a folder for
+the cache, kernels compile in every process, and a warning says so once.
 """
 
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache, lru_cache
 from types import CellType, CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, cast
@@ -24,6 +27,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numba
 import numpy as np
 from numba.core import config as numba_config
+from numba.core.caching import FunctionCache
 from numba.core.dispatcher import Dispatcher
 
 from karel_gym.spinner import compiling
@@ -74,8 +78,42 @@ class Kernel:
         digest = hashlib.sha256(f"bounds checked: {numba_config.BOUNDSCHECK}".encode())  # type: ignore[attr-defined]
         _update(digest, function, set())
         function.__qualname__ = f"{self.function.__name__}_{digest.hexdigest()[:16]}"
-        compiled = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+        compiled: Any = numba.njit(nogil=True, error_model="numpy")(function)
+        try:
+            compiled._cache = _KernelCache(function)  # type: ignore[no-untyped-call]
+        except RuntimeError:
+            _say_uncached("no folder for the cache can be written")
         return _Announced(compiled, self.function.__name__)
+
+
+class _KernelCache(FunctionCache):
+    """numba's cache on disk, whose faults (a full disk, a damaged file) cost a compilation only."""
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        try:
+            return super().load_overload(sig, target_context)  # type: ignore[no-untyped-call]
+        except Exception as error:  # a damaged pickle raises anything
+            _say_uncached(f"the cache in {self.cache_path} is damaged ({type(error).__name__})")
+            with suppress(OSError):
+                self.flush()  # type: ignore[no-untyped-call]
+            return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        try:
+            super().save_overload(sig, data)  # type: ignore[no-untyped-call]
+        except OSError as error:
+            _say_uncached(f"the cache in {self.cache_path} cannot be written ({error.strerror})")
+
+
+@cache
+def _say_uncached(reason: str) -> None:
+    """Warn that kernels are compiled anew, once per reason."""
+    warnings.warn(
+        f"{reason}: kernels are compiled anew, which takes seconds to minutes. "
+        "NUMBA_CACHE_DIR names another folder for the cache",
+        RuntimeWarning,
+        stacklevel=2,
+    )
 
 
 class _Announced:

@@ -2,15 +2,18 @@ from __future__ import annotations
 
 import importlib
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numba
 import numpy as np
 import pytest
 
+import karel_gym
 from karel_gym.devices import CPU
 from karel_gym.episodes import Episodes, generate_worlds, step_episodes
 from karel_gym.kernels import Kernel
@@ -150,23 +153,65 @@ def test_a_renamed_module_is_compiled_anew(load: Callable[..., Task]) -> None:
     assert cache_name(load(SOURCE, "rewarding_well")) != old
 
 
-def test_a_second_process_compiles_nothing(tmp_path: Path) -> None:
-    code = (
-        "from karel_gym.episodes import generate_worlds\n"
-        "from karel_gym import sample_worlds\n"
-        "from karel_gym.registration import task_of\n"
-        "sample_worlds('Karel-Harvester-v0', 2)\n"
-        "stats = generate_worlds.of(task_of('Karel-Harvester-v0')).compiled.stats\n"
-        "print(sum(stats.cache_hits.values()), sum(stats.cache_misses.values()))\n"
+COUNT_COMPILATIONS = """
+from karel_gym import sample_worlds
+from karel_gym.episodes import generate_worlds
+from karel_gym.registration import task_of
+sample_worlds("Karel-Harvester-v0", 2)
+stats = generate_worlds.of(task_of("Karel-Harvester-v0")).compiled.stats
+print(sum(stats.cache_hits.values()), sum(stats.cache_misses.values()))
+"""
+
+
+def count_compilations(cache: Path | str, first: str = "", **place: Any) -> tuple[str, str]:
+    """Cache hits and misses of a kernel in a new process, and its warnings."""
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", first + COUNT_COMPILATIONS],
+        capture_output=True,
+        text=True,
+        check=True,
+        **{"env": {**os.environ, "NUMBA_CACHE_DIR": str(cache)}} | place,
     )
-    counts = [
-        subprocess.run(
-            [sys.executable, "-c", code],
-            capture_output=True,
-            text=True,
-            check=True,
-            env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)},
-        ).stdout.strip()
-        for _ in range(2)
-    ]
-    assert counts == ["0 1", "1 0"]
+    return done.stdout.strip(), done.stderr
+
+
+def test_a_second_process_compiles_nothing(tmp_path: Path) -> None:
+    assert [count_compilations(tmp_path) for _ in range(2)] == [("0 1", ""), ("1 0", "")]
+
+
+def test_without_a_folder_for_the_cache_kernels_compile_and_a_warning_says_so_once(
+    tmp_path: Path,
+) -> None:
+    package = tmp_path / "karel_gym"
+    shutil.copytree(
+        Path(karel_gym.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__")
+    )
+    for folder in (package, package / "tasks"):
+        (folder / "__pycache__").touch()  # unlike a mode, a file is in root's way too
+    nowhere = dict.fromkeys(("HOME", "XDG_CACHE_HOME", "NUMBA_CACHE_DIR"), "/dev/null/no")
+    env = {**os.environ, **nowhere, "PYTHONPATH": str(tmp_path)}
+    another = "from karel_gym import sample_worlds\nsample_worlds('Karel-Seeder-v0', 2)\n"
+    counts, warnings = count_compilations("", another, cwd=tmp_path, env=env)
+    assert counts == "0 1"
+    assert "no folder for the cache can be written" in warnings
+    assert warnings.count("RuntimeWarning") == 1
+
+
+def test_a_full_disk_costs_the_cache_only(tmp_path: Path) -> None:
+    pytest.importorskip("resource")
+    full = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+    counts, warnings = count_compilations(tmp_path, full)
+    assert counts == "0 1"
+    assert "cannot be written (File too large)" in warnings
+    assert warnings.count("RuntimeWarning") == 1
+
+
+@pytest.mark.parametrize(("suffix", "length"), [(".nbi", 40), (".nbc", 0)])
+def test_a_damaged_cache_is_replaced(tmp_path: Path, suffix: str, length: int) -> None:
+    count_compilations(tmp_path)
+    for file in tmp_path.rglob(f"*{suffix}"):
+        file.write_bytes(file.read_bytes()[:length])
+    counts, warnings = count_compilations(tmp_path)
+    assert counts == "0 1"
+    assert "is damaged" in warnings
+    assert count_compilations(tmp_path) == ("1 0", "")
