@@ -10,8 +10,8 @@ A kernel that treats many things, one after the other and each by itself, takes 
 runs on a GPU, where each thread has its own share of the things (see `karel_gym.cuda`).
 
 numba's cache on disk only notices changes of the file that holds the outermost function. A kernel's
-name in the cache therefore ends in a fingerprint of all the code that it calls. Without a folder for
-the cache, kernels compile in every process, and a warning says so once.
+name in the cache therefore ends in a fingerprint of all the code that it calls. If nothing can be
+cached, kernels compile in every process, and a warning says so once.
 """
 
 from __future__ import annotations
