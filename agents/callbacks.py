@@ -133,6 +133,11 @@ class Evaluation(Periodic):
         if file.exists():
             self._rows = pd.read_csv(file).to_dict("records")  # type: ignore[assignment]
 
+    def _on_training_start(self) -> None:
+        # An interrupted training may have been evaluated after its last checkpoint.
+        self._rows = [row for row in self._rows if row["timesteps"] <= self.num_timesteps]
+        super()._on_training_start()
+
     def act(self) -> None:
         """Evaluate the policy."""
         row = self.evaluate()

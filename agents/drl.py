@@ -32,8 +32,10 @@ from programmatic.runs import (
     RunError,
     begin_run,
     checkpoint_path,
+    checkpoints,
     go_on_with_run,
     latest_checkpoint,
+    occupying,
 )
 from programmatic.threads import torch_threads
 
@@ -88,9 +90,9 @@ def train_run(config: TrainConfig, resume: bool = False, overwrite: bool = False
         check_same(read_train_config(config.run), config)
         return _go_on(config)
     model = build_model(config.to_json(), config.device)
-    begin_run(config.run, config_json(config), overwrite)
-    _seed(model, config.seed)
-    return _learn(model, config)
+    with occupying(config.run):
+        begin_run(config.run, config_json(config), overwrite)
+        return _learn(model, config)
 
 
 def resume(
@@ -148,21 +150,25 @@ def load(path: str | os.PathLike[str], device: str = "auto") -> BaseAlgorithm:
 
 
 def _go_on(config: TrainConfig) -> BaseAlgorithm:
-    """Train from the latest checkpoint on."""
-    checkpoint = latest_checkpoint(config.run)
+    """Train from the latest checkpoint on, or from the start if there is none."""
     try:
         model = build_model(config.to_json(), config.device)
     except (TypeError, ValueError) as error:
         raise RunError(f"{config.run / CONFIG_FILE} is damaged: {error}") from None
+    with occupying(config.run):
+        if checkpoints(config.run):
+            _restore(model, latest_checkpoint(config.run))
+        go_on_with_run(config.run, config_json(config))
+        return _learn(model, config)
+
+
+def _restore(model: BaseAlgorithm, checkpoint: Path) -> None:
     try:
         restore(model, checkpoint)
     except RunError as error:
         raise RunError(f"{error}; delete it to go on from the checkpoint before it") from None
     if isinstance(model, OffPolicyAlgorithm):
         model.learning_starts += model.num_timesteps
-    go_on_with_run(config.run, config_json(config))
-    _seed(model, config.seed)
-    return _learn(model, config)
 
 
 def _seed(model: BaseAlgorithm, seed: int) -> None:
@@ -176,10 +182,13 @@ def _seed(model: BaseAlgorithm, seed: int) -> None:
 
 def _learn(model: BaseAlgorithm, config: TrainConfig) -> BaseAlgorithm:
     """Train up to the configured number of steps, with logs, checkpoints and evaluations."""
+    _seed(model, config.seed)
     run, step = config.run, model.num_timesteps
     remaining = (config.total_timesteps or 0) - step
     vars(model)["run_dir"] = str(run)
     if remaining <= 0:
+        if not (run / FINAL_FILE).exists():
+            save_model(model, run / FINAL_FILE)
         return model
     log = Logger(
         str(run), [ProgressLog(run / PROGRESS_FILE, step), TensorBoardOutputFormat(str(run))]

@@ -15,7 +15,14 @@ from agents.callbacks import EVALUATIONS_FILE
 from agents.drl import train_run
 from agents.hyperparameters import block_name, read_hyperparameters
 from agents.settings import TrainConfig, resolve
-from programmatic.runs import RunError, begin_run, read_config, versions, write_text
+from programmatic.runs import (
+    RunError,
+    begin_run,
+    occupying,
+    read_config,
+    versions,
+    write_text,
+)
 
 COMMAND = "tune"
 STUDY_FILE, BEST_BLOCK_FILE, TRIALS_FOLDER = "study.db", "best.yml", "trials"
@@ -111,11 +118,17 @@ def tune(config: TuneConfig, resume: bool = False) -> dict[str, Any]:
         earlier = {name: read_config(config.run).get(name) for name in stored}
         if earlier != stored:
             raise RunError(f"the study in {config.run} is another: {earlier}, not {stored}")
-    else:
-        begin_run(config.run, {"command": COMMAND, **stored, "versions": versions()})
-    study = _study(config)
-    n_done = sum(trial.state.is_finished() for trial in study.trials)
-    for _ in range(n_done, config.trials):
+    with occupying(config.run):
+        if not resume:
+            begin_run(config.run, {"command": COMMAND, **stored, "versions": versions()})
+        return _optimize(_study(config), config)
+
+
+def _optimize(study: optuna.Study, config: TuneConfig) -> dict[str, Any]:
+    """Do the trials that are left; a trial that was interrupted is done again from its start."""
+    for n_done in range(_finished(study), config.trials):
+        # By the number of trials, so that a study that was interrupted draws what others do.
+        study.sampler = optuna.samplers.TPESampler(seed=config.seed + 1000 * n_done)
         study.optimize(lambda trial: _worth(trial, config), n_trials=1)
         block = _block(config, study.best_params)
         text = yaml.safe_dump({block_name(config.env_id, config.obs): block}, sort_keys=False)
@@ -131,15 +144,16 @@ def tune(config: TuneConfig, resume: bool = False) -> dict[str, Any]:
 
 def _study(config: TuneConfig) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(
+    return optuna.create_study(
         storage=f"sqlite:///{config.run / STUDY_FILE}",
         study_name=COMMAND,
         direction="maximize",
         load_if_exists=True,
     )
-    # Samplers are not stored: with the number of trials in its seed it does not repeat itself.
-    study.sampler = optuna.samplers.TPESampler(seed=config.seed + 1000 * len(study.trials))
-    return study
+
+
+def _finished(study: optuna.Study) -> int:
+    return sum(trial.state == optuna.trial.TrialState.COMPLETE for trial in study.trials)
 
 
 def _worth(trial: optuna.Trial, config: TuneConfig) -> float:

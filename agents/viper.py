@@ -17,7 +17,7 @@ from karel_gym.sb3 import KarelSB3VecEnv
 from programmatic.morl.run_folder import ITERATIONS_FILE, PROGRAM_FILE
 from programmatic.morl.tree import TreeProgram
 from programmatic.morl.viper import ViperConfig, viper
-from programmatic.runs import begin_run, versions, write_text
+from programmatic.runs import begin_run, occupying, versions, write_text
 
 COMMAND = "viper"
 KAREL = ViperConfig(iterations=20, rollouts=50, evaluation_episodes=50)
@@ -54,9 +54,10 @@ def extract_tree(
     with closing(env):
         result = viper(load(run, "cpu"), env, config)
     folder = Path(out)
-    begin_run(folder, {"command": COMMAND, **stored, **options}, overwrite)
-    result.program.save(folder / PROGRAM_FILE)
-    write_text(folder / ITERATIONS_FILE, pd.DataFrame(result.iterations).to_csv(index=False))
+    with occupying(folder):
+        begin_run(folder, {"command": COMMAND, **stored, **options}, overwrite)
+        result.program.save(folder / PROGRAM_FILE)
+        write_text(folder / ITERATIONS_FILE, pd.DataFrame(result.iterations).to_csv(index=False))
     return result.program
 
 

@@ -44,7 +44,7 @@ from programmatic.morl.rollouts import rollout_returns
 from programmatic.morl.tree import TreeProgram
 from programmatic.morl.tree_policy import TreePolicy
 from programmatic.provenance import code_and_machine
-from programmatic.runs import read_settings_file, write_json
+from programmatic.runs import occupying, read_settings_file, write_json
 
 SCRATCH = "random weights"
 """What learning begins with where there is no program."""
@@ -223,12 +223,12 @@ def run_experiments(settings: MORLSettings) -> None:
         *(Learning(start, seed, *sizes) for seed in seeds for start in (*PROGRAMS, SCRATCH)),
     ]
     folder = settings.out / RUNS_FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
-    work = Parallel(n_jobs=settings.jobs)
-    rows = work(delayed(done)(each, folder) for each in experiments)
-    names = (each.name for each in experiments)
-    write_results(morl_results(dict(zip(names, rows, strict=True))), settings.out)
-    report_morl(settings, rows)
+    with occupying(folder):
+        work = Parallel(n_jobs=settings.jobs)
+        rows = work(delayed(done)(each, folder) for each in experiments)
+        names = (each.name for each in experiments)
+        write_results(morl_results(dict(zip(names, rows, strict=True))), settings.out)
+        report_morl(settings, rows)
 
 
 def done(experiment: Any, folder: Path) -> Row:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from benchmarks.backends import Workers, results_of
 from programmatic.provenance import code_and_machine
-from programmatic.runs import RunError, write_text
+from programmatic.runs import RunError, occupying, write_text
 
 RUNS_FILE, RUNS_FOLDER = "runs.csv", "runs"
 PROVENANCE = ("commit", "machine")
@@ -103,10 +103,16 @@ def do_planned(
         Their rows, those done before included, in the order of `plans`.
 
     Raises:
-        RunError: runs.csv is damaged.
+        RunError: runs.csv is damaged, or another process does runs in the folder.
         WorkerDiedError: A run has killed one worker after the other.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    with occupying(folder):
+        return _do_planned(plans, folder, form, workers)
+
+
+def _do_planned(
+    plans: Sequence[PlannedRun], folder: Path, form: RowForm, workers: Workers | None
+) -> pd.DataFrame:
     rows = {row["id"]: row for row in records(form.read(folder / RUNS_FILE))}
     left = list({plan.id: plan for plan in plans if plan.id not in rows}.values())
     done = len({plan.id for plan in plans}) - len(left)

@@ -15,7 +15,7 @@ from rich.console import Console
 from benchmarks.planned_runs import PROVENANCE, Row, RowForm, records
 from benchmarks.results import measured_versions, number_text, print_texts, save_config
 from programmatic.provenance import code_and_machine, machine_name
-from programmatic.runs import write_text
+from programmatic.runs import occupying, write_text
 
 RATES_FILE = "rates.csv"
 REPEATS = 7
@@ -94,10 +94,10 @@ def measure_rates(name: str, plans: Iterable[PlannedRate], settings: Any, **fact
     Raises:
         RunError: rates.csv is damaged.
     """
-    measured = _Measured(settings.out / RATES_FILE, _state(settings))
-    save_config(settings.out, name, settings, **facts)
     rates = []
-    with Console().status("measuring") as status:
+    with occupying(settings.out), Console().status("measuring") as status:
+        measured = _Measured(settings.out / RATES_FILE, _state(settings))
+        save_config(settings.out, name, settings, **facts)
         for plan in plans:
             rates.append(measured.rate(plan))
             status.update(f"measured {plan.what}")

@@ -1,14 +1,19 @@
 """The console script `karel-gym`: finds the command's function, builds its options, runs it.
 
-A command is a function; its signature and docstring are its options and its help.
+A command is a function; its signature and docstring are its options and its help. SIGTERM ends it
+as Ctrl-C does, with a KeyboardInterrupt: long work then writes a checkpoint.
 """
 
 from __future__ import annotations
 
+import _thread
 import importlib
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from karel_gym.command_line import called_with
 from karel_gym.rooms import explain, shadowing
@@ -40,10 +45,19 @@ EXTRAS = {
 }
 """The extra that brings a package."""
 TRACEBACK_VARIABLE = "KAREL_GYM_TRACEBACK"
+STOPS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
+"""The signals that end a command, and the last line on stderr then; the exit status is 128 plus the
+signal's number."""
+AGAIN_AFTER = 0.1  # seconds
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit status."""
+    """Run the command line; returns the exit status.
+
+    Args:
+        arguments: The command and its options; None: this process's, which ends afterwards.
+    """
+    is_script = arguments is None
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if not arguments or arguments[0] in ("-h", "--help"):
         print(_overview())
@@ -64,25 +78,74 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     import tyro
 
-    try:
-        command = getattr(importlib.import_module(module), function)
-        with called_with(arguments):
-            tyro.cli(command, prog=f"karel-gym {name}", args=rest)
-    except KeyboardInterrupt:
-        return _fail("interrupted", status=130)
-    except BrokenPipeError:  # the reader of a pipe, such as `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except ModuleNotFoundError as error:
-        if error.name not in EXTRAS:
-            raise
+    with _stopping(signal.SIG_DFL if is_script else None) as stops:
+        try:
+            command = getattr(importlib.import_module(module), function)
+            with called_with(arguments):
+                tyro.cli(command, prog=f"karel-gym {name}", args=rest)
+        except BrokenPipeError:  # the reader of a pipe, such as `head`, has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        except (Exception, KeyboardInterrupt) as error:
+            if stops or isinstance(error, KeyboardInterrupt):  # C code makes other errors of it
+                stop = stops[0] if stops else signal.SIGINT
+                return _fail(STOPS[stop], status=128 + stop)
+            return _explain(error)
+    return 0
+
+
+def _explain(error: Exception) -> int:
+    """Print the line that tells a user of an error; raise it again if it is none of a user's."""
+    if isinstance(error, ModuleNotFoundError) and error.name in EXTRAS:
         extra = EXTRAS[error.name]
         return _fail(f"this needs {error.name}, which pip install 'karel-gym[{extra}]' brings")
-    except (ValueError, RuntimeError, OSError) as error:
-        if os.environ.get(TRACEBACK_VARIABLE):
-            raise
-        return _fail(str(error))
-    return 0
+    if not isinstance(error, ValueError | RuntimeError | OSError):
+        raise error
+    if os.environ.get(TRACEBACK_VARIABLE):
+        raise error
+    return _fail(str(error))
+
+
+@contextmanager
+def _stopping(after: signal.Handlers | None) -> Iterator[list[signal.Signals]]:
+    """Let the signals in `STOPS` raise a KeyboardInterrupt while the block runs.
+
+    Where Python cannot raise it, in a destructor for example, it comes again a moment later.
+
+    Args:
+        after: What the signals do after the block; None: what they did before it.
+
+    Yields:
+        The signals that have come.
+    """
+    came: list[signal.Signals] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield came
+        return
+
+    def stop(number: int, _: object) -> None:
+        came.append(signal.Signals(number))
+        raise KeyboardInterrupt
+
+    def report(lost: sys.UnraisableHookArgs) -> None:
+        if not isinstance(lost.exc_value, KeyboardInterrupt):
+            report_before(lost)
+            return
+        again = threading.Timer(AGAIN_AFTER, _thread.interrupt_main, came[:1])
+        again.daemon = True
+        again.start()
+
+    report_before, sys.unraisablehook = sys.unraisablehook, report
+    before = {number: signal.getsignal(number) for number in STOPS}
+    heard = {number: old for number, old in before.items() if old is not signal.SIG_IGN}
+    for number in heard:
+        signal.signal(number, stop)
+    try:
+        yield came
+    finally:
+        for number, old in heard.items():
+            signal.signal(number, old if after is None else after)
+        sys.unraisablehook = report_before
 
 
 def _overview() -> str:

@@ -5,6 +5,7 @@
     checkpoints/         step-000081920.zip, or .safetensors: where an interrupted run can go on
 
 A file is first written under another name and then renamed: it is there as a whole or not at all.
+One process at a time works in a folder.
 """
 
 from __future__ import annotations
@@ -18,6 +19,11 @@ from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 from programmatic.provenance import PROVENANCE, provenance
 
@@ -70,6 +76,46 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 def write_json(path: str | os.PathLike[str], value: Any) -> None:
     """Write a JSON file, as a whole or not at all."""
     write_text(path, json.dumps(value, indent=2) + "\n")
+
+
+@contextmanager
+def occupying(folder: Path) -> Iterator[None]:
+    """Make a folder, and keep other processes from working in it while the block runs.
+
+    The operating system holds the lock on the folder and releases it when the process ends,
+    however it ends. Windows and file systems without locks have none.
+
+    Args:
+        folder: A run folder, or the folder of a benchmark.
+
+    Raises:
+        RunError: Another process works in the folder, or it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = None if fcntl is None else os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise RunError(f"{folder} cannot be written: {error.strerror}") from None
+    try:
+        if lock is not None and not _holds(lock):
+            raise RunError(
+                f"another process works in {folder}: wait for its end, or name another folder"
+            )
+        yield
+    finally:
+        if lock is not None:
+            os.close(lock)
+
+
+def _holds(lock: int) -> bool:
+    """Whether no other process holds the lock on an open folder."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        pass  # a file system without locks
+    return True
 
 
 def versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:

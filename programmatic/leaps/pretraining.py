@@ -41,6 +41,7 @@ from programmatic.runs import (
     checkpoint_path,
     checkpoints,
     latest_checkpoint,
+    occupying,
     versions,
     write_text,
 )
@@ -71,8 +72,9 @@ def pretrain(
     """
     config.check()
     training = Pretraining(config, run, ProgramDataset.load(config.data))
-    begin_run(run, _config_json(config), overwrite)  # not before what may fail: it clears the run
-    return training.train(progress)
+    with occupying(run):
+        begin_run(run, _config_json(config), overwrite)  # after what may fail: it clears the run
+        return training.train(progress)
 
 
 def resume(run: Path, epochs: int | None = None, progress: bool | None = None) -> ProgramVAE:
@@ -89,9 +91,10 @@ def resume(run: Path, epochs: int | None = None, progress: bool | None = None) -
     config = read_pretrain_config(run)
     config = replace(config, epochs=epochs or config.epochs)
     training = Pretraining(config, run, ProgramDataset.load(config.data))
-    if checkpoints(run):
-        training.restore(latest_checkpoint(run))
-    return training.train(progress)
+    with occupying(run):
+        if checkpoints(run):
+            training.restore(latest_checkpoint(run))
+        return training.train(progress)
 
 
 class Pretraining:

@@ -38,7 +38,14 @@ from programmatic.morl.run_folder import ITERATIONS_FILE, PROGRAM_FILE, RESULT_F
 from programmatic.morl.syntax import parse_tree
 from programmatic.morl.tree import TreeProgram
 from programmatic.policy import Policy
-from programmatic.runs import CONFIG_FILE, RunError, begin_run, write_json, write_text
+from programmatic.runs import (
+    CONFIG_FILE,
+    RunError,
+    begin_run,
+    occupying,
+    write_json,
+    write_text,
+)
 
 ITERATION = "iteration-"
 """The name of an iteration's folder, before its number."""
@@ -95,45 +102,47 @@ def morl(
     signature = signature_of(env)
     constraints = parse_constraints(config.constraints, signature)
     given = None if config.program is None else parse_tree(config.program, signature)
-    if resume and (run / CONFIG_FILE).exists():
+    goes_on = resume and (run / CONFIG_FILE).exists()
+    if goes_on:
         _check_same(read_morl_config(run), config, run)
-    else:
-        if overwrite:
-            _clear(run)
-        begin_run(run, config.to_json(), overwrite)
     rows: list[Row] = []
     programs: list[TreeProgram] = []
-    with _interruption_told(run), closing(SummaryWriter(str(run))) as events:
-        for number in range(1, config.iterations + 1):
-            folder = run / f"{ITERATION}{number:02d}"
-            steps = Iteration(folder, number, config, constraints, env, evaluation_env, report)
-            if given is not None and number == 1:
-                program = steps.begin_with(given)
-            else:
-                oracle = steps.begin(oracle)
-                program = steps.synthesise(oracle)
-            if edit is not None and number == 1:
-                program = steps.edit(program, edit)
-            program = steps.repair(program)
-            oracle = steps.optimise(steps.imitate(program))
-            rows.append(steps.row)
-            programs.append(program)
-            write_text(run / ITERATIONS_FILE, pd.DataFrame(rows).to_csv(index=False))
-            _log(events, steps.row)
-            if _reached(steps.row, config.target):
-                break
-    best = max(range(len(rows)), key=lambda i: _merit(rows[i]))
-    result = MORLResult(
-        programs[best],
-        rows[best]["proven"],
-        rows[best][f"{REPAIRED}_return"],
-        rows[best][f"{OPTIMISED}_return"],
-        _reached(rows[best], config.target),
-        rows,
-        run,
-    )
-    _save(result, run)
-    return result
+    with occupying(run), _interruption_told(run):
+        if not goes_on:
+            if overwrite:
+                _clear(run)
+            begin_run(run, config.to_json(), overwrite)
+        with closing(SummaryWriter(str(run))) as events:
+            for number in range(1, config.iterations + 1):
+                folder = run / f"{ITERATION}{number:02d}"
+                steps = Iteration(folder, number, config, constraints, env, evaluation_env, report)
+                if given is not None and number == 1:
+                    program = steps.begin_with(given)
+                else:
+                    oracle = steps.begin(oracle)
+                    program = steps.synthesise(oracle)
+                if edit is not None and number == 1:
+                    program = steps.edit(program, edit)
+                program = steps.repair(program)
+                oracle = steps.optimise(steps.imitate(program))
+                rows.append(steps.row)
+                programs.append(program)
+                write_text(run / ITERATIONS_FILE, pd.DataFrame(rows).to_csv(index=False))
+                _log(events, steps.row)
+                if _reached(steps.row, config.target):
+                    break
+        best = max(range(len(rows)), key=lambda i: _merit(rows[i]))
+        result = MORLResult(
+            programs[best],
+            rows[best]["proven"],
+            rows[best][f"{REPAIRED}_return"],
+            rows[best][f"{OPTIMISED}_return"],
+            _reached(rows[best], config.target),
+            rows,
+            run,
+        )
+        _save(result, run)
+        return result
 
 
 def _make(config: MORLConfig, num_envs: int) -> VecEnv:

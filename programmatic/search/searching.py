@@ -17,7 +17,15 @@ from karel_gym.devices import device_named
 from karel_gym.registration import sample_worlds
 from programmatic.dsl import Program
 from programmatic.machine.bytecode import tokens_of
-from programmatic.runs import CONFIG_FILE, RunError, begin_run, go_on_with_run, latest_checkpoint
+from programmatic.runs import (
+    CONFIG_FILE,
+    RunError,
+    begin_run,
+    checkpoints,
+    go_on_with_run,
+    latest_checkpoint,
+    occupying,
+)
 from programmatic.search.cebs import CEBS
 from programmatic.search.cem import CEM
 from programmatic.search.checkpoints import load_checkpoint, save_checkpoint
@@ -158,13 +166,14 @@ def search(
     decoder = None if method in WITHOUT_MODEL else _load_model(model, device)
     given = _given_programs(settings.config)
     goes_on = resume and run is not None and (run / CONFIG_FILE).exists()
-    if run is not None:
-        if goes_on:
-            check_same(run, settings)
+    if run is not None and goes_on:
+        check_same(run, settings)
+    with nullcontext() if run is None else occupying(run):
+        if run is not None and goes_on:
             go_on_with_run(run, config_json(settings))
-        else:
+        elif run is not None:
             begin_run(run, config_json(settings), overwrite)
-    return _search(settings, objective, decoder, given, run, goes_on, progress, watch)
+        return _search(settings, objective, decoder, given, run, progress, watch)
 
 
 def resume(
@@ -215,7 +224,6 @@ def _search(
     decoder: Decoder | None,
     given: Sequence[Program],
     run: Path | None,
-    goes_on: bool,
     progress: bool | None,
     watch: Watch | None,
 ) -> SearchResult:
@@ -223,7 +231,7 @@ def _search(
     objective.device = _machine(decoder, settings.device)
     method = _method(settings, decoder, given, objective)
     state = method.start()
-    if run is not None and goes_on:
+    if run is not None and checkpoints(run):
         state, tally, seconds = load_checkpoint(latest_checkpoint(run), method.state_class, memory)
         objective.restore(tally, seconds)
     log = SearchLog(run, state.iteration)

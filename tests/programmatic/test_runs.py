@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from programmatic.runs import (
     checkpoint_path,
     checkpoints,
     latest_checkpoint,
+    occupying,
     read_config,
     replacing,
     versions,
@@ -75,6 +78,34 @@ def test_a_folder_that_cannot_be(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(RunError, match="cannot be written"):
         begin_run(tmp_path / "file" / "run", {})
+    with pytest.raises(RunError, match="cannot be written"), occupying(tmp_path / "file" / "run"):
+        pass
+
+
+OCCUPY = """
+import sys, time
+from pathlib import Path
+from programmatic.runs import occupying
+with occupying(Path(sys.argv[1])):
+    print("there", flush=True)
+    time.sleep(100)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no locks on folders")
+def test_one_process_at_a_time_works_in_a_folder(tmp_path: Path) -> None:
+    run = tmp_path / "deep" / "run"
+    command = [sys.executable, "-c", OCCUPY, str(run)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"there\n"
+        with pytest.raises(RunError, match="another process works in"), occupying(run):
+            pytest.fail("two processes are in the folder")
+        other.kill()
+    with occupying(run), occupying(tmp_path):
+        assert list(run.iterdir()) == []
+    with occupying(run):
+        pass
 
 
 def test_configurations_that_cannot_be_read(tmp_path: Path) -> None:
