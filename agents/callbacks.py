@@ -135,7 +135,8 @@ class Evaluation(Periodic):
 
     def _on_training_start(self) -> None:
         # An interrupted training may have been evaluated after its last checkpoint.
-        self._rows = [row for row in self._rows if row["timesteps"] <= self.num_timesteps]
+        step = self.num_timesteps
+        self._rows = [row for row in self._rows if step and row["timesteps"] <= step]
         super()._on_training_start()
 
     def act(self) -> None:

@@ -308,14 +308,40 @@ def test_missing_files_are_one_line(trained: Path, tmp_path: Path) -> None:
     run = copy(trained, tmp_path)
     for path in [*checkpoints(run), run / "best.zip", run / "final.zip"]:
         path.unlink()
-    for act in (load, resume):
-        with pytest.raises(RunError, match="holds no checkpoint"):
-            act(run)
+    with pytest.raises(RunError, match="holds no checkpoint"):
+        load(run)
     with pytest.raises(RunError, match="there is no model"):
         load(run / "final.zip")
     (run / "progress.csv").unlink()
     with pytest.raises(RunError, match="has logged nothing yet"):
         plot_learning_curve(run, tmp_path / "curve.png")
+
+
+def test_a_training_that_was_stopped_before_its_first_checkpoint_begins_again(
+    trained: Path, tmp_path: Path
+) -> None:
+    run = copy(trained, tmp_path)
+    for path in [*checkpoints(run), run / "best.zip", run / "final.zip"]:
+        path.unlink()
+    resume(run)
+    for name in ("best.zip", "final.zip"):
+        assert same(weights(load(run / name)), weights(load(trained / name)))
+    expected = pd.read_csv(trained / "evaluations.csv")
+    pd.testing.assert_frame_equal(pd.read_csv(run / "evaluations.csv"), expected)
+
+
+def test_what_was_evaluated_after_the_last_checkpoint_is_evaluated_again(
+    trained: Path, tmp_path: Path
+) -> None:
+    run = copy(trained, tmp_path)
+    checkpoints(run)[-1].unlink()
+    (run / "final.zip").unlink()
+    resume(run)
+    assert (run / "final.zip").exists()
+    assert pd.read_csv(run / "evaluations.csv")["timesteps"].is_unique
+    (run / "final.zip").unlink()
+    resume(run)
+    assert (run / "final.zip").exists()
 
 
 def test_nothing_pickled_in_our_zips_is_run(trained: Path, tmp_path: Path) -> None:

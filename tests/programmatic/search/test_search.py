@@ -187,6 +187,15 @@ def test_a_watch_sees_every_iteration_and_may_end_the_search(method: str, tmp_pa
     assert seen == [row["evaluations"] for row in resumed.iterations[:4]]
 
 
+def test_a_search_that_was_stopped_before_its_first_checkpoint_begins_again(
+    tmp_path: Path,
+) -> None:
+    whole = run("cem", run_dir=tmp_path)
+    for path in [*checkpoints(tmp_path), tmp_path / "history.csv"]:
+        path.unlink()
+    assert timeless(run("cem", run_dir=tmp_path, resume=True)) == timeless(whole)
+
+
 def test_a_history_that_was_cut_off_is_mended(tmp_path: Path) -> None:
     run("cem", run_dir=tmp_path, budget=40)
     with (tmp_path / "history.csv").open("a") as file:
