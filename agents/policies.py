@@ -101,8 +101,9 @@ class Contestant:
 
     @property
     def takes_masks(self) -> bool:
-        """Whether `predict` is to be given `action_masks`, as a MaskablePPO's is."""
-        model = getattr(self.policy, "model", self.policy)
+        """Whether `predict` takes `action_masks`, as a MaskablePPO's does."""
+        # An AnySize, which is told by its radius, passes masks on to its model.
+        model = self.policy.model if hasattr(self.policy, "radius") else self.policy
         return "action_masks" in signature(type(model).predict).parameters
 
 

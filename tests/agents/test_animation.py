@@ -11,6 +11,7 @@ from PIL import Image, ImageSequence
 
 from agents.animation import HOLD, animate
 from agents.policies import Contestant, RandomPolicy
+from agents.program import ProgramAgent
 from karel_gym import sample_worlds
 from programmatic import Program
 
@@ -42,6 +43,14 @@ def test_policies_that_cannot_act_there_are_left_out(tmp_path: Path) -> None:
     animate([large, WALK], "Karel-Maze-v0", WORLDS[:1], tmp_path / "a.gif", max_frames=3)
     with pytest.raises(ValueError, match="no policy can act"):
         animate([large], "Karel-Maze-v0", WORLDS[:1], tmp_path / "b.gif")
+
+
+def test_what_a_search_found_is_animated(tmp_path: Path) -> None:
+    agent = ProgramAgent(env_id="Karel-Maze-v0", method="random")
+    agent.learn(total_evaluations=100, run_dir=tmp_path / "search")
+    file = tmp_path / "a.gif"
+    animate([str(tmp_path / "search"), agent], "Karel-Maze-v0", WORLDS[:1], file, max_frames=3)
+    assert file.exists()
 
 
 def test_other_formats_are_refused(tmp_path: Path) -> None:
