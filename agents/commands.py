@@ -9,9 +9,9 @@ import pandas as pd
 import tyro
 import yaml
 from rich.console import Console
-from rich.table import Table
 
 from agents.animation import animate
+from agents.comparison import Comparison
 from agents.evaluation import evaluate_episodes, summarise
 from karel_gym.registration import is_karel, sample_worlds
 from programmatic.provenance import provenance
@@ -203,27 +203,9 @@ def save_results(
     write_text(folder / "episodes.csv", episodes.to_csv(index=False))
 
 
-def print_table(table: pd.DataFrame, title: str) -> None:
+def print_table(table: Comparison, title: str) -> None:
     """Print the table of `agents.evaluate`."""
     console = Console()
     if not console.is_terminal:
         console = Console(width=PIPE_WIDTH)
-    shown = Table(title=title, title_justify="left", title_style="bold")
-    shown.add_column("policy")
-    shown.add_column("observes")
-    for column in ("mean return", "95 % CI", "solved", "actions", "ms/episode"):
-        shown.add_column(column, justify="right")
-    for row in table.to_dict("records"):
-        if row["episodes"] == 0:
-            shown.add_row(row["policy"], row["obs"], row["note"])
-            continue
-        shown.add_row(
-            row["policy"],
-            row["obs"],
-            f"{row['mean_return']:.3f}",
-            f"{row['ci_low']:.3f} to {row['ci_high']:.3f}",
-            "-" if pd.isna(row["success_rate"]) else f"{row['success_rate']:.0%}",
-            f"{row['mean_length']:.1f}",
-            f"{row['ms_per_episode']:.3f}",
-        )
-    console.print(shown)
+    console.print(table.shown(title))

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from agents.comparison import COLUMNS, Comparison
 from agents.policies import FEATURES, Contestant, contestants
 from agents.rollout import Rollout
 from karel_gym.env import is_solved
@@ -31,13 +32,14 @@ def evaluate(
     height: int | None = None,
     width: int | None = None,
     deterministic: bool | None = None,
-) -> pd.DataFrame:
+) -> Comparison:
     """Evaluate policies on the same start worlds; see `evaluate_episodes` for the arguments.
 
     Returns:
-        A row a policy: `policy`; `obs`, what it observes; `episodes`; `mean_return` with its
-        bootstrap 95 % confidence interval `ci_low` to `ci_high`; `success_rate`; `mean_length` in
-        actions; `ms_per_episode`, wall time; `note`, why a policy was not evaluated.
+        A data frame that prints as a narrow table. A row per policy: `policy`; `obs`, what it
+        observes; `episodes`; `mean_return` with its bootstrap 95 % confidence interval `ci_low` to
+        `ci_high`; `success_rate`; `mean_length` in actions; `ms_per_episode`, wall time; `note`,
+        why a policy was not evaluated.
 
     Example:
         >>> sweep = "DEF run m( WHILE c( markersPresent c) w( pickMarker move w) m)"
@@ -111,7 +113,7 @@ def evaluate_episodes(
     return pd.concat(frames, ignore_index=True)
 
 
-def summarise(episodes: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+def summarise(episodes: pd.DataFrame, seed: int = 0) -> Comparison:
     """The table of `evaluate` from the episodes of `evaluate_episodes`.
 
     Args:
@@ -134,9 +136,7 @@ def summarise(episodes: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
                 "ms_per_episode": 1000 * done["seconds"].mean(),
             }
         rows.append(row)
-    columns = ["policy", "obs", "episodes", "mean_return", "ci_low", "ci_high"]
-    columns += ["success_rate", "mean_length", "ms_per_episode", "note"]
-    return pd.DataFrame(rows, columns=columns)
+    return Comparison(rows, columns=list(COLUMNS))
 
 
 def bootstrap_interval(values: Any, seed: int = 0) -> tuple[float, float]:

@@ -102,8 +102,9 @@ class Contestant:
     @property
     def takes_masks(self) -> bool:
         """Whether `predict` takes `action_masks`, as a MaskablePPO's does."""
-        # An AnySize, which is told by its radius, passes masks on to its model.
-        model = self.policy.model if hasattr(self.policy, "radius") else self.policy
+        model: Any = self.policy
+        if hasattr(model, "radius"):  # an AnySize, which passes masks on to its model
+            model = model.model
         return "action_masks" in signature(type(model).predict).parameters
 
 
