@@ -10,12 +10,18 @@ import tyro
 import yaml
 from rich.console import Console
 
-from agents.animation import animate
+from agents.animation import FORMATS, animate
 from agents.comparison import Comparison
 from agents.evaluation import evaluate_episodes, summarise
 from karel_gym.registration import is_karel, sample_worlds
-from programmatic.provenance import provenance
-from programmatic.runs import write_json, write_text
+from programmatic.runs import (
+    begin_run,
+    check_file,
+    check_folder,
+    new_folder,
+    usual_folder,
+    write_text,
+)
 
 PIPE_WIDTH = 120  # columns of a table that is not shown on a terminal
 
@@ -117,6 +123,7 @@ def tune(
     seed: int = 0,
     run: Path | None = None,
     resume: bool = False,
+    overwrite: bool = False,
     device: Literal["auto", "cpu", "cuda"] = "auto",
 ) -> None:
     """Look for better hyperparameters with Optuna.
@@ -130,13 +137,14 @@ def tune(
         seed: Of the draws, and of every training.
         run: The folder; by default runs/tune-ALGO-ENV-OBS-SEED.
         resume: Go on with the study in the folder.
+        overwrite: Remove the study in the folder.
         device: Where the network runs.
     """
     from agents.tuning import TuneConfig
     from agents.tuning import tune as look
 
     config = TuneConfig(algo, env, obs, trials, int(steps), seed, run, device)
-    print(yaml.safe_dump(look(config, resume), sort_keys=False).rstrip())
+    print(yaml.safe_dump(look(config, resume, overwrite), sort_keys=False).rstrip())
     print(f"study: {config.run}")
 
 
@@ -150,6 +158,7 @@ def evaluate(
     out: Path | None = None,
     render: Path | None = None,
     render_worlds: int = 2,
+    overwrite: bool = False,
 ) -> None:
     """Compare policies on the same start worlds.
 
@@ -162,14 +171,19 @@ def evaluate(
         width: Width of the worlds in cells, walls included; the task's own by default.
         seed: Of the worlds and of policies that draw.
         out: Folder for config.json, table.csv, table.json and episodes.csv; by default
-            runs/evaluate-ENV-HEIGHTxWIDTH-SEED.
+            runs/evaluate-ENV-HEIGHTxWIDTH-SEED, or if that is there, with -2, -3, ... behind it.
         render: File for an animation of the policies side by side: .gif, .png or .mp4.
         render_worlds: How many worlds the animation shows.
+        overwrite: Replace the results in the folder, and the animation's file.
     """
     if not policies:
         raise ValueError("name at least one policy: a run folder, a program in quotes, or random")
     if render is not None and not is_karel(env):
         raise ValueError(f"only Karel tasks can be animated side by side, not {env}")
+    if render is not None:
+        check_file(render, overwrite, FORMATS)
+    if out is not None:
+        check_folder(out, overwrite)
     results = evaluate_episodes(policies, env, episodes, seed, height, width)
     table = summarise(results, seed)
     config = {"command": "evaluate", "policies": policies, "env_id": env, "episodes": episodes}
@@ -181,8 +195,8 @@ def evaluate(
         size = f"{worlds.shape[0]}x{worlds.shape[1]}"
         where, size = f"{episodes} worlds of {size}", f"-{size}"
     print_table(table, f"{env}, {where or f'{episodes} episodes'}, seed {seed}")
-    out = out or Path("runs") / f"evaluate-{env}{size}-{seed}"
-    save_results(out, table, results, config)
+    out = out or new_folder(usual_folder("evaluate", f"{env}{size}", seed))
+    save_results(out, table, results, config, overwrite)
     print(f"tables: {out}")
     if render is not None:
         shown = [worlds[i] for i in range(min(render_worlds, episodes))]
@@ -191,13 +205,20 @@ def evaluate(
 
 
 def save_results(
-    folder: Path, table: pd.DataFrame, episodes: pd.DataFrame, config: dict[str, object]
+    folder: Path,
+    table: pd.DataFrame,
+    episodes: pd.DataFrame,
+    config: dict[str, object],
+    overwrite: bool = False,
 ) -> None:
     """Write a comparison: its table as CSV and JSON, its episodes as CSV, and its configuration
     with its `provenance`.
+
+    Raises:
+        RunError: A run is in the folder already and may not be overwritten, or the folder cannot
+            be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / "config.json", config | provenance())
+    begin_run(folder, config, overwrite)
     write_text(folder / "table.csv", table.to_csv(index=False))
     write_text(folder / "table.json", table.to_json(orient="records", indent=2) + "\n")
     write_text(folder / "episodes.csv", episodes.to_csv(index=False))

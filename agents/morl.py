@@ -16,7 +16,7 @@ import tyro
 
 from karel_gym.registration import CARTPOLE
 from karel_gym.signature import signature_of
-from programmatic.runs import write_json
+from programmatic.runs import begin_run, check_file, versions, write_json
 from programmatic.search.commands import parse_options
 
 # torch, Stable-Baselines3, z3 and optuna are slow to import: a command imports what it uses.
@@ -138,6 +138,7 @@ def synthesise(
     method: Literal["viper", "pirl"] = "viper",
     seed: int = 0,
     out: Path = Path("synthesised.tree"),
+    overwrite: bool = False,
     options: tuple[str, ...] = (),
 ) -> None:
     """Find a program that imitates a policy.
@@ -149,6 +150,7 @@ def synthesise(
         method: How: by VIPER, or by the neurally directed search of PIRL.
         seed: Of everything that is drawn.
         out: File for the program.
+        overwrite: Replace the file if there is one.
         options: Options of the method, such as max_depth=3 iterations=10.
     """
 
@@ -160,6 +162,7 @@ def synthesise(
     from programmatic.morl.pirl import pirl
     from programmatic.morl.viper import viper
 
+    check_file(out, overwrite)
     config = _with_options(STEPS[method](seed=seed), parse_options(options))
     find: Any = viper if method == "viper" else pirl
     if env is None and is_training(oracle):
@@ -216,6 +219,7 @@ def repair(
     max_guards: int = 2,
     out: Path = Path("repaired.tree"),
     picture: Path | None = None,
+    overwrite: bool = False,
 ) -> None:
     """Change a program as little as it takes to prove that it fulfils constraints.
 
@@ -231,6 +235,7 @@ def repair(
         max_guards: Tests that may be added, at most.
         out: File for the repaired program.
         picture: File for the tree with its changes, .png or .svg.
+        overwrite: Replace the files if they are there.
     """
 
     from programmatic.morl.cartpole_dynamics import dynamics_of
@@ -242,6 +247,9 @@ def repair(
     from programmatic.morl.verdicts import all_proven
     from programmatic.morl.verification import verify as verify_program
 
+    check_file(out, overwrite)
+    if picture is not None:
+        check_file(picture, overwrite, (".png", ".svg"))
     signature = signature_of(env)
     before, rules = TreeProgram.load(program, signature), load_constraints(constraints, signature)
     dynamics = dynamics_of(env)
@@ -277,6 +285,7 @@ def imitate(
     seed: int = 0,
     num_envs: int = 10,
     out: Path = Path("cloned"),
+    overwrite: bool = False,
     options: tuple[str, ...] = (),
 ) -> None:
     """Teach a policy network to act as a program does.
@@ -288,6 +297,7 @@ def imitate(
         seed: Of everything that is drawn.
         num_envs: Envs in which states are collected at once.
         out: Folder for the policy.
+        overwrite: Remove what is in the folder.
         options: Options of the cloning, such as epochs=500 dagger_iterations=2.
     """
 
@@ -300,6 +310,8 @@ def imitate(
     config = _with_options(CloningConfig(seed=seed), parse_options(options))
     envs = make_sb3_vec_env(env, num_envs, seed)
     tree = TreeProgram.load(program, envs.signature)
+    settings = {"env_id": env, "algo": algo, "seed": seed, "program": str(program)}
+    begin_run(out, {"command": "imitate", **settings, "versions": versions()}, overwrite)
     result = clone(tree, new_model(algo, envs, seed), envs, config)
     save_policy(result.model, out)
     write_json(out / "imitation.json", result.history)
@@ -317,6 +329,7 @@ def optimise(
     seed: int = 0,
     num_envs: int = 10,
     out: Path = Path("optimised"),
+    overwrite: bool = False,
 ) -> None:
     """Let a policy learn on from the weights it has, by the algorithm it was made for.
 
@@ -327,6 +340,7 @@ def optimise(
         seed: Of the learning.
         num_envs: Envs in which it learns at once.
         out: Folder for the policy.
+        overwrite: Remove what is in the folder.
     """
 
     from karel_gym.sb3 import make_sb3_vec_env
@@ -336,6 +350,8 @@ def optimise(
 
     config = OptimisationConfig(iterations=iterations, seed=seed)
     model = load_policy(policy, make_sb3_vec_env(env, num_envs, seed))
+    settings = {"env_id": env, "policy": str(policy), "iterations": iterations, "seed": seed}
+    begin_run(out, {"command": "optimise", **settings, "versions": versions()}, overwrite)
 
     def show(row: dict[str, Any]) -> None:
         print(f"step {row['timesteps']:>8,}  mean return {row['mean_return']:.1f}", flush=True)

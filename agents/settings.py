@@ -16,7 +16,7 @@ from agents.hyperparameters import (
 )
 from agents.training_envs import PRIMITIVE, check_kinds, training_env
 from programmatic.algorithms import algorithm_class
-from programmatic.runs import CONFIG_FILE, RunError, read_config, versions
+from programmatic.runs import CONFIG_FILE, RunError, read_config, usual_folder, versions
 
 COMMAND = "train"
 NOT_STORED = ("run_dir", "progress")
@@ -100,9 +100,8 @@ class TrainConfig:
         """The run folder."""
         if self.run_dir is not None:
             return Path(self.run_dir)
-        task = self.env_id.rpartition(":")[2]
         kind = self.obs if self.action == PRIMITIVE else f"{self.obs}-{self.action}"
-        return Path("runs") / f"{self.algo}-{task}-{kind}-{self.seed}"
+        return usual_folder(self.algo, self.env_id, kind, self.seed)
 
     def to_json(self) -> dict[str, Any]:
         """The settings as JSON values, without those that are of no consequence later."""

@@ -20,6 +20,7 @@ from programmatic.runs import (
     begin_run,
     occupying,
     read_config,
+    usual_folder,
     versions,
     write_text,
 )
@@ -89,10 +90,10 @@ class TuneConfig:
         """The folder."""
         if self.run_dir is not None:
             return self.run_dir
-        return Path("runs") / f"tune-{self.algo}-{self.env_id}-{self.obs}-{self.seed}"
+        return usual_folder(COMMAND, self.algo, self.env_id, self.obs, self.seed)
 
 
-def tune(config: TuneConfig, resume: bool = False) -> dict[str, Any]:
+def tune(config: TuneConfig, resume: bool = False, overwrite: bool = False) -> dict[str, Any]:
     """Look for better hyperparameters than those in hyperparams/ALGO.yml.
 
     A trial is a training with other values; its worth is the mean of its evaluations, so that
@@ -102,6 +103,7 @@ def tune(config: TuneConfig, resume: bool = False) -> dict[str, Any]:
     Args:
         config: The settings.
         resume: Go on with the study in the folder.
+        overwrite: Remove the study in the folder, if one is there.
 
     Returns:
         The best block.
@@ -120,7 +122,7 @@ def tune(config: TuneConfig, resume: bool = False) -> dict[str, Any]:
             raise RunError(f"the study in {config.run} is another: {earlier}, not {stored}")
     with occupying(config.run):
         if not resume:
-            begin_run(config.run, {"command": COMMAND, **stored, "versions": versions()})
+            begin_run(config.run, {"command": COMMAND, **stored, "versions": versions()}, overwrite)
         return _optimize(_study(config), config)
 
 

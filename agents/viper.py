@@ -17,7 +17,7 @@ from karel_gym.sb3 import KarelSB3VecEnv
 from programmatic.morl.run_folder import ITERATIONS_FILE, PROGRAM_FILE
 from programmatic.morl.tree import TreeProgram
 from programmatic.morl.viper import ViperConfig, viper
-from programmatic.runs import begin_run, occupying, versions, write_text
+from programmatic.runs import begin_run, check_folder, occupying, versions, write_text
 
 COMMAND = "viper"
 KAREL = ViperConfig(iterations=20, rollouts=50, evaluation_episodes=50)
@@ -47,13 +47,13 @@ def extract_tree(
     Example:
         >>> tree = extract_tree("runs/maze", "runs/maze-tree")  # doctest: +SKIP
     """
-    training = read_train_config(Path(run))
+    folder, training = Path(out), read_train_config(Path(run))
+    check_folder(folder, overwrite)
     env = env_of_training(training, NUM_ENVS)
     stored = {"env_id": training.env_id, "obs": training.obs, "oracle": str(run)}
     options = asdict(config) | {"versions": versions()}
     with closing(env):
         result = viper(load(run, "cpu"), env, config)
-    folder = Path(out)
     with occupying(folder):
         begin_run(folder, {"command": COMMAND, **stored, **options}, overwrite)
         result.program.save(folder / PROGRAM_FILE)

@@ -19,6 +19,7 @@ from benchmarks.morl_settings import MORLSettings
 from benchmarks.pretraining import PretrainingSettings, pretraining_rates
 from benchmarks.program_search import ProgramSearchSettings, program_search_rates
 from benchmarks.rates import measure_rates
+from benchmarks.results import check_benchmark
 from benchmarks.returns import ReturnsSettings, measure_returns
 from benchmarks.throughput import (
     cuda_rates,
@@ -79,19 +80,20 @@ def measure_morl(settings: MORLSettings) -> None:
     run_experiments(settings)
 
 
-MEASUREMENTS: dict[type[Any], Callable[[Any], None]] = {
-    ThroughputSettings: measure_throughput,
-    PretrainingSettings: measure_pretraining,
-    ProgramSearchSettings: measure_program_search,
-    GenerationSettings: measure_generation,
-    LatentSearchSettings: measure_latent_search,
-    VariantSettings: measure_variants,
-    BudgetSettings: measure_budgets,
-    AblationSettings: measure_ablation,
-    MORLSettings: measure_morl,
-    ReturnsSettings: measure_returns,
-    GeneralisationSettings: measure_generalisation,
+MEASUREMENTS: dict[type[Any], tuple[str, Callable[[Any], None]]] = {
+    ThroughputSettings: ("throughput", measure_throughput),
+    PretrainingSettings: ("pretraining", measure_pretraining),
+    ProgramSearchSettings: ("program_search", measure_program_search),
+    GenerationSettings: ("generation", measure_generation),
+    LatentSearchSettings: ("latent_search", measure_latent_search),
+    VariantSettings: ("variants", measure_variants),
+    BudgetSettings: ("budgets", measure_budgets),
+    AblationSettings: ("ablation", measure_ablation),
+    MORLSettings: ("morl", measure_morl),
+    ReturnsSettings: ("returns", measure_returns),
+    GeneralisationSettings: ("returns", measure_generalisation),
 }
+"""The benchmark whose folder `out` is, and the function that measures."""
 
 Settings = (
     Annotated[ThroughputSettings, subcommand("throughput", prefix_name=False)]
@@ -111,7 +113,11 @@ Settings = (
 def benchmark(settings: tyro.conf.OmitArgPrefixes[Settings]) -> None:
     """Measure on this machine: rates, times, and what searches and deep RL reach.
 
+    What the folder of a benchmark has is not measured again; a folder of another run is refused.
+
     Args:
         settings: What to measure; each has options of its own.
     """
-    MEASUREMENTS[type(settings)](settings)
+    name, measure = MEASUREMENTS[type(settings)]
+    check_benchmark(settings.out, name)
+    measure(settings)

@@ -46,7 +46,7 @@ def main(folder: Path = Path("results/demo")) -> None:
         print_table(table, f"{ENV_ID}, {EPISODES} worlds of {size}x{size}, seed {EVALUATION_SEED}")
         config = {"env_id": ENV_ID, "episodes": EPISODES, "seed": EVALUATION_SEED}
         config |= {"height": size, "width": size}
-        save_results(folder / f"{size}x{size}", table, episodes, config)
+        save_results(folder / f"{size}x{size}", table, episodes, config, overwrite=True)
     worlds = list(sample_worlds(ENV_ID, SHOWN_WORLD + 1, EVALUATION_SEED))[SHOWN_WORLD:]
     animate(policies, ENV_ID, worlds, folder / "maze.gif", EVALUATION_SEED, max_frames=100)
     console.print(f"\nThe program both walk beside:\n{program.pretty()}\n")

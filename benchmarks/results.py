@@ -14,7 +14,15 @@ from rich.text import Text
 
 from agents.commands import PIPE_WIDTH
 from programmatic.provenance import provenance
-from programmatic.runs import CONFIG_FILE, PACKAGES, versions, write_json, write_text
+from programmatic.runs import (
+    CONFIG_FILE,
+    PACKAGES,
+    RunError,
+    read_config,
+    versions,
+    write_json,
+    write_text,
+)
 
 
 def save_tables(
@@ -40,9 +48,27 @@ def save_config(folder: Path, name: str, settings: Any, **facts: Any) -> None:
     `save_tables`.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    config = {"command": f"benchmark {name}", **_json_values(asdict(settings)), **facts}
+    config = {"command": command_of(name), **_json_values(asdict(settings)), **facts}
     config |= {**provenance(), "versions": measured_versions()}
     write_json(folder / CONFIG_FILE, config)
+
+
+def check_benchmark(folder: Path, name: str) -> None:
+    """Check that a measurement may be written to a folder, or go on in it.
+
+    Raises:
+        RunError: It holds another run or measurement.
+    """
+    if not (folder / CONFIG_FILE).exists():
+        return
+    command = read_config(folder).get("command")
+    if command != command_of(name):
+        raise RunError(f"{folder} holds a run of {command!r}: name another folder with --out")
+
+
+def command_of(name: str) -> str:
+    """The `command` in config.json of a measurement."""
+    return f"benchmark {name}"
 
 
 def measured_versions() -> dict[str, str]:

@@ -14,9 +14,11 @@ import json
 import os
 import platform
 import re
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +34,14 @@ CHECKPOINT_FOLDER = "checkpoints"
 CHECKPOINT_NAME = re.compile(r"step-(\d+)\.\w+")
 RUN_FILES = (
     *("*.zip", "best.safetensors", "best.json", "result.json", "program.karel", "program.tree"),
+    *("policy.safetensors", "policy.json", "imitation.json", "study.db", "best.yml"),
     *("progress.csv", "evaluations.csv", "history.csv", "iterations.csv"),
-    *("events.out.tfevents.*", CONFIG_FILE),
+    *("table.csv", "table.json", "episodes.csv", "events.out.tfevents.*", CONFIG_FILE),
 )
-"""What a run of any kind leaves in its folder, beside its checkpoints."""
+"""The files that runs of all kinds write into their folders, checkpoints apart."""
+RUN_FOLDERS = ("iteration-*", "trials")
+"""The folders that runs write into theirs: of MORL's iterations, and of a study's trainings."""
+RUNS_FOLDER = Path("runs")
 PACKAGES = ("karel-gym", "gymnasium", "numpy", "stable-baselines3", "torch")
 
 
@@ -129,6 +135,67 @@ def versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
     return found
 
 
+def usual_folder(*parts: object) -> Path:
+    """The folder of a run whose user names none: runs/PART-PART; an id 'module:ID' is the ID only.
+
+    Example:
+        >>> usual_folder("search", "hc", "my_tasks:Karel-Ring-v0", 3).as_posix()
+        'runs/search-hc-Karel-Ring-v0-3'
+    """
+    name = "-".join(str(part).rpartition(":")[2] for part in parts)
+    return RUNS_FOLDER / name.replace("/", "-")
+
+
+def new_folder(path: Path) -> Path:
+    """Make a folder of this name; if there is one, of this name with -2, -3, ... behind it.
+
+    Raises:
+        RunError: It cannot be made.
+    """
+    for number in count(1):
+        folder = path if number == 1 else path.with_name(f"{path.name}-{number}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise RunError(f"{folder} cannot be written: {error.strerror}") from None
+        return folder
+    raise AssertionError
+
+
+def check_folder(run: Path, overwrite: bool = False) -> None:
+    """Check that a run may be written to a folder.
+
+    Raises:
+        RunError: It holds a run that may not be overwritten.
+    """
+    if (run / CONFIG_FILE).exists() and not overwrite:
+        raise RunError(
+            f"{run} holds a run already: resume it, replace it with --overwrite (in Python, "
+            "overwrite=True), or name another folder"
+        )
+
+
+def check_file(file: Path, overwrite: bool = False, suffixes: Sequence[str] = ()) -> None:
+    """Check that a result may be written to a file.
+
+    Args:
+        file: The file.
+        overwrite: Whether it may be there already.
+        suffixes: How its name may end; empty: in any way.
+
+    Raises:
+        RunError: It may not be there, it is a folder, or its name ends in another way.
+    """
+    if suffixes and file.suffix.lower() not in suffixes:
+        raise RunError(f"{file} must end in {' or '.join(suffixes)}")
+    if file.is_dir():
+        raise RunError(f"{file} is a folder; name a file to write")
+    if file.exists() and not overwrite:
+        raise RunError(f"{file} exists already: replace it with --overwrite, or name another file")
+
+
 def begin_run(run: Path, config: dict[str, Any], overwrite: bool = False) -> None:
     """Make the folder of a run and write its configuration, with its `provenance`.
 
@@ -141,14 +208,11 @@ def begin_run(run: Path, config: dict[str, Any], overwrite: bool = False) -> Non
     Raises:
         RunError: A run is there already and may not be removed, or the folder cannot be made.
     """
+    check_folder(run, overwrite)
     if (run / CONFIG_FILE).exists():
-        if not overwrite:
-            raise RunError(
-                f"{run} holds a run already: resume it, overwrite it, or name another folder"
-            )
         _clear(run)
     try:
-        (run / CHECKPOINT_FOLDER).mkdir(parents=True, exist_ok=True)
+        run.mkdir(parents=True, exist_ok=True)
         write_json(run / CONFIG_FILE, config | provenance())
     except OSError as error:
         raise RunError(f"{run} cannot be written: {error.strerror}") from None
@@ -201,7 +265,8 @@ def read_settings_file(file: Path) -> dict[str, Any]:
 
 
 def checkpoint_path(run: Path, step: int, suffix: str = ".zip") -> Path:
-    """Where the checkpoint of a step belongs."""
+    """Where the checkpoint of a step belongs; the folder is made."""
+    (run / CHECKPOINT_FOLDER).mkdir(exist_ok=True)
     return run / CHECKPOINT_FOLDER / f"step-{step:09d}{suffix}"
 
 
@@ -231,3 +296,5 @@ def _clear(run: Path) -> None:
     found = [path for pattern in RUN_FILES for path in run.glob(pattern)]
     for path in [*checkpoints(run), *found]:
         path.unlink()
+    for folder in (path for pattern in RUN_FOLDERS for path in run.glob(f"{pattern}/")):
+        shutil.rmtree(folder)

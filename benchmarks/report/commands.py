@@ -8,6 +8,7 @@ from typing import Annotated
 import tyro
 
 from benchmarks.report.settings import Settings
+from programmatic.runs import check_file
 
 
 def report(
@@ -15,6 +16,7 @@ def report(
     out: Path = Path("report.html"),
     env: str | None = None,
     title: str = "Programs and networks on Karel",
+    overwrite: bool = False,
     settings: tyro.conf.OmitArgPrefixes[Settings] = Settings(),  # noqa: B008 (it is frozen)
 ) -> None:
     """Write results, curves and replays of runs as one HTML file that needs no network.
@@ -23,13 +25,15 @@ def report(
         runs: Run folders of trainings and searches, folders of them, benchmarks' and evaluations'
             folders, programs in quotes or their files, or random. NAME=RUN gives what it holds a
             name of its own.
-        out: The HTML file.
+        out: The HTML file, .html.
         env: The task of programs and of random.
         title: The heading.
+        overwrite: Replace the file if there is one.
         settings: How it is made.
     """
     if not runs:
         raise ValueError("name at least one run: a folder, a program in quotes, or its file")
+    check_file(out, overwrite, (".html",))
     from rich.console import Console
 
     from benchmarks.report.writing import write_report

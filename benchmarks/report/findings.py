@@ -132,11 +132,13 @@ class Findings:
 def told_apart(runs: Iterable[Run]) -> list[Run]:
     """The runs, with names of their own for methods of one name but with other settings.
 
+    A policy without a seed, such as a program, may be in several evaluations; it is taken once.
+
     Raises:
         ValueError: Two runs are one seed of one method: together they would count twice.
     """
     names: dict[tuple[str, str, str], str] = {}
-    seen: dict[tuple[str, str, int | None], str] = {}
+    seen: dict[tuple[str, str, int | None], Run] = {}
     apart = []
     for run in runs:
         kind = run.method, run.env_id, run.settings
@@ -146,11 +148,13 @@ def told_apart(runs: Iterable[Run]) -> list[Run]:
         run = replace(run, method=names[kind])
         key = run.method, run.env_id, run.seed
         if key in seen:
+            if run.seed is None and run.policy == seen[key].policy:
+                continue
+            places = f"{seen[key].origin.where} and {run.origin.where}"
             raise ValueError(
-                f"{seen[key]} and {run.origin.where} are runs of one seed and of the same "
-                "settings: name one of them"
+                f"{places} are runs of one seed and of the same settings: name one of them"
             )
-        seen[key] = run.origin.where
+        seen[key] = run
         apart.append(run)
     return apart
 

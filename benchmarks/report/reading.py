@@ -50,6 +50,7 @@ def read_all(sources: Iterable[str], env_id: str | None = None) -> Findings:
         found.add(held if name is None else held.named(name))
     found.runs = told_apart(replace(run, env_id=plain_id(run.env_id)) for run in found.runs)
     found.scores = [replace(score, env_id=plain_id(score.env_id)) for score in found.scores]
+    found.scores = list(dict.fromkeys(found.scores))  # one evaluation may be in several folders
     found.scores += [run.score for run in found.runs if run.score is not None]
     return found
 

@@ -10,7 +10,7 @@ import tyro
 
 from programmatic.leaps.dataset import DatasetConfig
 from programmatic.leaps.settings import PretrainConfig
-from programmatic.runs import RunError
+from programmatic.runs import check_file, usual_folder
 
 
 def dataset(
@@ -27,10 +27,7 @@ def dataset(
     """
     from programmatic.leaps.generation import generate
 
-    if out.is_dir():
-        raise RunError(f"{out} is a folder; --out names the file to write")
-    if out.exists() and not overwrite:
-        raise RunError(f"{out} exists already: name another file, or replace it with --overwrite")
+    check_file(out, overwrite)
     out.parent.mkdir(parents=True, exist_ok=True)
     started = time.perf_counter()
     made = generate(config)
@@ -83,7 +80,7 @@ def pretrain(
         run = resume
         go_on(run, None if config.epochs == PretrainConfig.epochs else config.epochs)
     else:
-        run = run or Path("runs") / f"pretrain-{config.variant}-{config.seed}"
+        run = run or usual_folder("pretrain", config.variant, config.seed)
         begin(config, run, overwrite)
     about = read_about(run / BEST_FILE)
     print(f"{run / BEST_FILE}: the weights of epoch {about['epoch']}; on the test programs:")

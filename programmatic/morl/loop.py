@@ -18,7 +18,6 @@ Program Synthesis, NAMPI 2018.
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -109,8 +108,6 @@ def morl(
     programs: list[TreeProgram] = []
     with occupying(run), _interruption_told(run):
         if not goes_on:
-            if overwrite:
-                _clear(run)
             begin_run(run, config.to_json(), overwrite)
         with closing(SummaryWriter(str(run))) as events:
             for number in range(1, config.iterations + 1):
@@ -172,12 +169,6 @@ def _merit(row: Row) -> tuple[bool, float, float]:
 def _returns(row: Row) -> tuple[float, float]:
     """The mean returns of the iteration's program and of its policy."""
     return row[f"{REPAIRED}_return"], row[f"{OPTIMISED}_return"]
-
-
-def _clear(run: Path) -> None:
-    """Remove the iterations of an earlier run, whose steps would else count as done."""
-    for folder in run.glob(f"{ITERATION}*"):
-        shutil.rmtree(folder)
 
 
 @contextmanager

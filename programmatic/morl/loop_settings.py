@@ -16,7 +16,7 @@ from programmatic.morl.oracles import OracleConfig
 from programmatic.morl.pirl import PIRLConfig
 from programmatic.morl.viper import ViperConfig
 from programmatic.options import check_choice, check_number, check_whole
-from programmatic.runs import CONFIG_FILE, PACKAGES, RunError, read_config, versions
+from programmatic.runs import CONFIG_FILE, PACKAGES, RunError, read_config, usual_folder, versions
 
 COMMAND = "morl"
 SYNTHESES = ("viper", "pirl")
@@ -94,7 +94,7 @@ class MORLConfig:
     @property
     def folder(self) -> Path:
         """The usual run folder."""
-        return Path("runs") / f"{COMMAND}-{self.env_id.rpartition(':')[2]}-{self.seed}"
+        return usual_folder(COMMAND, self.env_id, self.seed)
 
     def to_json(self) -> dict[str, Any]:
         """What config.json of a run holds: JSON values, lists in place of tuples."""

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 import yaml
 
+from programmatic.runs import usual_folder
+
 if TYPE_CHECKING:
     from programmatic.search.result import SearchResult
 
@@ -97,8 +99,8 @@ def _plan_new(
 ) -> PlannedRun:
     from programmatic.search.searching import search as search_for
 
-    name = f"search-{method}-{env.rpartition(':')[2]}-{seed}"
-    folder = Path("runs") / name if run is None else run / name if seeds > 1 else run
+    usual = usual_folder("search", method, env, seed)
+    folder = usual if run is None else run / usual.name if seeds > 1 else run
     start = partial(search_for, method, env, seed=seed, run_dir=folder, **settings)
     return PlannedRun(folder, method, env, seed, start)
 

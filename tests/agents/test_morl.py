@@ -87,7 +87,7 @@ def test_a_program_may_be_repaired_by_hand(
     assert main([*by_hand, "--edit", "--out", "e.tree"]) == 0
     assert TreeProgram.load("e.tree", signature) == good
     monkeypatch.setenv("EDITOR", "there-is-no-such-editor")
-    assert main([*by_hand, "--edit"]) == 2
+    assert main([*by_hand, "--edit", "--out", "f.tree"]) == 2
     assert "there-is-no-such-editor" in capsys.readouterr().err
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from karel_gym.cli import COMMANDS, EXTRAS, main
 from karel_gym.registration import TASKS
+from programmatic.morl.examples import CARTPOLE_CONSTRAINTS, program_file
 
 WALK = "DEF run m( WHILE c( frontIsClear c) w( move w) m)"
 
@@ -79,6 +80,92 @@ def test_evaluate_writes_the_table(tmp_path: Path, capsys: pytest.CaptureFixture
     assert len(pd.read_csv(tmp_path / "out" / "episodes.csv")) == 20
     assert json.loads((tmp_path / "out" / "config.json").read_text())["env_id"] == "Karel-Maze-v0"
     assert (tmp_path / "a.gif").exists()
+
+
+def test_evaluating_again_takes_no_results_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    evaluate = ["evaluate", WALK, "--env", "karel_gym:Karel-Maze-v0", "--episodes", "2"]
+    for _ in range(2):
+        assert main(evaluate) == 0
+    assert sorted(path.name for path in Path("runs").iterdir()) == [
+        "evaluate-Karel-Maze-v0-8x8-0",
+        "evaluate-Karel-Maze-v0-8x8-0-2",
+    ]
+    out = ["--out", "runs/evaluate-Karel-Maze-v0-8x8-0", "--seed", "1"]
+    assert main([*evaluate, *out]) == 2
+    assert "holds a run already" in capsys.readouterr().err
+    assert main([*evaluate, *out, "--overwrite"]) == 0
+    assert json.loads(Path(out[1], "config.json").read_text())["seed"] == 1
+
+
+GOOD, RULES = str(program_file("near_optimal")), str(CARTPOLE_CONSTRAINTS)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "train ppo --env Karel-Maze-v0 --run OUT",
+        "tune ppo --env Karel-Maze-v0 --run OUT",
+        "search hc --env Karel-Maze-v0 --run OUT",
+        "pretrain --data DATA --run OUT",
+        f"morl --program {GOOD} --run OUT",
+        "evaluate random --env Karel-Maze-v0 --out OUT",
+        "evaluate random --env Karel-Maze-v0 --render OUT.gif",
+        f"imitate {GOOD} --out OUT",
+        "optimise POLICY --out OUT",
+        "synthesise POLICY --out OUT.tree",
+        f"repair {GOOD} --constraints {RULES} --out OUT.tree",
+        f"repair {GOOD} --constraints {RULES} --out new.tree --picture OUT.png",
+        "dataset --out OUT.h5",
+        "report random --env Karel-Maze-v0 --out OUT.html",
+        "benchmark throughput --out OUT",
+    ],
+)
+def test_no_command_replaces_what_is_there(
+    command: str,
+    tmp_path: Path,
+    policy: Path,
+    dataset: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for suffix in (".gif", ".tree", ".png", ".h5", ".html"):
+        Path(f"OUT{suffix}").write_text("mine")
+    Path("OUT").mkdir()
+    Path("OUT", "config.json").write_text('{"command": "mine"}')
+    before = {path: path.read_text() for path in tmp_path.rglob("*") if path.is_file()}
+    places = {"POLICY": str(policy), "DATA": str(dataset)}
+    assert main([places.get(word, word) for word in command.split()]) == 2
+    captured = capsys.readouterr()
+    assert re.search("--overwrite|another folder with --out", captured.err)
+    assert len(captured.err.strip().splitlines()) == 1
+    assert before == {path: path.read_text() for path in tmp_path.rglob("*") if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def policy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a policy of CartPole."""
+    from karel_gym.sb3 import make_sb3_vec_env
+    from programmatic.morl.models import new_model
+    from programmatic.morl.policies import save_policy
+
+    folder = tmp_path_factory.mktemp("policy")
+    save_policy(new_model("ppo", make_sb3_vec_env("CartPole-MORL-v0", 2, 0), 0), folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small data set of programs."""
+    from programmatic.leaps.dataset import DatasetConfig
+    from programmatic.leaps.generation import generate
+
+    file = tmp_path_factory.mktemp("dataset") / "tiny.h5"
+    generate(DatasetConfig(programs=30, demonstrations=2)).save(file)
+    return file
 
 
 @pytest.mark.parametrize(

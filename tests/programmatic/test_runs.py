@@ -12,9 +12,11 @@ import pytest
 from programmatic.runs import (
     RunError,
     begin_run,
+    check_file,
     checkpoint_path,
     checkpoints,
     latest_checkpoint,
+    new_folder,
     occupying,
     read_config,
     replacing,
@@ -72,6 +74,37 @@ def test_a_run_is_not_overwritten_unless_asked(tmp_path: Path) -> None:
     assert read_config(run)["a"] == 2
     assert checkpoints(run) == []
     assert (run / "mine.txt").exists()
+
+
+def test_what_a_run_of_any_kind_leaves_is_removed(tmp_path: Path) -> None:
+    begin_run(tmp_path, {})
+    for name in ("iteration-01", "trials"):
+        (tmp_path / name / "deep").mkdir(parents=True)
+    for name in ("table.csv", "study.db", "policy.json"):
+        (tmp_path / name).touch()
+    begin_run(tmp_path, {}, overwrite=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["config.json"]
+
+
+def test_a_new_folder_takes_no_other_place(tmp_path: Path) -> None:
+    folders = [new_folder(tmp_path / "runs" / "evaluate-0") for _ in range(3)]
+    assert [folder.name for folder in folders] == ["evaluate-0", "evaluate-0-2", "evaluate-0-3"]
+    (tmp_path / "file").touch()
+    with pytest.raises(RunError, match="cannot be written"):
+        new_folder(tmp_path / "file" / "run")
+
+
+def test_a_file_is_not_overwritten_unless_asked(tmp_path: Path) -> None:
+    file = tmp_path / "a.html"
+    check_file(file, suffixes=(".html",))
+    file.touch()
+    check_file(file, overwrite=True)
+    with pytest.raises(RunError, match="exists already: replace it with --overwrite"):
+        check_file(file)
+    with pytest.raises(RunError, match=r"must end in \.gif or \.png"):
+        check_file(file, suffixes=(".gif", ".png"))
+    with pytest.raises(RunError, match="is a folder"):
+        check_file(tmp_path, overwrite=True)
 
 
 def test_a_folder_that_cannot_be(tmp_path: Path) -> None:

@@ -184,6 +184,21 @@ def test_an_evaluation_and_its_programs(training: Path, tmp_path: Path) -> None:
     assert {s.worlds for s in read_all([str(tmp_path / "large")]).scores} == {"16x12"}
 
 
+def test_evaluations_of_several_sizes(tmp_path: Path) -> None:
+    policies = [MOVE, "random"]
+    for side in (8, 16):
+        write_evaluation(tmp_path / f"{side}", policies, height=side, width=side)
+    shutil.copytree(tmp_path / "8", tmp_path / "8-2")
+    found = read_all([str(tmp_path / name) for name in ("8", "16", "8-2")])
+    assert [(s.method, s.worlds) for s in found.scores] == [
+        (f"policy {i}", worlds) for worlds in ("own", "16x16") for i in range(2)
+    ]
+    assert [run.policy for run in found.runs] == [Program.parse(MOVE), "random"]
+    write_evaluation(tmp_path / "other", ["DEF run m( turnLeft m)", "random"])
+    with pytest.raises(ValueError, match=r"8 and .*other are runs of one seed"):
+        read_all([str(tmp_path / "8"), str(tmp_path / "other")])
+
+
 def test_rates(tmp_path: Path) -> None:
     (tmp_path / "rates.csv").write_text(
         "what,unit,per_second,slowest,fastest\nexecute,calls,1200.5,1000,1300\n"
