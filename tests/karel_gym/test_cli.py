@@ -73,7 +73,7 @@ def test_evaluate_writes_the_table(tmp_path: Path, capsys: pytest.CaptureFixture
     arguments = ["evaluate", WALK, "random", "--env", "Karel-Maze-v0", "--episodes", "10"]
     arguments += ["--out", str(tmp_path / "out"), "--render", str(tmp_path / "a.gif")]
     assert main([*arguments, "--render-worlds", "1"]) == 0
-    assert "mean return" in capsys.readouterr().out
+    assert "95 % CI" in capsys.readouterr().out
     table = pd.read_csv(tmp_path / "out" / "table.csv")
     assert table["policy"].tolist() == ["program", "random"]
     assert json.loads((tmp_path / "out" / "table.json").read_text())[1]["policy"] == "random"
