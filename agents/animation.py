@@ -36,6 +36,7 @@ def animate(
     deterministic: bool | None = None,
     fps: int = 8,
     max_frames: int = MAX_FRAMES,
+    max_steps: int | None = None,
 ) -> None:
     """Write an animation: a row a world, a column a policy.
 
@@ -47,6 +48,7 @@ def animate(
         seed: Of policies that draw.
         deterministic: Whether models take their most probable action; None: as each was made for.
         fps: Frames a second.
+        max_steps: Horizon of an episode; None: the task's own.
         max_frames: Longer episodes are shown up to this frame, and then their end.
 
     Raises:
@@ -59,18 +61,27 @@ def animate(
     able = [c for c in contestants(policies, seed) if c.shape in (None, worlds[0].shape)]
     if not able:
         raise ValueError("no policy can act in worlds of this size: there is nothing to show")
-    rows = [[_episode(c, env_id, world, seed, deterministic) for c in able] for world in worlds]
+    rows = [
+        [_episode(c, env_id, world, seed, deterministic, max_steps) for c in able]
+        for world in worlds
+    ]
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:
         _write(_composed(rows, max_frames), temporary, fps)
 
 
 def _episode(
-    contestant: Contestant, env_id: str, world: World, seed: int, deterministic: bool | None
+    contestant: Contestant,
+    env_id: str,
+    world: World,
+    seed: int,
+    deterministic: bool | None,
+    max_steps: int | None,
 ) -> Iterator[Image]:
     """The frames of one episode."""
+    height, width = world.shape
     env = gymnasium.make(
-        env_id, obs=contestant.obs, height=world.shape[0], width=world.shape[1]
+        env_id, obs=contestant.obs, height=height, width=width, max_steps=max_steps
     ).unwrapped
     observation, _ = env.reset(seed=seed, options={"world": world})
     renderer = Renderer(world.shape, extent=CELL_EXTENT)

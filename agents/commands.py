@@ -13,7 +13,7 @@ from rich.console import Console
 from agents.animation import FORMATS, animate
 from agents.comparison import Comparison
 from agents.evaluation import evaluate_episodes, summarise
-from karel_gym.registration import is_karel, sample_worlds
+from karel_gym.registration import is_karel, sample_worlds, task_of
 from programmatic.runs import (
     begin_run,
     check_file,
@@ -155,6 +155,7 @@ def evaluate(
     height: int | None = None,
     width: int | None = None,
     seed: int = 0,
+    max_steps: int | None = None,
     out: Path | None = None,
     render: Path | None = None,
     render_worlds: int = 2,
@@ -170,6 +171,7 @@ def evaluate(
         height: Height of the worlds in cells, walls included; the task's own by default.
         width: Width of the worlds in cells, walls included; the task's own by default.
         seed: Of the worlds and of policies that draw.
+        max_steps: Horizon of an episode, in actions; the task's own by default.
         out: Folder for config.json, table.csv, table.json and episodes.csv; by default
             runs/evaluate-ENV-HEIGHTxWIDTH-SEED, or if that is there, with -2, -3, ... behind it.
         render: File for an animation of the policies side by side: .gif, .png or .mp4.
@@ -184,23 +186,24 @@ def evaluate(
         check_file(render, overwrite, FORMATS)
     if out is not None:
         check_folder(out, overwrite)
-    results = evaluate_episodes(policies, env, episodes, seed, height, width)
+    results = evaluate_episodes(policies, env, episodes, seed, height, width, max_steps=max_steps)
     table = summarise(results, seed)
     config = {"command": "evaluate", "policies": policies, "env_id": env, "episodes": episodes}
-    config["seed"] = seed
+    config |= {"seed": seed, "max_steps": max_steps}
     where, size = "", ""
     if is_karel(env):
         worlds = sample_worlds(env, episodes, seed, height, width)
-        config |= {"height": worlds.shape[0], "width": worlds.shape[1]}
+        max_steps = max_steps or task_of(env).horizon(*worlds.shape)
+        config |= {"height": worlds.shape[0], "width": worlds.shape[1], "max_steps": max_steps}
         size = f"{worlds.shape[0]}x{worlds.shape[1]}"
-        where, size = f"{episodes} worlds of {size}", f"-{size}"
+        where, size = f"{episodes} worlds of {size}, at most {max_steps:,} actions", f"-{size}"
     print_table(table, f"{env}, {where or f'{episodes} episodes'}, seed {seed}")
     out = out or new_folder(usual_folder("evaluate", f"{env}{size}", seed))
     save_results(out, table, results, config, overwrite)
     print(f"tables: {out}")
     if render is not None:
         shown = [worlds[i] for i in range(min(render_worlds, episodes))]
-        animate(policies, env, shown, render, seed)
+        animate(policies, env, shown, render, seed, max_steps=max_steps)
         print(f"animation: {render}")
 
 

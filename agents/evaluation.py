@@ -14,14 +14,13 @@ from agents.comparison import COLUMNS, Comparison
 from agents.policies import FEATURES, Contestant, contestants
 from agents.rollout import Rollout
 from karel_gym.env import is_solved
-from karel_gym.registration import is_karel, sample_worlds, spec_of, task_of
-from karel_gym.tasks.task import default_max_steps
+from karel_gym.registration import CARTPOLE, is_karel, sample_worlds, spec_of, task_of
 from karel_gym.world import WorldBatch
 from programmatic import execute
+from programmatic.horizon import TASK, limits_of
 from programmatic.threads import torch_threads
 
 BOOTSTRAP_SAMPLES = 10_000
-CALLS_PER_STEP = 100  # how many calls a program may make for each step of the horizon
 
 
 def evaluate(
@@ -32,6 +31,7 @@ def evaluate(
     height: int | None = None,
     width: int | None = None,
     deterministic: bool | None = None,
+    max_steps: int | None = None,
 ) -> Comparison:
     """Evaluate policies on the same start worlds; see `evaluate_episodes` for the arguments.
 
@@ -47,9 +47,11 @@ def evaluate(
         >>> table[["policy", "success_rate"]].values.tolist()
         [['program', 0.0], ['random', 0.0]]
     """
-    return summarise(
-        evaluate_episodes(policies, env_id, episodes, seed, height, width, deterministic), seed
+    size = height, width
+    results = evaluate_episodes(
+        policies, env_id, episodes, seed, *size, deterministic, max_steps=max_steps
     )
+    return summarise(results, seed)
 
 
 def evaluate_episodes(
@@ -61,6 +63,7 @@ def evaluate_episodes(
     width: int | None = None,
     deterministic: bool | None = None,
     compiled: bool = False,
+    max_steps: int | None = None,
 ) -> pd.DataFrame:
     """Let policies act from the same start worlds, one episode a world.
 
@@ -83,14 +86,18 @@ def evaluate_episodes(
         compiled: Whether policies of percepts run in kernels where they can (see
             `agents.compiled`), many times as fast: the seconds are not a network's then, and the
             draws are others.
+        max_steps: Horizon of an episode, in actions; None: the task's own.
 
     Returns:
         A row an episode: `policy`, `obs`, `episode`, `return`, `length` in actions, `solved`,
         `seconds`, `note`.
 
     Raises:
-        ValueError: The task is unknown, has no worlds of this size, or a policy is none.
+        ValueError: The task is unknown, has no worlds of this size, a policy is none, or
+            `max_steps` is below 1.
     """
+    if max_steps is not None and max_steps < 1:
+        raise ValueError(f"max_steps must be at least 1, got {max_steps}")
     if not is_karel(env_id) and (height, width) != (None, None):
         raise ValueError(f"{env_id} has no worlds that could have a height and a width")
     worlds = sample_worlds(env_id, episodes, seed, height, width) if is_karel(env_id) else None
@@ -100,13 +107,13 @@ def evaluate_episodes(
         if note:
             frame = pd.DataFrame({"episode": [-1], "return": np.nan, "note": note})
         elif worlds is None:
-            frame = _run_in_env(contestant, env_id, episodes, seed, deterministic)
+            frame = _run_in_env(contestant, env_id, episodes, seed, deterministic, max_steps)
         elif contestant.program is not None:
-            frame = _run_program(contestant, env_id, worlds)
+            frame = _run_program(contestant, env_id, worlds, max_steps)
         elif compiled and is_compiled(contestant, deterministic):
-            frame = _run_compiled(contestant, env_id, worlds, seed, deterministic)
+            frame = _run_compiled(contestant, env_id, worlds, seed, deterministic, max_steps)
         else:
-            frame = _run_model(contestant, env_id, worlds, seed, deterministic)
+            frame = _run_model(contestant, env_id, worlds, seed, deterministic, max_steps)
         frame.insert(0, "policy", contestant.name)
         frame.insert(1, "obs", contestant.obs)
         frames.append(frame)
@@ -160,13 +167,15 @@ def _obstacle(contestant: Contestant, worlds: WorldBatch | None) -> str:
     return f"n/a: made for worlds of {height}x{width}, these are {h}x{w}"
 
 
-def _run_program(contestant: Contestant, env_id: str, worlds: WorldBatch) -> pd.DataFrame:
+def _run_program(
+    contestant: Contestant, env_id: str, worlds: WorldBatch, max_steps: int | None
+) -> pd.DataFrame:
     assert contestant.program is not None
-    horizon = default_max_steps(*worlds.shape)
-    run = partial(execute, [contestant.program], worlds, env_id, CALLS_PER_STEP * horizon)
+    limits = limits_of(max_steps or TASK, task_of(env_id).horizon(*worlds.shape))
+    run = partial(execute, [contestant.program], worlds, env_id)
     run(max_actions=1)  # compiles, where that has not been done
     start = time.perf_counter()
-    result = run(max_actions=horizon)
+    result = run(*limits)
     seconds = time.perf_counter() - start
     solved = result.terminated[0] & is_solved(task_of(env_id), result.returns[0])
     return _frame(result.returns[0], result.actions[0], solved, seconds)
@@ -191,6 +200,7 @@ def _run_compiled(
     worlds: WorldBatch,
     seed: int,
     deterministic: bool | None,
+    max_steps: int | None,
 ) -> pd.DataFrame:
     from agents.compiled import run_compiled
 
@@ -198,7 +208,7 @@ def _run_compiled(
     run = partial(run_compiled, contestant.policy, contestant.obs, how, task, worlds, seed)
     run(max_steps=1)  # compiles, where that has not been done
     start = time.perf_counter()
-    returns, lengths, terminated = run(max_steps=default_max_steps(*worlds.shape))
+    returns, lengths, terminated = run(max_steps=max_steps or task.horizon(*worlds.shape))
     seconds = time.perf_counter() - start
     return _frame(returns, lengths, terminated & is_solved(task, returns), seconds)
 
@@ -210,9 +220,10 @@ def _run_model(
     worlds: WorldBatch,
     seed: int,
     deterministic: bool | None,
+    max_steps: int | None,
 ) -> pd.DataFrame:
     n = len(worlds)
-    rollout = Rollout(contestant, task_of(env_id), worlds, seed, deterministic)
+    rollout = Rollout(contestant, task_of(env_id), worlds, seed, deterministic, max_steps)
     start = time.perf_counter()
     running = np.ones(n, dtype=np.bool_)
     returns, lengths = np.zeros(n), np.zeros(n, dtype=np.int64)
@@ -228,14 +239,21 @@ def _run_model(
 
 
 def _run_in_env(
-    contestant: Contestant, env_id: str, episodes: int, seed: int, deterministic: bool | None
+    contestant: Contestant,
+    env_id: str,
+    episodes: int,
+    seed: int,
+    deterministic: bool | None,
+    max_steps: int | None,
 ) -> pd.DataFrame:
     """Episodes in an env that is no Karel task."""
     from karel_gym.sb3 import make_sb3_vec_env
     from programmatic.morl.evaluation import roll_out
 
     deterministic = contestant.decides(deterministic)
-    with closing(make_sb3_vec_env(env_id, episodes)) as envs:
+    name = "max_steps" if spec_of(env_id).id == CARTPOLE else "max_episode_steps"
+    horizon: dict[str, Any] = {} if max_steps is None else {name: max_steps}
+    with closing(make_sb3_vec_env(env_id, episodes, **horizon)) as envs:
         # Compiles, where that has not been done.
         actions, _ = contestant.policy.predict(envs.reset(), deterministic=deterministic)
         envs.step(actions)

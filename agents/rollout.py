@@ -9,7 +9,7 @@ from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
 from agents.policies import Contestant
-from karel_gym.tasks.task import Task, default_max_steps
+from karel_gym.tasks.task import Task
 from karel_gym.world import WorldBatch
 
 
@@ -24,6 +24,7 @@ class Rollout:
         worlds: N start worlds.
         seed: Of the random streams, and of policies that draw.
         deterministic: Whether the policy takes its most probable action; None: as it was made for.
+        max_steps: Horizon of an episode; None: the task's own.
 
     Attributes:
         envs: The N envs.
@@ -37,12 +38,18 @@ class Rollout:
         worlds: WorldBatch,
         seed: int,
         deterministic: bool | None = None,
+        max_steps: int | None = None,
     ) -> None:
         self.envs = contestant.envs(
-            task, len(worlds), contestant.obs, *worlds.shape, autoreset_mode=AutoresetMode.NEXT_STEP
+            task,
+            len(worlds),
+            contestant.obs,
+            *worlds.shape,
+            max_steps,
+            autoreset_mode=AutoresetMode.NEXT_STEP,
         )
         self.state: Any = None
-        self._policy: Any = contestant.within(default_max_steps(*worlds.shape))
+        self._policy: Any = contestant.within(self.envs.episodes.max_steps)
         self._deterministic = contestant.decides(deterministic)
         self._takes_masks = contestant.takes_masks
         if hasattr(self._policy, "set_random_seed"):

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from agents.skill_env import share_of
 from agents.skills import Skills
 from karel_gym.robot import TURN_LEFT
+from programmatic.horizon import MAX_CALLS
 from programmatic.machine.bytecode import compile_tokens
-from programmatic.machine.execution import MAX_CALLS
 from programmatic.machine.interpreter import NO_ACTION
 from programmatic.machine.rollouts import next_actions_of_each
 from programmatic.policy import as_percepts

@@ -16,6 +16,7 @@ from benchmarks.intervals import MeanInterval, mean_interval
 from benchmarks.planned_runs import RUNS_FILE, Row, records
 from benchmarks.results import number_text, print_texts, save_tables
 from benchmarks.search_runs import PlannedSearch, env_ids, run_searches, seed_range
+from programmatic.horizon import TASK, horizon_text
 from programmatic.search.commands import FRESH_SEED, FRESH_WORLDS
 from programmatic.search.objective import SOLVED
 
@@ -48,6 +49,9 @@ class AblationSettings:
     """Tasks, by name or id."""
     seeds: int = 10
     """Searches a variant and task: those of the seeds from 0 up."""
+    horizon: str = TASK
+    """The limit of a program's run: task, the task's own horizon; published,
+    the 10,000 calls (actions and percepts) of the literature; or a number of actions."""
     budget: float = 1e6
     """Most programs that a search evaluates."""
     out: Path = Path("results/ablation")
@@ -62,7 +66,7 @@ def measure_ablation(settings: AblationSettings) -> None:
         if variant not in VARIANTS:
             raise ValueError(f"variants must be of {', '.join(VARIANTS)}, got {variant!r}")
     plans = [
-        (variant, planned(variant, task, seed, int(settings.budget)))
+        (variant, planned(variant, task, seed, int(settings.budget), settings.horizon))
         for task in tasks
         for variant in settings.variants
         for seed in seeds
@@ -71,14 +75,16 @@ def measure_ablation(settings: AblationSettings) -> None:
     summary = summarise(runs, {plan.id: variant for variant, plan in plans})
     facts = {"fresh_worlds": FRESH_WORLDS, "fresh_seed": FRESH_SEED}
     save_tables(settings.out, "ablation", settings, {"summary": summary}, **facts)
-    show(summary)
+    show(summary, settings.horizon)
     print(f"table: {settings.out} (a row a search: {RUNS_FILE})")
 
 
-def planned(variant: str, env_id: str, seed: int, budget: int) -> PlannedSearch:
+def planned(variant: str, env_id: str, seed: int, budget: int, horizon: str) -> PlannedSearch:
     """The search that a variant does."""
     method, options = VARIANTS[variant]
-    return PlannedSearch(method, env_id, seed, budget=budget, options=options)
+    return PlannedSearch(
+        method, env_id, seed, budget=budget, options={"horizon": horizon, **options}
+    )
 
 
 def summarise(runs: pd.DataFrame, variants: Mapping[str, str]) -> pd.DataFrame:
@@ -111,7 +117,7 @@ def summarise(runs: pd.DataFrame, variants: Mapping[str, str]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def show(summary: pd.DataFrame) -> None:
+def show(summary: pd.DataFrame, horizon: str) -> None:
     """Print the summary."""
     rows = [
         {
@@ -128,7 +134,7 @@ def show(summary: pd.DataFrame) -> None:
     print_texts(
         rows,
         f"Variants of the search for programs, {summary['seeds'].max()} seeds",
-        f"Mean return of the best program in {FRESH_WORLDS} fresh worlds and in those of the "
-        "search, with 95 % bootstrap intervals; searches that solved all of their worlds; programs "
-        "evaluated and seconds, medians.",
+        f"Mean return of the best program {horizon_text(horizon)} in {FRESH_WORLDS} fresh worlds "
+        "and in those of the search, with 95 % bootstrap intervals; searches that solved all of "
+        "their worlds; programs evaluated and seconds, medians.",
     )

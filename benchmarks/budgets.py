@@ -22,6 +22,7 @@ from benchmarks.search_runs import (
     run_searches,
     seed_range,
 )
+from programmatic.horizon import TASK, horizon_text
 from programmatic.search import CEMConfig, LatentRandomConfig, RandomConfig, SearchResult
 from programmatic.search.commands import FRESH_SEED, FRESH_WORLDS
 from programmatic.search.configs import config_of
@@ -46,6 +47,9 @@ class BudgetSettings:
     """Most programs that a search evaluates."""
     worlds: int = 16
     """Start worlds in which a program runs, the same for all methods of a seed."""
+    horizon: str = TASK
+    """The limit of a program's run: task, the task's own horizon, in which networks act; published,
+    the 10,000 calls (actions and percepts) of the literature; or a number of actions."""
     model: str = "default"
     """The file of the model whose latent space is searched, a variant's name, or default."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -70,7 +74,11 @@ def measure_budgets(settings: BudgetSettings) -> None:
             settings.model,
             budget,
             settings.device,
-            {"n_worlds": settings.worlds, **schedule(method, task, budget)},
+            {
+                "n_worlds": settings.worlds,
+                "horizon": settings.horizon,
+                **schedule(method, task, budget),
+            },
         )
         for task in tasks
         for seed in seeds
@@ -81,7 +89,8 @@ def measure_budgets(settings: BudgetSettings) -> None:
     facts = {"fresh_worlds": FRESH_WORLDS, "fresh_seed": FRESH_SEED}
     save_tables(settings.out, "budgets", settings, {"summary": summary}, **facts)
     plot_curves(runs, settings.out, budget, settings.out / "curves.png")
-    show(runs, f"{budget:,} programs, model {settings.model}, {settings.seeds} seeds")
+    title = f"{budget:,} programs, model {settings.model}, {settings.seeds} seeds"
+    show(runs, f"{title}, {horizon_text(settings.horizon)}")
     print(f"tables and picture: {settings.out} (a row a search: {RUNS_FILE})")
 
 

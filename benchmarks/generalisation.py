@@ -20,6 +20,7 @@ from benchmarks.published import (
 from benchmarks.results import print_texts, save_tables
 from benchmarks.search_runs import LARGE_WORLDS
 from benchmarks.tidy import tidy, write_results
+from programmatic.horizon import horizon_text
 
 FOLDER = "generalisation"
 SMALL, LARGE_SIZE, CHANGE = "small", "large", "change"
@@ -43,7 +44,7 @@ def measure_generalisation(settings: GeneralisationSettings) -> None:
     folder = settings.out / FOLDER
     facts = {"large_worlds": LARGE_WORLDS}
     save_tables(folder, "generalisation", settings, {"generalisation": table}, **facts)
-    show(table, settings.seeds)
+    show(table, settings)
     print(f"table: {folder}")
 
 
@@ -74,7 +75,7 @@ def small_and_large(runs: GridRuns) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def show(table: pd.DataFrame, seeds: int) -> None:
+def show(table: pd.DataFrame, settings: GridSettings) -> None:
     """Print the table, the published numbers beside it, and the notes on them."""
     rows, seen = [], []
     for row in records(table):
@@ -98,7 +99,8 @@ def show(table: pd.DataFrame, seeds: int) -> None:
         return
     print_texts(
         rows,
-        f"From the task's own worlds to 100x100: mean returns of {seeds} seeds",
+        f"From the task's own worlds to 100x100: mean returns of {settings.seeds} seeds",
         "In fresh worlds, with 95 % bootstrap intervals over seeds. Networks draw their actions or "
-        f"take the most probable one. {published_notes(seen)}",
+        f"take the most probable one, within the task's horizon; programs run "
+        f"{horizon_text(settings.horizon)}. {published_notes(seen)}",
     )

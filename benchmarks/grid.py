@@ -16,6 +16,7 @@ from benchmarks.backends import Workers
 from benchmarks.baselines import BASELINES, LITERATURE
 from benchmarks.search_runs import TASK_NAMES, PlannedSearch, env_ids, run_searches, seed_range
 from benchmarks.trainings import PlannedTraining, run_trainings
+from programmatic.horizon import TASK
 from programmatic.search.commands import parse_options
 from programmatic.search.configs import METHODS, RandomConfig, config_of
 
@@ -48,6 +49,9 @@ class GridSettings:
     options: tuple[str, ...] = ()
     """Other options of the searches, of those that have it, or of one method: n_worlds=64 or
     hc.sideways=true."""
+    horizon: str = TASK
+    """The limit of a program's run: task, the task's own horizon, in which networks act; published,
+    the 10,000 calls (actions and percepts) of the literature; or a number of actions."""
     model: str = "default"
     """The file of the model whose latent space is searched, or default."""
     jobs: int = 1
@@ -125,7 +129,8 @@ def planned(settings: GridSettings) -> tuple[list[PlannedSearch], list[PlannedTr
                     trainings.append(PlannedTraining(name, task, seed, steps, settings.quick))
                     continue
                 method = method_of(name)
-                own = spending(method, task, budget) | options[name]
+                own = {"horizon": settings.horizon} | spending(method, task, budget)
+                own |= options[name]
                 model = settings.model
                 searches.append(
                     PlannedSearch(method, task, seed, model, budget, "cpu", options=own)

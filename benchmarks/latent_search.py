@@ -29,6 +29,7 @@ from benchmarks.search_runs import (
     run_searches,
     seed_range,
 )
+from programmatic.horizon import PUBLISHED, TASK, horizon_text
 from programmatic.search.commands import FRESH_SEED, FRESH_WORLDS, parse_options
 
 DIGITS = 2  # of the published returns
@@ -53,6 +54,9 @@ class LatentSearchSettings:
     latent_hc."""
     model: str = "default"
     """The file of the model whose latent space is searched, a variant's name, or default."""
+    horizon: str = TASK
+    """The limit of a program's run: task, the task's own horizon, in which networks act; published,
+    the 10,000 calls (actions and percepts) of the literature; or a number of actions."""
     options: tuple[str, ...] = ()
     """Other options of the method, such as population_size=64; by default the task's, then the
     papers'."""
@@ -66,7 +70,7 @@ class LatentSearchSettings:
 def measure_latent_search(settings: LatentSearchSettings) -> None:
     """Do the searches that are still to be done, and leave and print the tables."""
     tasks, seeds = env_ids(settings.tasks, settings.env_version), seed_range(settings.seeds)
-    options = parse_options(settings.options)
+    options = {"horizon": settings.horizon} | parse_options(settings.options)
     budget = None if settings.budget is None else int(settings.budget)
     plans = [
         PlannedSearch(settings.method, task, seed, settings.model, budget, settings.device, options)
@@ -83,10 +87,10 @@ def measure_latent_search(settings: LatentSearchSettings) -> None:
         fresh_worlds=FRESH_WORLDS,
         fresh_seed=FRESH_SEED,
         large_worlds=LARGE_WORLDS,
-        large_max_calls=LARGE_MAX_CALLS,
     )
     plot_curves(runs, settings.out, settings.out / "curves.png")
-    show(summary, f"{settings.method}, model {settings.model}, {settings.seeds} seeds")
+    title = f"{settings.method}, model {settings.model}, {settings.seeds} seeds"
+    show(summary, f"{title}, {horizon_text(settings.horizon)}", settings.horizon)
     print(f"tables and picture: {settings.out} (a row a search: {RUNS_FILE})")
 
 
@@ -152,8 +156,10 @@ def reached(ours: MeanInterval, published: float) -> str:
     return "within CI" if ours.high >= published else "no"
 
 
-def show(summary: pd.DataFrame, title: str) -> None:
+def show(summary: pd.DataFrame, title: str, horizon: str) -> None:
     """Print the summary: what is reached in worlds of the task's own size, and in larger ones."""
+    is_published = horizon == PUBLISHED
+    within = f"within {LARGE_MAX_CALLS:,} calls" if is_published else horizon_text(horizon)
     own, large = [], []
     versions = {env_id[env_id.rindex("-") :] for env_id in summary["env_id"]}
     version = versions.pop() if len(versions) == 1 else ""
@@ -202,7 +208,7 @@ def show(summary: pd.DataFrame, title: str) -> None:
         print_texts(
             large,
             f"The same programs in {LARGE_WORLDS} fresh worlds of 100x100",
-            f"At most {LARGE_MAX_CALLS:,} calls. Best seed: as above."
+            f"{within.capitalize()}. Best seed: as above."
             + (" LEAPS: published by Trivedi et al. 2021, Table 9." if has_published else ""),
         )
 

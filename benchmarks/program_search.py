@@ -16,6 +16,7 @@ from typing import Any
 from benchmarks.rates import PlannedRate
 from benchmarks.throughput import plain_interpreter
 from programmatic.dsl import Program
+from programmatic.horizon import PUBLISHED
 from programmatic.search.configs import HCConfig
 from programmatic.search.objective import Objective
 from programmatic.search.program_climbing import ProgramClimbing
@@ -52,7 +53,7 @@ class _Climber:
 
     def __init__(self, env_id: str, settings: ProgramSearchSettings) -> None:
         self.env_id, self.settings = env_id, settings
-        config = HCConfig(batch_size=settings.evaluations)
+        config = HCConfig(batch_size=settings.evaluations, horizon=PUBLISHED)
         self.objective = Objective(env_id, config, settings.seed)
         self.method = ProgramClimbing(config, self.objective, settings.seed)
         self.method.rules = self.method.rules._replace(solved=NEVER)
@@ -83,7 +84,7 @@ class _Climber:
 
     def interpret(self) -> int:
         """Judge the neighbours by the plain interpreter, for a while; returns how many."""
-        run, max_calls = plain_interpreter().run, self.objective.config.max_calls
+        run, max_calls = plain_interpreter().run, self.objective.limits.max_calls
         end = time.perf_counter() + self.settings.plain_seconds
         programs, done = cycle(self.neighbours), 0
         while not done or time.perf_counter() < end:

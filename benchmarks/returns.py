@@ -36,6 +36,7 @@ from benchmarks.statistics import (
 )
 from benchmarks.tidy import RESULTS_FILE, WORLDS, tidy, write_results
 from benchmarks.trainings import FRESH_EPISODES
+from programmatic.horizon import horizon_text
 from programmatic.runs import write_text
 from programmatic.search.commands import FRESH_WORLDS
 
@@ -70,7 +71,7 @@ def measure_returns(settings: ReturnsSettings) -> None:
     for unit in (FRAMES, EVALUATIONS, SECONDS):
         if unit in set(table["unit"]):
             plot_bands(table, unit, folder / f"curves_{unit}.png")
-    show(summary, settings.seeds)
+    show(summary, settings)
     if len(solved):
         show_solved(solved)
     if summary["env_id"].nunique() > 1 and len(overall):
@@ -140,7 +141,7 @@ def summarise(results: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def show(summary: pd.DataFrame, seeds: int) -> None:
+def show(summary: pd.DataFrame, settings: GridSettings) -> None:
     """Print the summary, a row a task and method, with the notes on the published numbers."""
     rows, seen = [], []
     for row in records(summary):
@@ -166,10 +167,11 @@ def show(summary: pd.DataFrame, seeds: int) -> None:
         )
     print_texts(
         without_empty(rows),
-        f"Mean returns of {seeds} seeds, with 95 % bootstrap intervals",
+        f"Mean returns of {settings.seeds} seeds, with 95 % bootstrap intervals",
         "Own worlds: those that a search judged its programs in, or a training chose its best "
         f"policy in. Fresh: {FRESH_WORLDS:,} others for programs, {FRESH_EPISODES} for networks, "
-        f"of the task's own size. 100x100: {LARGE_WORLDS} worlds. {published_notes(seen)}",
+        f"of the task's own size. 100x100: {LARGE_WORLDS} worlds. Networks act within the task's "
+        f"horizon, programs run {horizon_text(settings.horizon)}. {published_notes(seen)}",
     )
 
 

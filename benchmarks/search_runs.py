@@ -21,6 +21,7 @@ from benchmarks.backends import Workers
 from benchmarks.planned_runs import RUNS_FOLDER, Row, RowForm, do_planned
 from karel_gym.registration import sample_worlds, task_of
 from programmatic import Program, execute
+from programmatic.horizon import PUBLISHED, Limits, limits_of
 from programmatic.leaps.checkpoints import weights_path
 from programmatic.leaps.vae import torch_device
 from programmatic.runs import RunError, checkpoints
@@ -33,9 +34,9 @@ TASK_NAMES = ("StairClimber", "FourCorners", "TopOff", "Maze", "CleanHouse", "Ha
 """LEAPS's six."""
 LARGE_SIDE, LARGE_WORLDS = 100, 10
 LARGE_MAX_CALLS = 100 * LARGE_SIDE**2
-"""Calls of a run in a large world. In one of 8x8 the 10,000 of a search are 156 a cell; a program
-that visits every cell of a large world once takes about five a cell, so that 100 cut none short
-that gets anywhere."""
+"""Calls of a run in a large world, with the published horizon. In one of 8x8 the 10,000 of a search
+are 156 a cell; a program that visits every cell of a large world once takes about five a cell, so
+that 100 cut none short that gets anywhere."""
 COMPILING_BUDGET = 100  # programs: enough for every method to come to all its kernels
 COLUMNS = (
     "id",
@@ -128,8 +129,7 @@ class PlannedSearch:
             device=self.device,
             **self.options,
         )
-        config = self.config
-        size, limits = (config.height, config.width), (config.max_calls, config.max_actions)
+        size = self.config.height, self.config.width
         fresh = sample_worlds(self.env_id, FRESH_WORLDS, FRESH_SEED, *size)
         return {
             "id": self.id,
@@ -137,9 +137,9 @@ class PlannedSearch:
             **self.identity,
             "search_return": result.mean_return,
             "fresh_return": float(
-                execute([result.program], fresh, self.env_id, *limits).returns.mean()
+                execute([result.program], fresh, self.env_id, *result.limits).returns.mean()
             ),
-            "large_return": large_return(result.program, self.env_id),
+            "large_return": large_return(result.program, self.env_id, self.config.horizon),
             "iterations": len(result.iterations),
             "evaluations": result.evaluations,
             "seconds": round(result.seconds, 3),
@@ -199,13 +199,23 @@ def result_of(row: Row, folder: Path) -> SearchResult:
     return SearchResult.load(folder / row["run"] / RESULT_FILE)
 
 
-def large_return(program: Program, env_id: str) -> float:
-    """The mean return in fresh worlds of 100x100; NaN where the task has none of that size."""
+def large_return(program: Program, env_id: str, horizon: str | int) -> float:
+    """The mean return in fresh worlds of 100x100; NaN where the task has none of that size.
+
+    Args:
+        program: The program.
+        env_id: The task's id.
+        horizon: Of a run in worlds of the task's own size; the published one allows
+            `LARGE_MAX_CALLS` here.
+    """
     try:
         worlds = sample_worlds(env_id, LARGE_WORLDS, FRESH_SEED, LARGE_SIDE, LARGE_SIDE)
     except ValueError:
         return float("nan")
-    return float(execute([program], worlds, env_id, LARGE_MAX_CALLS).returns.mean())
+    limits = limits_of(horizon, task_of(env_id).horizon(*worlds.shape))
+    if horizon == PUBLISHED:
+        limits = Limits(LARGE_MAX_CALLS)
+    return float(execute([program], worlds, env_id, *limits).returns.mean())
 
 
 def file_digest(model: str) -> str:

@@ -29,6 +29,7 @@ from benchmarks.search_runs import (
 )
 from programmatic.dsl import Program
 from programmatic.dsl.tokens import PAD
+from programmatic.horizon import TASK, horizon_text
 from programmatic.leaps import DatasetConfig, ProgramDataset, ProgramVAE, generate
 from programmatic.leaps.checkpoints import read_about, weights_path
 from programmatic.leaps.decoding import with_def
@@ -60,6 +61,9 @@ class VariantSettings:
     """Searches a variant and task: those of the seeds from 0 up."""
     budget: float | None = None
     """Most programs of a search; by default until the method ends."""
+    horizon: str = TASK
+    """The limit of a program's run: task, the task's own horizon; published,
+    the 10,000 calls (actions and percepts) of the literature; or a number of actions."""
     options: tuple[str, ...] = ()
     """Other options of the cross-entropy method, such as iterations=100."""
     programs: int = 2000
@@ -77,7 +81,7 @@ class VariantSettings:
 def measure_variants(settings: VariantSettings) -> None:
     """Measure all variants, and leave and print the tables."""
     tasks, seeds = env_ids(settings.tasks), seed_range(settings.seeds)
-    options = parse_options(settings.options)
+    options = {"horizon": settings.horizon} | parse_options(settings.options)
     if not settings.models:
         raise ValueError("name at least one variant or file of weights")
     budget = None if settings.budget is None else int(settings.budget)
@@ -197,7 +201,8 @@ def show(summary: pd.DataFrame, smooth: pd.DataFrame, settings: VariantSettings)
         "Test programs, from the weights' JSON files: shares of programs and of tokens that are "
         "reconstructed and of reconstructions that are valid, match of behaviour, and share of "
         "actions that the neural executor has right. Returns of each search's best program, means "
-        f"over {len(settings.tasks)} tasks and the seeds, with 95 % bootstrap intervals.",
+        f"over {len(settings.tasks)} tasks and the seeds, {horizon_text(settings.horizon)}, "
+        "with 95 % bootstrap intervals.",
     )
     rows = []
     for model, group in smooth.groupby("model", sort=False):

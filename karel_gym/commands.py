@@ -7,6 +7,7 @@ from typing import Annotated
 
 import tyro
 
+from karel_gym.cartpole import MAX_STEPS
 from karel_gym.play import play as play_in_window
 from karel_gym.registration import CARTPOLE, TASKS, task_of
 
@@ -20,12 +21,15 @@ def tasks(name: Annotated[str, tyro.conf.Positional] = "") -> None:
     env_ids = [*TASKS, CARTPOLE]
     if not name:
         width = max(map(len, env_ids))
-        print(f"{'id':<{width}}  size   what must be done")
+        print(f"{'id':<{width}}  size   horizon  what must be done")
         for env_id in env_ids:
-            size = "-" if env_id == CARTPOLE else "{}x{}".format(*task_of(env_id).shape)
+            size, horizon = "-", MAX_STEPS
+            if env_id != CARTPOLE:
+                task = task_of(env_id)
+                size, horizon = "{}x{}".format(*task.shape), task.horizon(*task.shape)
             purpose = _page(env_id).splitlines()[0].partition(": ")[2]
-            print(f"{env_id:<{width}}  {size:<5}  {purpose}")
-        print("\nkarel-gym tasks NAME describes one.")
+            print(f"{env_id:<{width}}  {size:<5}  {horizon:>7,}  {purpose}")
+        print("\nHorizons are in actions. karel-gym tasks NAME describes one.")
         return
     found = [env_id for env_id in env_ids if name.lower() in env_id.lower()]
     if not found:

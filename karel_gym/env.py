@@ -43,7 +43,7 @@ class KarelEnv(KernelEnv):
         task: The task, or where it is: 'module:NAME'. `gymnasium.make` fills it in.
         obs: "grid", "percepts" or "percepts+action".
         height, width: Size of the worlds, walls included; default the task's own.
-        max_steps: Horizon after which an episode is truncated; default 10 * (H-2) * (W-2).
+        max_steps: Horizon after which an episode is truncated; default the task's own.
         reward: "default"; "sparse", 1 when the task is complete; or, in Maze and StairClimber,
             "dense", the progress in Manhattan distance over the initial distance.
         render_mode: None, "human" (a window), "rgb_array" or "ansi".

@@ -11,7 +11,7 @@ from karel_gym.episode_arrays import EpisodeArrays, max_steps_or
 from karel_gym.kernels import index, inner, kernel
 from karel_gym.rng import draw_state, states_of
 from karel_gym.robot import act
-from karel_gym.tasks.task import N_COUNTERS, Task, begin, default_max_steps, generate, reward
+from karel_gym.tasks.task import N_COUNTERS, Task, begin, generate, reward
 from karel_gym.world import MARKERS, WALL, World, WorldBatch
 
 NO_ACTION = -1
@@ -119,7 +119,7 @@ class Episodes(EpisodeArrays):
         task: The task.
         n: N.
         height, width: Size of the worlds, walls included.
-        max_steps: Horizon after which an episode is truncated; default ten actions a free cell.
+        max_steps: Horizon after which an episode is truncated; default the task's own.
         device: Where the arrays are and the episodes run.
 
     Attributes:
@@ -148,7 +148,7 @@ class Episodes(EpisodeArrays):
         self.height = task.shape[0] if height is None else height
         self.width = task.shape[1] if width is None else width
         task.check_shape(self.height, self.width)
-        self.max_steps = max_steps_or(default_max_steps(self.height, self.width), max_steps)
+        self.max_steps = max_steps_or(task.horizon(self.height, self.width), max_steps)
         self.cells = device.zeros((n, self.height * self.width), np.uint8)
         self.robots = device.zeros((n, 2), np.int64)
         self.counters = device.zeros((n, N_COUNTERS), np.int32)

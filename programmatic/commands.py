@@ -6,12 +6,12 @@ from typing import Annotated, Literal
 
 import tyro
 
-from karel_gym.registration import sample_worlds
+from karel_gym.registration import sample_worlds, task_of
 from karel_gym.robot import ACTIONS
 from programmatic.dsl import Program
+from programmatic.horizon import TASK, limits_of
 from programmatic.machine import execute
 from programmatic.machine import trace as trace_run
-from programmatic.machine.execution import MAX_CALLS
 
 
 def run(
@@ -21,7 +21,7 @@ def run(
     height: int | None = None,
     width: int | None = None,
     seed: int = 0,
-    max_calls: int = MAX_CALLS,
+    horizon: str = TASK,
     device: Literal["cpu", "cuda"] = "cpu",
     trace: int | None = None,
 ) -> None:
@@ -34,17 +34,20 @@ def run(
         height: Height of the worlds in cells, walls included; the task's own by default.
         width: Width of the worlds in cells, walls included; the task's own by default.
         seed: Of the worlds.
-        max_calls: Limit of actions and percepts a run.
+        horizon: The limit of a run: task, the task's own horizon, in which envs run too; published,
+            the 10,000 calls (actions and percepts) of the literature; or a number of actions.
         device: Where the program runs; cuda needs a GPU and the extra `cuda`.
         trace: Number of a world whose run is told action by action.
     """
     parsed = Program.read(program)
     starts = sample_worlds(env, worlds, seed, height, width)
-    result = execute([parsed], starts, env, max_calls, device=device)
+    limits = limits_of(horizon, task_of(env).horizon(*starts.shape))
+    result = execute([parsed], starts, env, *limits, device=device)
     returns = result.returns[0]
     print(parsed.pretty())
     print(
-        f"\n{env}, {worlds} worlds of {starts.shape[0]}x{starts.shape[1]}, seed {seed}:\n"
+        f"\n{env}, {worlds} worlds of {starts.shape[0]}x{starts.shape[1]}, seed {seed}, at most "
+        f"{limits}:\n"
         f"  mean return  {returns.mean():.3f} (lowest {returns.min():.3f}, "
         f"highest {returns.max():.3f})\n"
         f"  actions      {result.actions.mean():.1f} a run\n"
@@ -56,7 +59,7 @@ def run(
     if not 0 <= trace < worlds:
         raise ValueError(f"--trace must be the number of a world, 0 to {worlds - 1}; got {trace}")
     print(f"\nworld {trace}:\n{starts[trace]}")
-    for number, step in enumerate(trace_run(parsed, starts[trace], env, max_calls), 1):
+    for number, step in enumerate(trace_run(parsed, starts[trace], env, *limits), 1):
         print(
             f"\n{number}. {ACTIONS[step.action]} (token {step.span[0]}), reward {step.reward:+.3f}"
         )

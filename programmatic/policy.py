@@ -11,8 +11,8 @@ from karel_gym.observations import N_PLANES, percepts_of_grids
 from karel_gym.rendering import PanelLine
 from karel_gym.robot import PERCEPTS, TURN_LEFT
 from programmatic.dsl import Program, pretty_lines
+from programmatic.horizon import MAX_CALLS
 from programmatic.machine.bytecode import compile
-from programmatic.machine.execution import MAX_CALLS
 from programmatic.machine.interpreter import NO_ACTION
 from programmatic.machine.rollouts import next_actions
 

@@ -15,7 +15,7 @@ Definition
     v0: Carvalho et al. (ICLR 2024). In their released code the robot never perceives new food or
     its body; here it does.
 Reference program
-    Return 1.000 within 10,000 calls. See `programs/snake.karel`.
+    Return 1.000. See `programs/snake.karel`.
 """
 
 from __future__ import annotations
@@ -124,4 +124,4 @@ def reward(cells: Any, width: int, effect: Effect, counters: Any, rng: Any) -> t
     return 1 / FOODS, False
 
 
-V0 = Task(__doc__, (8, 8), (7, 7), generate, begin, reward)
+V0 = Task(__doc__, (8, 8), (7, 7), generate, begin, reward, actions_per_cell=40)

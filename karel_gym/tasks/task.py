@@ -94,6 +94,7 @@ class Task:
         dense: Kernel, judges an action by the progress it made; None if the task has none.
         fixed_shape: Whether `shape` is the only one.
         max_return: The return of an episode in which the task was solved.
+        actions_per_cell: The horizon, in actions per cell inside the border.
     """
 
     doc: str
@@ -105,6 +106,7 @@ class Task:
     dense: Any = None
     fixed_shape: bool = False
     max_return: float = 1.0
+    actions_per_cell: int = 10
 
     @cache  # noqa: B019 (tasks live as long as the program)
     def with_reward(self, kind: str) -> Task:
@@ -126,6 +128,14 @@ class Task:
         kinds = ["'default'", "'sparse'", *(["'dense'"] if self.dense is not None else [])]
         raise ValueError(f"this task's reward is one of {', '.join(kinds)}; got {kind!r}")
 
+    def horizon(self, height: int, width: int) -> int:
+        """The number of actions after which an episode is truncated unless the user sets another.
+
+        Args:
+            height, width: Size of the worlds, walls included.
+        """
+        return self.actions_per_cell * (height - 2) * (width - 2)
+
     def check_shape(self, height: int, width: int) -> None:
         """Raise a ValueError unless the task has worlds of this size."""
         if self.fixed_shape and (height, width) != self.shape:
@@ -140,8 +150,3 @@ class Task:
                 f"this task's worlds have {self.min_shape[0]} to {MAX_SIDE} rows and "
                 f"{self.min_shape[1]} to {MAX_SIDE} columns, got {height}x{width}"
             )
-
-
-def default_max_steps(height: int, width: int) -> int:
-    """The horizon of an episode unless the user sets it: ten actions a free cell."""
-    return 10 * (height - 2) * (width - 2)

@@ -15,11 +15,11 @@ from karel_gym.registration import task_of
 from karel_gym.tasks.task import N_COUNTERS, Task
 from karel_gym.world import MARKERS, WALL, World, WorldBatch
 from programmatic.dsl import Program
+from programmatic.horizon import MAX_CALLS
 from programmatic.machine.bytecode import argument_of, compile, compile_tokens, tokens_of
 from programmatic.machine.parallel import in_parallel
 from programmatic.machine.rollouts import begin_all, execute_one, execute_part
 
-MAX_CALLS = 10_000
 NO_LIMIT = 2**62
 RESULT_TYPES = np.float64, np.int64, np.int64, np.bool_
 

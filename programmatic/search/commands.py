@@ -48,6 +48,7 @@ def search(
     overwrite: bool = False,
     device: Literal["auto", "cpu", "cuda"] = "auto",
     worlds: int | None = None,
+    horizon: str = "",
     options: tuple[str, ...] = (),
 ) -> None:
     """Search for a program that solves a task, or go on with interrupted searches.
@@ -68,6 +69,9 @@ def search(
         overwrite: Remove what is in the run folders.
         device: Where latents, decoding and, with numba-cuda, programs are.
         worlds: Start worlds in which each program runs; by default the method's own number.
+        horizon: The limit of a run: task, the task's own horizon, in which envs run too, which is
+            the default; published, the 10,000 calls (actions and percepts) of the literature; or a
+            number of actions.
         options: Other options of the method, such as population_size=64 sigma=0.25; by default the
             task's and the papers'.
     """
@@ -80,6 +84,7 @@ def search(
         raise ValueError("name the task with --env, or a run folder with --resume")
     else:
         chosen = parse_options(options) | ({} if worlds is None else {"n_worlds": worlds})
+        chosen |= {"horizon": horizon} if horizon else {}
         settings = {"budget": total, "model": model, "overwrite": overwrite, "device": device}
         numbers = range(seed, seed + seeds)
         runs = [_plan_new(method, env, n, run, seeds, settings | chosen) for n in numbers]
@@ -160,8 +165,7 @@ def _fresh_return(result: SearchResult) -> float:
     config = result.config
     size = config["height"], config["width"]
     worlds = sample_worlds(result.env_id, FRESH_WORLDS, FRESH_SEED, *size)
-    limits = config["max_calls"], config["max_actions"]
-    return float(execute([result.program], worlds, result.env_id, *limits).returns.mean())
+    return float(execute([result.program], worlds, result.env_id, *result.limits).returns.mean())
 
 
 def _print_table(
@@ -182,7 +186,7 @@ def _print_result(result: SearchResult, fresh_return: float, folder: Path) -> No
     worlds = f"the up to {n_worlds:,}" if result.config["distinct_worlds"] else f"the {n_worlds}"
     print(result.program.pretty())
     print(
-        f"\n{result.env_id}, {result.method}, seed {result.seed}:\n"
+        f"\n{result.env_id}, {result.method}, seed {result.seed}, at most {result.limits}:\n"
         f"  mean return  {result.mean_return:.3f} in {worlds} worlds of the search "
         f"(seed {result.seed})\n"
         f"               {fresh_return:.3f} in {FRESH_WORLDS:,} fresh worlds (seed {FRESH_SEED})\n"

@@ -16,6 +16,7 @@ from typing import Any
 
 import yaml
 
+from programmatic.horizon import TASK, checked_horizon
 from programmatic.options import check_choice, check_number, check_share, check_truth, check_whole
 
 SETTINGS = Path(__file__).parent / "settings"
@@ -37,17 +38,17 @@ class SearchConfig:
     """Width of the worlds in cells, walls included; None: the task's own."""
     distinct_worlds: bool = False
     """Whether no two of the start worlds may be equal; a task that has fewer gives them all."""
-    max_calls: int = 10_000
-    """Limit of a run's calls (actions and percepts)."""
-    max_actions: int | None = None
-    """Limit of a run's actions; None: none."""
+    horizon: str | int = TASK
+    """The limit of a run: task, the task's own horizon, in which envs run too; published, the
+    10,000 calls (actions and percepts) of the literature; or a number of actions."""
     save_interval: int = 100
     """Iterations between two checkpoints in the run folder."""
 
     def __post_init__(self) -> None:
-        check_whole(self, "n_worlds", "max_calls", "save_interval")
+        check_whole(self, "n_worlds", "save_interval")
+        object.__setattr__(self, "horizon", checked_horizon(self.horizon))
         check_truth(self, "distinct_worlds")
-        for name in ("height", "width", "max_actions"):
+        for name in ("height", "width"):
             if getattr(self, name) is not None:
                 check_whole(self, name)
 

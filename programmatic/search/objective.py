@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from karel_gym.registration import sample_worlds
+from karel_gym.registration import sample_worlds, task_of
 from programmatic.dsl import PAD, Program
+from programmatic.horizon import limits_of
 from programmatic.machine import execute
 from programmatic.search.configs import SearchConfig
 from programmatic.search.start_worlds import distinct_worlds
@@ -42,11 +43,12 @@ class Objective:
 
     Args:
         env_id: The task's id.
-        config: How many worlds, of which size, and the limits of a run.
+        config: How many worlds, of which size, and the horizon of a run.
         seed: Of the worlds.
         budget: Most programs to evaluate; None: no limit.
 
     Attributes:
+        limits: Those of a run.
         device: Where programs run: "cpu" or "cuda".
         cost: How many evaluations it counts as that a program runs in all worlds.
         tally: What was evaluated.
@@ -69,6 +71,7 @@ class Objective:
         self.cost = 1
         sample = distinct_worlds if config.distinct_worlds else sample_worlds
         self.worlds = sample(env_id, config.n_worlds, seed, config.height, config.width)
+        self.limits = limits_of(config.horizon, task_of(env_id).horizon(*self.worlds.shape))
         self.tally = Tally()
         self._begin = time.perf_counter()
 
@@ -117,8 +120,7 @@ class Objective:
 
     def returns(self, tokens: Any) -> NDArray[np.float64]:
         """The returns, (P, N), in each world, without any account of them."""
-        limits = self.config.max_calls, self.config.max_actions
-        result = execute(tokens, self.worlds, self.env_id, *limits, device=self.device)
+        result = execute(tokens, self.worlds, self.env_id, *self.limits, device=self.device)
         returns: Any = result.returns
         if not isinstance(returns, np.ndarray):
             returns = returns.cpu().numpy()  # summed here: a GPU would sum in another order

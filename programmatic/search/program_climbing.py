@@ -14,6 +14,7 @@ from torch import Tensor
 from karel_gym.registration import task_of
 from karel_gym.rng import states_of
 from programmatic.dsl import PAD, Program
+from programmatic.horizon import Limits
 from programmatic.machine.execution import NO_LIMIT
 from programmatic.search.climb_state import (
     ABOVE_BOUND,
@@ -100,7 +101,7 @@ class ProgramClimbing:
         self.tokens = np.full((len(programs), self.space.max_tokens), PAD, dtype=np.int8)
         for row, program in zip(self.tokens, programs, strict=True):
             row[: len(program.tokens)] = program.tokens
-        self.rules = rules_of(config, task.max_return, len(objective.worlds))
+        self.rules = rules_of(config, task.max_return, len(objective.worlds), objective.limits)
         self._climb = climb.of(task)
 
     def start(self) -> ProgramClimbingState:
@@ -196,13 +197,16 @@ class ProgramClimbing:
             self.objective.keep(tokens, self.objective.mean_returns(tokens), evaluations)
 
 
-def rules_of(config: ProgramClimbingConfig, max_return: float, n_worlds: int) -> Rules:
+def rules_of(
+    config: ProgramClimbingConfig, max_return: float, n_worlds: int, limits: Limits
+) -> Rules:
     """The rules of a search with all accelerations.
 
     Args:
         config: The options.
         max_return: The highest return that the task has.
         n_worlds: How many worlds a program runs in.
+        limits: Those of a run.
     """
     if isinstance(config, SHCConfig):
         neighbours = config.first_neighbours, config.last_neighbours, config.schedule
@@ -218,8 +222,8 @@ def rules_of(config: ProgramClimbingConfig, max_return: float, n_worlds: int) ->
         sideways=config.sideways,
         solved=whole.py_func(SOLVED * n_worlds),
         most=whole.py_func(max_return),
-        max_calls=config.max_calls,
-        max_actions=NO_LIMIT if config.max_actions is None else config.max_actions,
+        max_calls=limits.max_calls,
+        max_actions=NO_LIMIT if limits.max_actions is None else limits.max_actions,
         skip_loops=True,
         drop_early=True,
         skip_repeated=True,

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from karel_gym.registration import task_of
 from programmatic.dsl import Program
+from programmatic.horizon import Limits, limits_of
 from programmatic.runs import RunError, write_json
 
 
@@ -45,6 +47,14 @@ class SearchResult:
     """All options, as JSON values; and model and budget."""
     seed: int
     """Of the worlds and of the search."""
+
+    @property
+    def limits(self) -> Limits:
+        """The limits of a run in the worlds of the search."""
+        task = task_of(self.env_id)
+        sides = self.config["height"], self.config["width"]
+        height, width = (side or own for side, own in zip(sides, task.shape, strict=True))
+        return limits_of(self.config["horizon"], task.horizon(height, width))
 
     def to_json(self) -> dict[str, Any]:
         """The result as JSON values."""

@@ -342,8 +342,7 @@ def _simplified(program: Program, objective: Objective, seed: int) -> Program:
     config = objective.config
     size = config.height, config.width
     others = sample_worlds(objective.env_id, WORLDS_TO_SIMPLIFY_IN, seed, *size)
-    limits = config.max_calls, config.max_actions
-    return simplify(program, [*objective.worlds, *others], objective.env_id, *limits)
+    return simplify(program, [*objective.worlds, *others], objective.env_id, *objective.limits)
 
 
 def _given_programs(config: SearchConfig) -> list[Program]:

@@ -9,7 +9,8 @@ import numpy as np
 from karel_gym.world import World, WorldBatch
 from programmatic.dsl import Action, IfElse, Program, ProgramSyntaxError, Repeat, Statement
 from programmatic.dsl.tokens import IF
-from programmatic.machine.execution import MAX_CALLS, execute
+from programmatic.horizon import MAX_CALLS
+from programmatic.machine.execution import execute
 
 TOLERANCE = 1e-9
 """By how much two returns may differ, by rounding, that are the same."""

@@ -10,10 +10,12 @@ from agents.evaluation import bootstrap_interval
 from agents.policies import Contestant, RandomPolicy
 from karel_gym import sample_worlds
 from karel_gym.observations import observation_space
-from karel_gym.registration import TASKS
-from karel_gym.tasks.task import default_max_steps
+from karel_gym.registration import TASKS, task_of
 from programmatic import Program, ProgramPolicy, execute
+from programmatic.machine.bytecode import tokens_of
 from programmatic.references import reference_program
+from programmatic.search import RandomConfig
+from programmatic.search.objective import Objective
 
 SPIN = Program.parse("DEF run m( WHILE c( frontIsClear c) w( move w) turnLeft m)")
 
@@ -42,10 +44,45 @@ def test_stepping_a_program_gives_what_executing_it_gives(env_id: str, obs: str)
         assert executed["solved"].tolist() == stepped["solved"].tolist()
 
 
+LATE = Program.parse(
+    "DEF run m( WHILE c( not c( frontIsClear c) c) w( turnLeft w) REPEAT R=19 r( REPEAT R=19 r( "
+    "turnLeft turnRight turnLeft turnRight r) r) IF c( markersPresent c) i( pickMarker i) "
+    "WHILE c( frontIsClear c) w( move pickMarker w) m)"
+)
+"""Acts 1,444 times before it does anything of worth: behind every horizon but the longest."""
+
+
+@pytest.mark.parametrize("horizon", [None, 40])
+@pytest.mark.parametrize("env_id", TASKS)
+def test_search_evaluation_and_envs_have_one_horizon(env_id: str, horizon: int | None) -> None:
+    config = RandomConfig(n_worlds=6) if horizon is None else RandomConfig(6, horizon=horizon)
+    objective = Objective(env_id, config, seed=3)
+    for program in (reference_program(env_id), SPIN, LATE):
+        searched = objective.returns(tokens_of([program]))[0]
+        policies = [Contestant("executed", ProgramPolicy(program))]
+        policies.append(Contestant("stepped", Stepped(program)))
+        episodes = evaluate_episodes(policies, env_id, 6, seed=3, max_steps=horizon)
+        for _, group in episodes.groupby("policy"):
+            np.testing.assert_allclose(group["return"], searched, atol=1e-9)
+
+
+def test_a_late_program_earns_only_in_a_longer_horizon() -> None:
+    returns = [
+        evaluate_episodes(LATE, "Karel-Harvester-v1", 4, max_steps=n)["return"].mean()
+        for n in (None, 3000)
+    ]
+    assert returns[0] == 0 < returns[1]
+
+
+def test_max_steps_below_one_is_refused() -> None:
+    with pytest.raises(ValueError, match="max_steps must be at least 1, got 0"):
+        evaluate("random", "Karel-Maze-v0", max_steps=0)
+
+
 def test_all_policies_start_in_the_worlds_of_the_seed() -> None:
     worlds = sample_worlds("Karel-Maze-v0", 20, 7, 10, 12)
     returns = execute(
-        [SPIN], worlds, "Karel-Maze-v0", max_actions=default_max_steps(10, 12)
+        [SPIN], worlds, "Karel-Maze-v0", max_actions=task_of("Karel-Maze-v0").horizon(10, 12)
     ).returns
     episodes = evaluate_episodes(SPIN, "Karel-Maze-v0", 20, seed=7, height=10, width=12)
     assert episodes["return"].tolist() == returns[0].tolist()

@@ -24,7 +24,7 @@ from agents.skill_policy import SkillPolicy
 from agents.skills import OptionSkills, ProgramSkills, skills_named
 from agents.training_envs import SKILLS
 from karel_gym import sample_worlds
-from karel_gym.tasks.task import default_max_steps
+from karel_gym.registration import task_of
 from programmatic import Program, execute
 from programmatic.dsl.tokens import ACTION_TOKENS, PAD
 from programmatic.leaps import DatasetConfig, ProgramVAE, generate
@@ -130,7 +130,7 @@ def test_without_a_horizon_an_episode_lasts_as_long_as_the_tasks() -> None:
 def test_a_policy_of_skills_acts_as_its_skills_do_in_the_env(horizon: int | None) -> None:
     programs = (WALK, SPIN, IDLE)
     order = (0, 2, 0, 1, 0, 0, 0, 0, 0, 0)
-    max_steps = default_max_steps(8, 8)
+    max_steps = task_of("Karel-Maze-v0").horizon(8, 8)
     envs = SkillVecEnv(HARVESTER, 1, Numbered(*programs), horizon, obs="percepts")
     (world,) = sample_worlds(HARVESTER, 1, seed=3)
     envs.set_options([{"world": world}])

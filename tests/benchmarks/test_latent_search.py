@@ -31,7 +31,7 @@ def test_the_command_leaves_tables_and_a_picture(
     assert "0.45" in shown  # LEAPS's published return
     assert (out / "curves.png").read_bytes().startswith(b"\x89PNG")
     config = json.loads((out / "config.json").read_text())
-    assert (config["seeds"], config["large_max_calls"]) == (2, 1_000_000)
+    assert (config["seeds"], config["horizon"]) == (2, "task")
     summary = pd.read_csv(out / "summary.csv")
     assert summary["env_id"].tolist() == ["Karel-Harvester-v0", "Karel-CleanHouse-v0"]
     assert summary["large_return"].isna().tolist() == [False, True]

@@ -7,13 +7,16 @@ import pytest
 from karel_gym import sample_worlds
 from karel_gym.registration import TASKS, task_of
 from programmatic import execute
+from programmatic.horizon import limits_of
 from programmatic.references import reference_program, reference_return
 
 
 @pytest.mark.parametrize("env_id", TASKS)
 def test_reference_program_has_the_return_that_is_stated(env_id: str) -> None:
     stated, n_worlds, seed = reference_return(env_id)
-    result = execute([reference_program(env_id)], sample_worlds(env_id, n_worlds, seed), env_id)
+    worlds = sample_worlds(env_id, n_worlds, seed)
+    limits = limits_of("task", task_of(env_id).horizon(*worlds.shape))
+    result = execute([reference_program(env_id)], worlds, env_id, *limits)
     assert result.returns.mean() == pytest.approx(stated, abs=5e-4)
     assert f"{stated:.3f}" in task_of(env_id).doc
 
@@ -26,5 +29,6 @@ def test_unknown_tasks_have_no_reference_program() -> None:
 @pytest.mark.parametrize("env_id", [i for i in TASKS if "also at 100x100" in task_of(i).doc])
 def test_programs_that_are_said_to_generalise_do(env_id: str) -> None:
     worlds = sample_worlds(env_id, 5, seed=1, height=100, width=100)
-    result = execute([reference_program(env_id)], worlds, env_id, max_calls=10**6)
+    limits = limits_of("task", task_of(env_id).horizon(*worlds.shape))
+    result = execute([reference_program(env_id)], worlds, env_id, *limits)
     assert result.returns == pytest.approx(1.0)

@@ -26,7 +26,8 @@ def test_search_prints_the_program_and_what_it_is_worth(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ["search", "random", *ENV, "--seed", "3", "--run", str(tmp_path / "run")]
-    arguments += ["--budget", "200", "--worlds", "5", "--options", "batch_size=50", "max_calls=99"]
+    arguments += ["--budget", "200", "--worlds", "5", "--options", "batch_size=50"]
+    arguments += ["--horizon", "33"]
     assert main(arguments) == 0
     captured = capsys.readouterr()
     result = SearchResult.load(tmp_path / "run" / "result.json")
@@ -34,9 +35,10 @@ def test_search_prints_the_program_and_what_it_is_worth(
     assert f"{result.mean_return:.3f} in the 5 worlds of the search (seed 3)" in captured.out
     assert re.search(r"-?\d\.\d{3} in 1,000 fresh worlds \(seed \d+\)", captured.out)
     assert "200 programs" in captured.out
+    assert "at most 33 actions" in captured.out
     assert str(tmp_path / "run") in captured.out
     assert captured.err == ""  # no progress bar in a pipe
-    assert (result.config["batch_size"], result.config["max_calls"]) == (50, 99)
+    assert (result.config["batch_size"], result.config["horizon"]) == (50, 33)
 
 
 def test_search_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

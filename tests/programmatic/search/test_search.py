@@ -102,7 +102,8 @@ def test_the_budget_is_kept_to_the_last_program(method: str, budget: int) -> Non
 @pytest.mark.parametrize("method", METHODS)
 def test_the_program_has_the_return_that_the_result_says(method: str) -> None:
     result = run(method, seed=5)
-    again = execute([result.program], sample_worlds(ENV, 4, 5), ENV).returns.mean()
+    worlds = sample_worlds(ENV, 4, 5)
+    again = execute([result.program], worlds, ENV, *result.limits).returns.mean()
     assert again == result.mean_return
     assert result.history[-1]["return"] == result.mean_return
     assert Program.parse(result.history[-1]["program"]) == result.program
