@@ -27,6 +27,7 @@ class Origin:
     machine: str = ""
     date: str = ""
     versions: str = ""
+    horizon: str = ""
 
 
 @dataclass(frozen=True, eq=False)

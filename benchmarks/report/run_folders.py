@@ -20,6 +20,7 @@ from agents.training_envs import PRIMITIVE
 from benchmarks.baselines import BASELINES
 from benchmarks.grid import search_name
 from benchmarks.report.findings import Findings, Origin, Run
+from programmatic.horizon import TASK, horizon_text
 from programmatic.morl.run_folder import POLICY_FILE
 from programmatic.morl.run_folder import PROGRAM_FILE as TREE_FILE
 from programmatic.provenance import PROVENANCE
@@ -114,12 +115,15 @@ def _search(folder: Path, config: Mapping[str, Any]) -> Findings:
     command = f"karel-gym search {method} --env {env_id} --seed {config.get('seed')}"
     if config.get("budget") is not None:
         command += f" --budget {config['budget']}"
+    horizon = (config.get("config") or {}).get("horizon")
+    if horizon not in (None, TASK):
+        command += f" --horizon {horizon}"
     seed = whole_number(config.get("seed"))
     run = Run(
         name,
         env_id,
         None,
-        origin_of(folder, config, command),
+        origin_of(folder, config, command, horizon=horizon),
         seed,
         _settings_text(config),
     )
@@ -165,7 +169,13 @@ def search_curve(result: SearchResult) -> pd.DataFrame:
         raise RunError(f"the history of a search is damaged: {error}") from None
 
 
-def origin_of(folder: Path, config: Mapping[str, Any], command: str, name: str = "") -> Origin:
+def origin_of(
+    folder: Path,
+    config: Mapping[str, Any],
+    command: str,
+    name: str = "",
+    horizon: str | int | None = None,
+) -> Origin:
     """Where the figures in a folder with a config.json came from.
 
     Args:
@@ -173,6 +183,7 @@ def origin_of(folder: Path, config: Mapping[str, Any], command: str, name: str =
         config: What is in its config.json.
         command: What to show where it does not hold the command line.
         name: Of the origin; by default the folder's.
+        horizon: Of the episodes; None: not known.
     """
     used = config.get("versions")
     return Origin(
@@ -184,6 +195,7 @@ def origin_of(folder: Path, config: Mapping[str, Any], command: str, name: str =
         str(config.get("machine", "")),
         date_of(folder),
         ", ".join(f"{k} {v}" for k, v in used.items()) if isinstance(used, dict) else "",
+        "" if horizon is None else horizon_text(horizon),
     )
 
 

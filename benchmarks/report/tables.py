@@ -136,7 +136,7 @@ def read_evaluation(folder: Path) -> Findings:
     config = _config(folder)
     env_id = str(config.get("env_id", "unknown task"))
     command = f"karel-gym evaluate POLICY... --env {env_id} --seed {config.get('seed')}"
-    origin = origin_of(folder, config, command)
+    origin = origin_of(folder, config, command, horizon=config.get("max_steps"))
     worlds = _kind_of_worlds(env_id, config)
     found = Findings(origins=[origin])
     for row in rows.dropna().to_dict("records"):
@@ -176,7 +176,8 @@ def _origin_of_rows(folder: Path, rows: pd.DataFrame, command: str) -> Origin:
         config["seed"] = range_text(sorted(seeds))
     told = {name: listed(rows[name]) for name in PROVENANCE if name in rows}
     config |= {name: text for name, text in told.items() if text}
-    return origin_of(folder, config, f"karel-gym {config.get('command', command)}")
+    command = f"karel-gym {config.get('command', command)}"
+    return origin_of(folder, config, command, horizon=config.get("horizon"))
 
 
 def _config(folder: Path) -> dict[str, Any]:
