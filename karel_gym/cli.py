@@ -40,7 +40,7 @@ COMMANDS = {
 """The function of each command, and what it does. Strings: no command loads another's imports."""
 
 EXTRAS = {
-    **{"z3": "morl", "sklearn": "morl", "optuna": "morl"},
+    **{"z3": "morl", "sklearn": "morl", "optuna": "tune"},
     **{"joblib": "benchmark", "ray": "ray", "jinja2": "report"},
 }
 """The extra that brings a package."""

@@ -16,7 +16,8 @@ def tasks(name: Annotated[str, tyro.conf.Positional] = "") -> None:
     """List the tasks, or describe one.
 
     Args:
-        name: A task's id or a part of it, such as Maze; without it all tasks are listed.
+        name: A task's id or a part of it, such as Maze, or module:ID; without it all tasks are
+            listed.
     """
     env_ids = [*TASKS, CARTPOLE]
     if not name:
@@ -33,7 +34,8 @@ def tasks(name: Annotated[str, tyro.conf.Positional] = "") -> None:
         return
     found = [env_id for env_id in env_ids if name.lower() in env_id.lower()]
     if not found:
-        raise ValueError(f"no task's id contains {name!r}; known are {', '.join(env_ids)}")
+        task_of(name)  # which may be in a module of its own
+        found = [name]
     pages: dict[str, list[str]] = {}
     for env_id in found:
         pages.setdefault(_page(env_id), []).append(env_id)

@@ -7,8 +7,10 @@ from typing import Any
 
 import gymnasium
 
+from karel_gym.registration import spec_of
 from karel_gym.rendering import Frame, PanelLine, Renderer
-from karel_gym.viewer import Window
+from karel_gym.viewer import Window, check_display
+from karel_gym.world import World
 
 LEGEND = tuple(
     PanelLine(0, f"{keys:<8}{meaning}")
@@ -50,11 +52,14 @@ def play(
         The returns of the episodes that came to their end.
 
     Raises:
+        ValueError: The task is unknown or has no robot, or an argument is out of its range.
         ImportError: pygame is not installed.
-        pygame.error: There is no display to open a window on.
+        RuntimeError: There is no display to open a window on.
     """
     size = {"height": height, "width": width}
     options |= {name: cells for name, cells in size.items() if cells is not None}
+    spec_of(env_id)
+    check_display()
     env = gymnasium.make(env_id, render_mode=None, **options)
     window = Window(fps, title=env_id)
     try:
@@ -77,10 +82,15 @@ def play_in(
 
     Returns:
         The returns of the episodes that came to their end.
+
+    Raises:
+        ValueError: The env has no such world.
     """
     returns: list[float] = []
     karel: Any = env.unwrapped
     env.reset(seed=seed)
+    if not isinstance(getattr(karel, "world", None), World):
+        raise ValueError(f"{title or env} is no Karel task: it has no robot to drive")
     renderer = Renderer(karel.world.shape)
     new = Frame(title=title, panel=LEGEND, panel_title="keys")
     frame = new

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import re
 import warnings
+from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 import gymnasium
@@ -86,12 +89,13 @@ def task_of(env_id: str) -> Task:
         env_id: The id; in 'module:ID' the module, which registers the id, is imported before.
 
     Raises:
-        ValueError: No Karel task is, or there is no such module; the message lists the ids known.
+        ValueError: No Karel task is, or there is no such module; the message has ids like it.
+        TypeError: It is no text.
     """
     spec = gymnasium.registry.get(_registered_name(env_id))
     if spec is None or "task" not in spec.kwargs:
-        known = sorted(i for i, s in gymnasium.registry.items() if "task" in s.kwargs)
-        raise ValueError(f"{env_id!r} is no Karel task; known are {', '.join(known)}")
+        known = [i for i, s in gymnasium.registry.items() if "task" in s.kwargs]
+        raise ValueError(f"{env_id!r} is no Karel task{_suggestion(env_id, known)}")
     return task_named(spec.kwargs["task"])
 
 
@@ -102,12 +106,14 @@ def spec_of(env_id: str) -> EnvSpec:
         env_id: The id; in 'module:ID' the module, which registers the id, is imported before.
 
     Raises:
-        ValueError: Nothing is, or there is no such module.
+        ValueError: Nothing is, or there is no such module; the message has ids like it.
+        TypeError: It is no text.
     """
     try:
         return gymnasium.spec(_registered_name(env_id))
-    except gymnasium.error.Error as error:
-        raise ValueError(f"there is no env {env_id!r}: {error}") from None
+    except gymnasium.error.Error:
+        known = list(gymnasium.registry)
+        raise ValueError(f"there is no env {env_id!r}{_suggestion(env_id, known)}") from None
 
 
 def is_karel(env_id: str) -> bool:
@@ -121,6 +127,11 @@ def is_karel(env_id: str) -> bool:
 
 def _registered_name(env_id: str) -> str:
     """An id without its module, which is imported."""
+    if not isinstance(env_id, str):
+        of_env = f", whose id is {env_id.spec.id!r}" if getattr(env_id, "spec", None) else ""
+        raise TypeError(
+            f"an env's id is a text, such as 'Karel-Maze-v0'; got a {type(env_id).__name__}{of_env}"
+        )
     module, _, name = env_id.rpartition(":")
     if module:
         try:
@@ -128,6 +139,23 @@ def _registered_name(env_id: str) -> str:
         except ImportError as error:
             raise ValueError(f"the module of {env_id!r} cannot be imported: {error}") from None
     return name
+
+
+def _suggestion(env_id: str, known: Sequence[str]) -> str:
+    """The end of an error's line: the ids that a wrong one may stand for."""
+    names = {known_id: _plain_name(known_id) for known_id in known}
+    name = _plain_name(env_id)
+    like = get_close_matches(name, set(names.values()), n=3) if name else []
+    like = like or [other for other in names.values() if name and name in other]
+    found = [known_id for known_id, other in names.items() if other in like][:4]
+    if found:
+        return f"; did you mean {' or '.join(found)}?"
+    return "; karel-gym tasks lists the tasks"
+
+
+def _plain_name(env_id: str) -> str:
+    """What ids of one task have in common, such as maze of Karel-Maze-v0."""
+    return re.sub(r"^karel-|-v\d+$", "", env_id.rpartition(":")[2].lower())
 
 
 def sample_worlds(

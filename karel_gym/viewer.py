@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from karel_gym.rendering import Image, import_pygame
@@ -32,6 +34,10 @@ LARGEST_SHARE = 0.9
 """Of the screen's sides; larger images are scaled down."""
 MOST_COMMANDS = 64
 """That wait to be asked for; older ones are forgotten."""
+SERVERS = ("DISPLAY", "WAYLAND_DISPLAY")
+"""The variables of the environment that name a display."""
+UNSEEN = ("offscreen", "dummy")
+"""SDL's drivers that draw into memory."""
 GROUND = (24, 30, 43)
 
 
@@ -46,6 +52,29 @@ def command_of(event: pygame.event.Event) -> Command | None:
             if event.key == getattr(pygame, f"K_{name}"):
                 return command
     return None
+
+
+def check_display() -> None:
+    """Check that a person will see a window: without a display SDL draws into memory.
+
+    Raises:
+        ImportError: pygame is not installed.
+        RuntimeError: There is no display, and SDL_VIDEODRIVER does not say what to use instead.
+    """
+    if "SDL_VIDEODRIVER" in os.environ:
+        return
+    import_pygame()
+    import pygame
+
+    needs_server = sys.platform.startswith("linux")
+    found = not needs_server or any(os.environ.get(name) for name in SERVERS)
+    if found:
+        pygame.display.init()
+        found = pygame.display.get_driver() not in UNSEEN
+    if not found:
+        raise RuntimeError(
+            "there is no display to open a window on: DISPLAY or WAYLAND_DISPLAY must name one"
+        )
 
 
 class Window:

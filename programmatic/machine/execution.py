@@ -74,8 +74,8 @@ class TraceStep:
 
 
 def execute(
-    programs: Programs,
-    worlds: Sequence[World] | WorldBatch,
+    programs: Program | Programs,
+    worlds: World | Sequence[World] | WorldBatch,
     env_id: str,
     max_calls: int | None = MAX_CALLS,
     max_actions: int | None = None,
@@ -87,9 +87,10 @@ def execute(
     endless loop gets the result that its limits would give, at once.
 
     Args:
-        programs: P programs; or their tokens, integers of shape (P, L), each row padded with 50
-            (`<pad>`), as a numpy array or a torch tensor. A tensor on the GPU is used in place.
-        worlds: N start worlds, of one size or several.
+        programs: One program, or P programs; or their tokens, integers of shape (P, L), each row
+            padded with 50 (`<pad>`), as a numpy array or a torch tensor. A tensor on the GPU is
+            used in place.
+        worlds: One start world, or N of one size or several.
         env_id: The task that judges, as registered with Gymnasium.
         max_calls: Limit of calls (actions and percepts) a run; None: none, which a program that
             loops for ever but whose state never recurs takes for ever to reach.
@@ -100,7 +101,7 @@ def execute(
         ValueError: The task or device is unknown, a limit is below 0, there is no program or world,
             or the tokens are not integers of two dimensions.
         ProgramSyntaxError: A row of tokens is no program; the message tells which.
-        TypeError: One of `programs` is no Program, or one of `worlds` no World.
+        TypeError: One of `programs` is no Program, one of `worlds` no World, or `env_id` no text.
         RuntimeError: The device is "cuda", and there is none or numba-cuda is not installed.
 
     Example:
@@ -113,6 +114,8 @@ def execute(
     """
     task = task_of(env_id)
     limits = _limit("max_calls", max_calls), _limit("max_actions", max_actions)
+    programs = [programs] if isinstance(programs, Program) else programs
+    worlds = [worlds] if isinstance(worlds, World) else worlds
     if not len(programs) or not len(worlds):
         raise ValueError(f"nothing to run: {len(programs)} programs in {len(worlds)} worlds")
     place = device_named(device)

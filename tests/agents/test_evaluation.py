@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gymnasium
 import numpy as np
 import pytest
 
@@ -145,6 +146,8 @@ def test_bad_arguments_are_refused() -> None:
         evaluate(SPIN, "Karel-Maze-v0", episodes=0)
     with pytest.raises(ValueError, match="there is no env 'Karel-Mase-v0'"):
         evaluate(SPIN, "Karel-Mase-v0", episodes=1)
+    with pytest.raises(TypeError, match=r"got a OrderEnforcing, whose id is 'Karel-Maze-v0'"):
+        evaluate(SPIN, gymnasium.make("Karel-Maze-v0"), episodes=1)  # type: ignore[arg-type]
 
 
 def test_a_program_of_another_env_is_not_run() -> None:

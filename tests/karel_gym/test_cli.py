@@ -172,9 +172,15 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("arguments", "message"),
     [
         (["foo"], "no command 'foo'"),
-        (["tasks", "Chess"], "no task's id contains 'Chess'"),
+        (["tasks", "Chess"], "'Chess' is no Karel task; karel-gym tasks lists"),
         (["run", "DEF run m( mvoe m)", "--env", "Karel-Maze-v0"], "token 3.*did you mean 'move'"),
-        (["run", WALK, "--env", "Karel-Mze-v0"], "'Karel-Mze-v0' is no Karel task"),
+        (["tasks", "Snaek"], "did you mean Karel-Snake-v0"),
+        (["play", "--env", "Maze"], "no env 'Maze'; did you mean Karel-Maze-v0 or Karel-Maze-v1"),
+        (["play", "--env", "Karel-Snake-v7"], "did you mean Karel-Snake-v0"),
+        (["run", WALK, "--env", "Karel-Mze-v0"], "is no Karel task; did you mean Karel-Maze-v0"),
+        (["evaluate", WALK, "--env", "maze"], "did you mean Karel-Maze-v0 or Karel-Maze-v1"),
+        (["evaluate", WALK, "--env", "Karel-Maze-v0", "--render", "a.avi"], "end in .gif or"),
+        (["report", WALK, "--env", "Karel-Maze-v0", "--out", "a.pdf"], "must end in .html"),
         (["run", WALK, "--env", "Karel-Maze-v0", "--height", "2"], "4 to 1000 rows"),
         (["run", WALK, "--env", "Karel-Maze-v0", "--trace", "100"], "0 to 99"),
         (["run", "nowhere.karel", "--env", "Karel-Maze-v0"], "neither a program .* nor a file"),
@@ -194,6 +200,47 @@ def test_errors_are_one_line(
     assert len(lines) == 1
     assert lines[0].startswith("karel-gym: ")
     assert re.search(message, lines[0])
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "train ppo --env WRONG",
+        "tune ppo --env WRONG",
+        "search hc --env WRONG",
+        "search cem --env WRONG",
+        "morl --env WRONG",
+        f"verify {GOOD} --constraints {RULES} --env WRONG",
+        f"repair {GOOD} --constraints {RULES} --env WRONG",
+        f"imitate {GOOD} --env WRONG",
+        "optimise POLICY --env WRONG",
+        "synthesise POLICY --env WRONG",
+        "report random --env WRONG",
+    ],
+)
+def test_a_wrong_id_is_answered_with_ids_like_it(
+    command: str,
+    tmp_path: Path,
+    policy: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = {"WRONG": "Karel-Harvster-v0", "POLICY": str(policy)}
+    assert main([words.get(word, word) for word in command.split()]) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert "did you mean Karel-Harvester-v0 or Karel-Harvester-v1?" in line
+    assert not list(tmp_path.iterdir())
+
+
+def test_play_without_a_display_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.platform", "linux")
+    for name in ("SDL_VIDEODRIVER", "DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    assert main(["play", "--env", "Karel-Maze-v0"]) == 2
+    assert "there is no display to open a window on" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("package", EXTRAS)

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+import gymnasium
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -169,12 +170,23 @@ def test_start_worlds_are_not_changed() -> None:
     assert [str(world) for world in batch] == before
 
 
+def test_one_program_and_one_world_are_taken_as_they_are() -> None:
+    batch = sample_worlds("Karel-Harvester-v0", 3)
+    several, one = execute(SKILLED[:2], batch, "Karel-Harvester-v0"), SKILLED[1]
+    result = execute(one, batch, "Karel-Harvester-v0")
+    assert result.returns.tolist() == several.returns[1:].tolist()
+    single = execute(one, batch[2], "Karel-Harvester-v0")
+    assert single.actions.tolist() == [[several.actions[1, 2]]]
+    assert single.final_world(0, 0) == several.final_world(1, 2)
+
+
 def test_bad_arguments_are_refused() -> None:
     program: Any = Program.parse("DEF run m( move m)")
     for arguments, error, message in (
         (([], [ROOM], "Karel-Maze-v0"), ValueError, "0 programs in 1 worlds"),
         (([program], [], "Karel-Maze-v0"), ValueError, "1 programs in 0 worlds"),
-        (([program], [ROOM], "Karel-Labyrinth-v0"), ValueError, "known are .*Karel-Maze-v0"),
+        (([program], [ROOM], "Karel-Mze-v0"), ValueError, "did you mean Karel-Maze-v0 or"),
+        (([program], [ROOM], gymnasium.make("Karel-Maze-v0")), TypeError, "id is a text.*whose id"),
         (([program], [ROOM], "CartPole-v1"), ValueError, "no Karel task"),
         (([program], [ROOM], "Karel-Maze-v0", -1), ValueError, "max_calls must be at least 0"),
         (([program], [ROOM], "Karel-Maze-v0", 9, -1), ValueError, "max_actions must be at"),
