@@ -153,11 +153,11 @@ def run_table(
     return run_episodes(act_by_table, policy, task, worlds, seed, max_steps)
 
 
-def _observations(obs: str) -> NDArray[np.int8]:
+def _observations(obs: str) -> NDArray[np.float32]:
     """Whatever may be observed: a row each, in the order of a table's rows."""
     percepts = (np.arange(N_ROWS)[:, None] >> np.arange(N_PERCEPTS)) & 1  # (32, 5)
     if obs == "percepts":
-        return percepts.astype(np.int8)
+        return percepts.astype(np.float32)
     previous = np.concatenate([np.zeros((1, N_ACTIONS)), np.eye(N_ACTIONS)])  # (6, 5)
     rows = [np.tile(percepts, (len(previous), 1)), np.repeat(previous, N_ROWS, axis=0)]
-    return np.concatenate(rows, axis=1).astype(np.int8)
+    return np.concatenate(rows, axis=1).astype(np.float32)

@@ -142,7 +142,7 @@ def _copy(state: SkillState) -> SkillState:
 def _act(
     state: SkillState,
     which: NDArray[np.int64],
-    percepts: NDArray[np.int8],
+    percepts: NDArray[np.float32],
     actions: NDArray[np.int64],
 ) -> None:
     """Write the next actions of the skills in the episodes `which`; NO_ACTION where one ends."""

@@ -21,7 +21,7 @@ from karel_gym.tasks.task import Task
 from karel_gym.viewer import Window
 from karel_gym.world import World
 
-Observation = NDArray[np.uint8] | NDArray[np.int8]
+Observation = NDArray[np.uint8] | NDArray[np.float32]
 SOLVED_MARGIN = 1e-6  # a return this close to the task's largest is that: rewards are fractions
 
 
@@ -32,9 +32,9 @@ class KarelEnv(KernelEnv):
     the robot around; picking from an empty cell and putting on a full one do nothing.
 
     Observations: `obs="grid"`: uint8, (16, H, W), one-hot planes: 0-3 robot facing N, E, S, W; 4
-    wall; 5-15 cell holds 0..10 markers. `obs="percepts"`: int8, (5,): front, left, right is clear,
-    markers present, no markers present. `obs="percepts+action"`: int8, (10,): the same, and one-hot
-    the previous action, none at the start.
+    wall; 5-15 cell holds 0..10 markers. `obs="percepts"`: float32, (5,), each 0 or 1: front, left,
+    right is clear, markers present, no markers present. `obs="percepts+action"`: float32, (10,):
+    the same, and the previous action one-hot, none at the start.
 
     `info` has `return`, the sum of the episode's rewards so far, `length`, the number of actions so
     far, and `is_success`, whether the episode ended with the task solved.
@@ -63,7 +63,7 @@ class KarelEnv(KernelEnv):
         >>> obs, info = env.reset(seed=0)
         >>> obs, reward, terminated, truncated, info = env.step(3)
         >>> obs.tolist(), round(reward, 3)
-        ([1, 1, 0, 0, 1], 0.028)
+        ([1.0, 1.0, 0.0, 0.0, 1.0], 0.028)
     """
 
     metadata: dict[str, Any] = {  # noqa: RUF012 (as the base class has it)

@@ -53,7 +53,7 @@ def write_bits(bits: int, percepts: Any) -> None:
 def write_percepts(
     first: int, last: int, step: int, cells: Any, width: int, robots: Any, percepts: Any
 ) -> None:
-    """Write percept observations: int8, (N, 5), or with more columns, which become 0."""
+    """Write percept observations: float32, (N, 5), or with more columns, which become 0."""
     for k in range(first, last, step):
         i = index(k)
         write_bits(sense(cells[i], width, robots[i, 0], robots[i, 1]), percepts[i])
@@ -63,7 +63,7 @@ def write_percepts(
 def write_previous_actions(
     first: int, last: int, step: int, previous: Any, observations: Any
 ) -> None:
-    """Write previous actions, int64, (N,), after the percepts: int8, (N, 10), zeros before."""
+    """Write previous actions, int64, (N,), after the percepts: float32, (N, 10), zeros before."""
     for k in range(first, last, step):
         i = index(k)
         if previous[i] >= 0:
@@ -72,7 +72,7 @@ def write_previous_actions(
 
 @kernel
 def sense_grids(grids: Any, width: int, percepts: Any) -> None:
-    """Write the percepts, int8, (N, 5), of a robot in grid observations, uint8, (N, 16, H*W)."""
+    """Write the percepts, float32, (N, 5), of a robot in grids, uint8, (N, 16, H*W)."""
     n_positions = grids.shape[2]
     cells = np.empty(n_positions, dtype=np.uint8)
     for i in range(len(grids)):
@@ -91,8 +91,9 @@ def observation_space(kind: str, height: int, width: int) -> gymnasium.Space[Any
     """The space of observations of a kind.
 
     `grid`: uint8, (16, H, W), one-hot planes: 0-3 robot facing N, E, S, W; 4 wall; 5-15 cell holds
-    0..10 markers. `percepts`: int8, (5,): front, left, right is clear, markers, no markers present.
-    `percepts+action`: int8, (10,): the same, and one-hot the previous action, none at the start.
+    0..10 markers. `percepts`: float32, (5,), each 0 or 1: front, left, right is clear, markers, no
+    markers present. `percepts+action`: float32, (10,): the same, and the previous action one-hot,
+    none at the start.
 
     Raises:
         ValueError: There is no such kind.
@@ -100,7 +101,7 @@ def observation_space(kind: str, height: int, width: int) -> gymnasium.Space[Any
     if kind == "grid":
         return gymnasium.spaces.Box(0, 1, (N_PLANES, height, width), np.uint8)
     if kind in SIGNATURES:
-        return gymnasium.spaces.MultiBinary(len(SIGNATURES[kind].features))
+        return gymnasium.spaces.Box(0, 1, (len(SIGNATURES[kind].features),), np.float32)
     raise ValueError(f"obs must be one of {', '.join(map(repr, KINDS))}, got {kind!r}")
 
 
@@ -110,8 +111,13 @@ def signature_of_kind(kind: str) -> Signature | None:
 
 
 def kind_of(space: gymnasium.Space[Any]) -> str | None:
-    """The kind of observation of a space of some size; None where it is of no Karel task."""
+    """The kind of observation of a space of some size; None where it is of no Karel task.
+
+    Models that were saved before percepts were a `Box` have them as `MultiBinary`.
+    """
     shape = space.shape or ()
+    if isinstance(space, gymnasium.spaces.MultiBinary):
+        space = gymnasium.spaces.Box(0, 1, shape, np.float32)
     height, width = shape[-2:] if len(shape) == 3 else (0, 0)
     return next((kind for kind in KINDS if space == observation_space(kind, height, width)), None)
 
@@ -137,7 +143,7 @@ def observe(
     """
     n = len(cells)
     if kind in SIGNATURES:
-        features = device.zeros((n, len(SIGNATURES[kind].features)), np.int8)
+        features = device.zeros((n, len(SIGNATURES[kind].features)), np.float32)
         device.kernel(write_percepts)(n, cells, width, robots, features)
         if kind == "percepts+action":
             device.kernel(write_previous_actions)(n, previous, features)
@@ -147,8 +153,8 @@ def observe(
     return grids.reshape(-1, N_PLANES, height, width)
 
 
-def percepts_of_grids(grids: NDArray[Any]) -> NDArray[np.int8]:
-    """The percepts, int8, (N, 5), of the robots in grid observations, (N, 16, H, W).
+def percepts_of_grids(grids: NDArray[Any]) -> NDArray[np.float32]:
+    """The percepts, float32, (N, 5), of the robots in grid observations, (N, 16, H, W).
 
     Raises:
         ValueError: A grid does not have one robot inside a wall border.
@@ -158,7 +164,7 @@ def percepts_of_grids(grids: NDArray[Any]) -> NDArray[np.int8]:
     outside = grids[:, :WALL_PLANE].astype(bool).sum(axis=(1, 2, 3)) - inside
     if (inside != 1).any() or outside.any():
         raise ValueError("a grid observation must have one robot, inside the wall border")
-    percepts = np.empty((n, N_PERCEPTS), dtype=np.int8)
+    percepts = np.empty((n, N_PERCEPTS), dtype=np.float32)
     flat = np.ascontiguousarray(grids).reshape(n, N_PLANES, height * width)
     sense_grids(flat.astype(np.uint8, copy=False), width, percepts)
     return percepts

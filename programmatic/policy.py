@@ -53,7 +53,7 @@ class ProgramPolicy:
 
     Example:
         >>> policy = ProgramPolicy(Program.parse("DEF run m( move turnRight m)"))
-        >>> percepts, state = np.array([1, 0, 0, 0, 1], dtype=np.int8), None
+        >>> percepts, state = np.array([1, 0, 0, 0, 1], dtype=np.float32), None
         >>> for _ in range(3):
         ...     action, state = policy.predict(percepts, state)
         ...     print(int(action))
@@ -79,7 +79,8 @@ class ProgramPolicy:
         """The next action in each episode.
 
         Args:
-            observation: Percepts, (5,) or (N, 5), or grids, (16, H, W) or (N, 16, H, W).
+            observation: Percepts of any type, (5,) or (N, 5), or grids, (16, H, W) or
+                (N, 16, H, W).
             state: What the last call returned; None: all episodes begin.
             episode_start: bool, (N,); the episodes that begin.
             deterministic: Of no effect: a program does not draw.
@@ -125,8 +126,8 @@ class ProgramPolicy:
         )
 
 
-def as_percepts(observation: NDArray[Any]) -> tuple[NDArray[np.int8], bool]:
-    """Percepts, int8, (N, 5), of an observation of either kind, and whether it was a batch.
+def as_percepts(observation: NDArray[Any]) -> tuple[NDArray[np.float32], bool]:
+    """Percepts, float32, (N, 5), of an observation of either kind, and whether it was a batch.
 
     Raises:
         ValueError: The observation is of neither kind.
@@ -134,7 +135,7 @@ def as_percepts(observation: NDArray[Any]) -> tuple[NDArray[np.int8], bool]:
     observation = np.asarray(observation)
     n_percepts = len(PERCEPTS)
     if observation.shape[-1:] == (n_percepts,) and observation.ndim in (1, 2):
-        return np.ascontiguousarray(observation.reshape(-1, n_percepts), np.int8), (
+        return np.ascontiguousarray(observation.reshape(-1, n_percepts), np.float32), (
             observation.ndim == 2
         )
     if observation.ndim in (3, 4) and observation.shape[-3] == N_PLANES:

@@ -194,7 +194,7 @@ def next_actions(
         code: int64, (L,), no longer than the program.
         pcs: int64, (N,); where each episode is. Changed, as the next.
         repeats: uint64, (N,).
-        percepts: int8, (N, 5).
+        percepts: float32, (N, 5); what is not 0 is true.
         max_calls: Most calls between two actions.
         actions: int64, (N,); written: the action, or NO_ACTION.
         executing: int64, (N,); written: the token index of the action, or NO_ACTION.

@@ -27,6 +27,7 @@ from stable_baselines3.common.utils import ConstantSchedule, FloatSchedule
 from stable_baselines3.common.vec_env import VecEnv
 from torch import nn
 
+from karel_gym.observations import kind_of
 from programmatic.algorithms import algorithm_class
 from programmatic.leaps.checkpoints import write_state_dict
 from programmatic.morl.models import ACTIVATIONS, ALGORITHMS
@@ -109,7 +110,8 @@ def _build(settings: dict[str, Any], env: VecEnv | None) -> BaseAlgorithm:
     own = [_space_from_json(settings[name]) for name in ("observation_space", "action_space")]
     if env is not None:
         for space, other in zip(own, (env.observation_space, env.action_space), strict=True):
-            if space != other:
+            kind = kind_of(space)  # percepts were MultiBinary once
+            if space != other and (kind is None or kind != kind_of(other)):
                 raise ValueError(f"it is for {space}, the env has {other}")
     algo_class: Any = algorithm_class(settings["algo"], ALGORITHMS)
     model = algo_class(

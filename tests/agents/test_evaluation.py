@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import gymnasium
 import numpy as np
 import pytest
+from stable_baselines3 import PPO
 
-from agents import evaluate, evaluate_episodes, summarise
+from agents import evaluate, evaluate_episodes, load, summarise
 from agents.evaluation import bootstrap_interval
 from agents.policies import Contestant, RandomPolicy
 from karel_gym import sample_worlds
@@ -168,6 +172,18 @@ def test_models_are_told_from_their_observation_space() -> None:
     grid, percepts = contestants({"grid": Model("grid"), "percepts": Model("percepts")})
     assert (grid.obs, grid.shape) == ("grid", (8, 9))
     assert (percepts.obs, percepts.shape) == ("percepts", None)
+
+
+def test_models_of_percepts_that_were_multi_binary_are_evaluated(tmp_path: Path) -> None:
+    class Earlier(gymnasium.Env[Any, Any]):
+        observation_space = gymnasium.spaces.MultiBinary(5)
+        action_space = gymnasium.spaces.Discrete(5)
+
+    PPO("MlpPolicy", Earlier(), n_steps=8, batch_size=8, device="cpu").save(tmp_path / "ppo.zip")
+    with pytest.warns(UserWarning, match="was not written by karel-gym"):
+        model = load(tmp_path / "ppo.zip")
+    table = evaluate(model, "Karel-Maze-v0", episodes=2)
+    assert (table.episodes[0], table.note[0]) == (2, "")
 
 
 def test_a_policy_that_takes_masks_gets_them() -> None:

@@ -78,7 +78,7 @@ def test_drawn_actions_have_the_policys_probabilities(obs: str, tmp_path: Path) 
     assert table.shape == (32 if obs == "percepts" else 192, 5)
     np.testing.assert_allclose(table.sum(axis=1), 1, atol=1e-6)
     # A robot before a wall, with a free cell to its left, after turning left.
-    observation = np.zeros((1, n_features), np.int8)
+    observation = np.zeros((1, n_features), np.float32)
     observation[0, [1, 4]] = 1
     row = 2 + 16
     if obs == "percepts+action":

@@ -15,7 +15,7 @@ from programmatic.search import search
 from tests.programmatic.search.latent_spaces import ActionSequences
 
 TEXT = "DEF run m( REPEAT R=3 r( move turnRight r) m)"
-PERCEPTS = np.array([[1, 0, 0, 0, 1], [1, 1, 1, 1, 0]], dtype=np.int8)
+PERCEPTS = np.array([[1, 0, 0, 0, 1], [1, 1, 1, 1, 0]], dtype=np.float32)
 
 
 def actions(agent: ProgramAgent, n: int = 8) -> list[list[int]]:

@@ -151,7 +151,7 @@ def test_episodes_choose_each_in_its_own_time() -> None:
     model = Choosing(1, 0, 0)
     short, long = Program.parse("DEF run m( move m)"), SPIN
     policy = SkillPolicy(model, Numbered(short, long), horizon=3, max_steps=12)
-    percepts = np.tile(np.array([1, 0, 0, 0, 1], np.int8), (2, 1))
+    percepts = np.tile(np.array([1, 0, 0, 0, 1], np.float32), (2, 1))
     actions, state = policy.predict(percepts)
     assert actions.tolist() == [1, 1]
     before = state.steps.copy()

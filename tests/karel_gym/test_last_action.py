@@ -33,7 +33,7 @@ def test_what_is_built_in_is_what_the_wrapper_does(env_id: str) -> None:
     rng = np.random.default_rng(0)
     ended, n_ended = False, 0
     for _ in range(STEPS):
-        assert observation.dtype == expected.dtype == np.int8
+        assert observation.dtype == expected.dtype == np.float32
         np.testing.assert_array_equal(observation, expected)
         np.testing.assert_array_equal(batch[0], expected)
         actions = rng.integers(5, size=N)
@@ -83,8 +83,12 @@ def test_the_signature_names_every_entry() -> None:
 def test_a_space_tells_its_kind() -> None:
     for kind in KINDS:
         assert kind_of(observation_space(kind, 9, 14)) == kind
-    for space in (Box(0, 1, (5,)), MultiBinary(4), Box(0, 255, (16, 8, 8), np.uint8)):
+    for space in (Box(0, 1, (4,)), MultiBinary(4), Box(0, 255, (16, 8, 8), np.uint8)):
         assert kind_of(space) is None
+
+
+def test_percepts_of_models_that_were_saved_with_multi_binary_are_percepts() -> None:
+    assert [kind_of(MultiBinary(n)) for n in (5, 10)] == ["percepts", KIND]
 
 
 def test_the_wrapper_extends_boxes() -> None:

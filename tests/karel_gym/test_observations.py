@@ -30,7 +30,8 @@ def test_spaces_follow_the_size() -> None:
     env = make(height=10, width=7)
     assert env.shape == (10, 7)
     assert env.reset(seed=0)[0].shape == env.observation_space.shape == (16, 10, 7)
-    assert make(obs="percepts").observation_space == gymnasium.spaces.MultiBinary(5)
+    for kind, n in (("percepts", 5), ("percepts+action", 10)):
+        assert make(obs=kind).observation_space == gymnasium.spaces.Box(0, 1, (n,), np.float32)
 
 
 def percepts_of(world: World) -> list[int]:
@@ -64,7 +65,7 @@ def test_observations_show_the_world(env_id: str) -> None:
             world = envs[0].world
             assert envs[1].world == world
             assert_shows(grid, world)
-            assert percepts.dtype == np.int8
+            assert percepts.dtype == np.float32
             assert percepts.tolist() == percepts_of(world)
             action = int(rng.integers(5))
             (grid, *end, _), (percepts, *same_end, _) = (env.step(action) for env in envs)

@@ -147,7 +147,19 @@ def test_says_which_file_is_wrong(
 
 def test_says_that_the_env_is_another(tmp_path: Path) -> None:
     save_policy(new_model("trpo", cartpole(2)), tmp_path)
-    with pytest.raises(RunError, match="the env has MultiBinary"):
+    with pytest.raises(RunError, match=r"the env has Box.*\(5,\)"):
         load_policy(tmp_path, make_sb3_vec_env("Karel-Maze-v0", 2))
     with pytest.raises(RunError, match=r"nowhere.*cannot be read"):
         load_policy(tmp_path / "nowhere")
+
+
+def test_a_policy_of_percepts_that_were_multi_binary_acts_and_learns_on(tmp_path: Path) -> None:
+    envs = make_sb3_vec_env("Karel-Maze-v0", 2, seed=0)
+    model = new_model("trpo", envs)
+    save_policy(model, tmp_path)
+    changed(observation_space={"type": "MultiBinary", "n": [5]})(tmp_path / POLICY_FILE)
+    observation = envs.reset()
+    expected = model.predict(observation, deterministic=True)[0]
+    for loaded in (load_policy(tmp_path), load_policy(tmp_path, envs)):
+        assert np.array_equal(loaded.predict(observation, deterministic=True)[0], expected)
+    loaded.learn(loaded.n_steps * 2)
