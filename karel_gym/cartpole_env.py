@@ -122,6 +122,10 @@ class CartPoleMORLEnv(KernelEnv, CartPoleEnv):
         self.observation_space = observation_space()
         self.constraints = check_constraints(CONSTRAINTS if constraints is None else constraints)
 
+    def __getstate__(self) -> dict[str, Any]:
+        pictures = ("screen", "surf", "clock")
+        return {**vars(self), **dict.fromkeys(pictures)}  # a window is not copied
+
     @property
     def state(self) -> NDArray[np.float64] | None:
         """The present state, float64, (4,), a copy; None before the first reset."""
@@ -218,6 +222,9 @@ class CartPoleVectorEnv(KernelVectorEnv):
             CONSTRAINTS if constraints is None else constraints,
         )
         self._drawn: Any = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_drawn": None}
 
     def render(self) -> tuple[NDArray[np.uint8], ...] | None:
         """An rgb array an env, or None without a render mode."""

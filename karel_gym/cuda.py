@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from importlib.util import find_spec
 from types import FunctionType
@@ -84,21 +84,27 @@ class Cuda:
             n_threads: Of how many threads thread number `first` treats every `n_threads`-th thing
                 from the `first`-th on; by default as many as `n_threads` says.
         """
+        return partial(self._launch, kernel, task, n_threads)
+
+    def _launch(
+        self,
+        kernel: Kernel | Dispatcher,
+        task: Task | None,
+        n_threads: int | None,
+        n: int,
+        *args: Any,
+    ) -> None:
         function = kernel.function if isinstance(kernel, Kernel) else kernel.py_func
         loop = _loop_of(cast(FunctionType, function), task)
-
-        def launch(n: int, *args: Any) -> None:
-            threads = self.n_threads(n) if n_threads is None else n_threads
-            blocks = -(-threads // THREADS_PER_BLOCK)
-            configured = loop[blocks, THREADS_PER_BLOCK, _stream()]
-            arguments = n, threads, tuple(map(_as_numba, args))
-            if loop.overloads:
+        threads = self.n_threads(n) if n_threads is None else n_threads
+        blocks = -(-threads // THREADS_PER_BLOCK)
+        configured = loop[blocks, THREADS_PER_BLOCK, _stream()]
+        arguments = n, threads, tuple(map(_as_numba, args))
+        if loop.overloads:
+            configured(*arguments)
+        else:
+            with compiling(function.__name__, lambda: bool(loop.overloads), is_kept=False):
                 configured(*arguments)
-            else:
-                with compiling(function.__name__, lambda: bool(loop.overloads), is_kept=False):
-                    configured(*arguments)
-
-        return launch
 
     def n_threads(self, n: int) -> int:
         if IS_SIMULATED:

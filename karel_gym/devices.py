@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -73,11 +74,14 @@ class Cpu:
         return np.asarray(array)
 
     def kernel(self, kernel: Kernel, task: Task | None = None) -> Callable[..., None]:
-        compiled = kernel.of(task)
-        return lambda n, *args: compiled(0, n, 1, *args)
+        return partial(_launch, kernel.of(task))
 
     def n_threads(self, n: int) -> int:
         return 1
+
+
+def _launch(compiled: Callable[..., None], n: int, *args: Any) -> None:
+    compiled(0, n, 1, *args)
 
 
 CPU: Device = Cpu()

@@ -138,7 +138,7 @@ class KarelEnv(KernelEnv):
             gymnasium.error.ResetNeeded: The episode has ended, or none was begun.
         """
         reward, terminated, truncated = self._act(action)
-        solved = terminated and is_solved(self.task, self.episodes.returns[0])
+        solved = terminated and bool(is_solved(self.task, self.episodes.returns[0]))
         self._status = "" if self._running else "solved" if solved else "failed"
         if self.render_mode == "human":
             self.render()

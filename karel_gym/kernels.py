@@ -55,7 +55,7 @@ def product(a: float, b: float) -> float:
 
 
 class Kernel:
-    """A compiled function that Python calls.
+    """A compiled function that Python calls. It is pickled by its name, as functions are.
 
     Args:
         function: A function in numba's subset of Python, over arrays and numbers.
@@ -64,10 +64,14 @@ class Kernel:
     def __init__(self, function: FunctionType) -> None:
         self.function = function
         self.__doc__ = function.__doc__
+        self.__module__ = function.__module__
         self._compile_for = lru_cache(maxsize=None)(self._compile)
 
     def __call__(self, *args: Any) -> Any:
         return self._compile_for(None)(*args)
+
+    def __reduce__(self) -> str:
+        return self.function.__qualname__
 
     def of(self, task: Task | None) -> Callable[..., Any]:
         """This kernel with `task`'s generate, begin and reward; None: it calls none of them."""
@@ -83,7 +87,7 @@ class Kernel:
             compiled._cache = _KernelCache(function)  # type: ignore[no-untyped-call]
         except RuntimeError:
             _say_uncached("no folder for the cache can be written")
-        return _Announced(compiled, self.function.__name__)
+        return _Announced(compiled, self, task)
 
 
 class _KernelCache(FunctionCache):
@@ -119,15 +123,19 @@ def _say_uncached(reason: str) -> None:
 class _Announced:
     """A compiled function whose first call may take seconds, and says so."""
 
-    def __init__(self, compiled: Dispatcher, name: str) -> None:
+    def __init__(self, compiled: Dispatcher, kernel: Kernel, task: Task | None) -> None:
         self.compiled = compiled
-        self.name = name
+        self.kernel = kernel
+        self.task = task
         self._is_compiled = False
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Kernel.of, (self.kernel, self.task)
 
     def __call__(self, *args: Any) -> Any:
         if self._is_compiled:
             return self.compiled(*args)
-        with compiling(self.name, lambda: bool(self.compiled.signatures)):
+        with compiling(self.kernel.function.__name__, lambda: bool(self.compiled.signatures)):
             result = self.compiled(*args)
         self._is_compiled = True
         return result

@@ -8,7 +8,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,6 +63,8 @@ class Frame:
 class Renderer:
     """Draws the worlds of one size, fast: of each world, only what the last one did not show.
 
+    A copy of it, or an unpickled one, draws its first image anew.
+
     Args:
         shape: Height and width of the worlds in cells, walls included.
         extent: The longest side of the drawn world in pixels, at most; None: 640 pixels for
@@ -92,6 +94,9 @@ class Renderer:
         self._caption = Caption()
         self._shown: Frame | None = None
         self._start(with_panel=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Renderer, (self.shape, self._extent)
 
     def image_shape(self, with_panel: bool) -> tuple[int, int, int]:
         """The shape of all images with a panel, or of all without one: (height, width, 3)."""

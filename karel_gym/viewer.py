@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from karel_gym.rendering import Image, import_pygame
 from karel_gym.robot import MOVE, PICK_MARKER, PUT_MARKER, TURN_LEFT, TURN_RIGHT
@@ -81,7 +81,8 @@ class Window:
     """A window that shows images at a steady pace. It opens at the first image.
 
     Closing it, or pressing Esc or q, sets `closed`; what is shown afterwards is ignored. pygame
-    has one window a process: of two `Window`s, the one that shows an image takes it over.
+    has one window a process: of two `Window`s, the one that shows an image takes it over. A copy of
+    a `Window`, or an unpickled one, is not open yet.
 
     Args:
         fps: Images a second, at most; 0 sets no limit.
@@ -98,6 +99,9 @@ class Window:
         self._image_size: tuple[int, int] | None = None
         self._surface: pygame.Surface | None = None
         self._clock: pygame.time.Clock | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Window, (self._fps, self._title)
 
     def show(self, image: Image) -> None:
         """Show `image`, and wait as long as the pace asks for.

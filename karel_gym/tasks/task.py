@@ -6,6 +6,9 @@ compiled once a task, with the task's own in their place (see `karel_gym.kernels
 
 from __future__ import annotations
 
+import importlib
+import pickle
+import sys
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -95,6 +98,9 @@ class Task:
         fixed_shape: Whether `shape` is the only one.
         max_return: The return of an episode in which the task was solved.
         actions_per_cell: The horizon, in actions per cell inside the border.
+        variant_of: The task and the kind of reward that this one is made from; None: from none.
+
+    A task is pickled by its name: it must be an attribute of a module.
     """
 
     doc: str
@@ -107,6 +113,15 @@ class Task:
     fixed_shape: bool = False
     max_return: float = 1.0
     actions_per_cell: int = 10
+    variant_of: tuple[Task, str] | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self.variant_of is not None:
+            return Task.with_reward, self.variant_of
+        return _task_in, _place_of(self)
+
+    def __deepcopy__(self, memo: Any) -> Task:
+        return self
 
     @cache  # noqa: B019 (tasks live as long as the program)
     def with_reward(self, kind: str) -> Task:
@@ -122,9 +137,9 @@ class Task:
         if kind == "default":
             return self
         if kind == "sparse":
-            return replace(self, reward=sparse(self.reward))
+            return replace(self, reward=sparse(self.reward), variant_of=(self, kind))
         if kind == "dense" and self.dense is not None:
-            return replace(self, reward=self.dense)
+            return replace(self, reward=self.dense, variant_of=(self, kind))
         kinds = ["'default'", "'sparse'", *(["'dense'"] if self.dense is not None else [])]
         raise ValueError(f"this task's reward is one of {', '.join(kinds)}; got {kind!r}")
 
@@ -150,3 +165,19 @@ class Task:
                 f"this task's worlds have {self.min_shape[0]} to {MAX_SIDE} rows and "
                 f"{self.min_shape[1]} to {MAX_SIDE} columns, got {height}x{width}"
             )
+
+
+def _place_of(task: Task) -> tuple[str, str]:
+    """The module that a task is an attribute of, and its name there."""
+    kernels = (task.reward, task.begin, task.generate)
+    likely = [kernel.py_func.__module__ for kernel in kernels]
+    for module in [*likely, *sys.modules]:
+        for name, value in list(vars(sys.modules[module]).items()):
+            if value is task:
+                return module, name
+    raise pickle.PicklingError("a task can be pickled only if it is an attribute of a module")
+
+
+def _task_in(module: str, name: str) -> Task:
+    task: Task = getattr(importlib.import_module(module), name)
+    return task
