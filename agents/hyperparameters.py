@@ -24,6 +24,7 @@ from stable_baselines3.common.utils import LinearSchedule
 from torch import nn
 
 from agents.training_envs import PRIMITIVE
+from karel_gym.registration import plain_id
 
 FOLDER = Path(__file__).parent / "hyperparams"
 ACTIVATIONS = ("ELU", "GELU", "LeakyReLU", "ReLU", "SiLU", "Tanh")
@@ -72,7 +73,7 @@ def read_hyperparameters(
 def block_name(env_id: str, obs: str, action: str = PRIMITIVE) -> str:
     """The name of the block for a task and kinds of observation and action."""
     usual = ("percepts", PRIMITIVE)
-    return "/".join([env_id, *(kind for kind in (obs, action) if kind not in usual)])
+    return "/".join([plain_id(env_id), *(kind for kind in (obs, action) if kind not in usual)])
 
 
 def check_names(algo_class: type[Any], hyperparameters: Mapping[str, Any]) -> None:

@@ -20,6 +20,7 @@ from agents.extractors import GridCnn
 from agents.fcn import GridFcn
 from agents.hyperparameters import HyperparameterError, arguments, check_names
 from agents.training_envs import training_env
+from karel_gym.registration import plain_id
 from programmatic.algorithms import ALGORITHMS, algorithm_class
 from programmatic.runs import RunError, replacing
 
@@ -85,7 +86,9 @@ def load_model(path: str | os.PathLike[str], device: str = "auto") -> BaseAlgori
     if SETTINGS not in data:
         return _load_foreign(path, data, device)
     try:
-        model = build_model(data[SETTINGS], device)
+        settings = data[SETTINGS]
+        # Loading runs no code: a module that the id may name is not imported.
+        model = build_model({**settings, "env_id": plain_id(settings["env_id"])}, device)
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(f"the settings in {path} make no model: {error!r}") from None
     restore(model, path)

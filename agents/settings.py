@@ -131,8 +131,7 @@ def resolve(config: TrainConfig) -> TrainConfig:
             'such as policy_kwargs="dict(activation_fn=nn.Tanh)"'
         ) from None
     check_kinds(config.obs, config.action)
-    env_id = config.env_id.rpartition(":")[2]
-    stored = read_hyperparameters(config.algo, env_id, config.obs, config.action)
+    stored = read_hyperparameters(config.algo, config.env_id, config.obs, config.action)
     values = stored | dict(config.hyperparameters)
     of_env = values.get("env_kwargs", {})
     config = replace(
@@ -152,7 +151,6 @@ def resolve(config: TrainConfig) -> TrainConfig:
         values.pop(name, None)
     return replace(
         config,
-        env_id=env_id,
         run_dir=config.run,
         total_timesteps=total,
         num_envs=num_envs,

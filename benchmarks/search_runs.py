@@ -19,7 +19,7 @@ import pandas as pd
 
 from benchmarks.backends import Workers
 from benchmarks.planned_runs import RUNS_FOLDER, Row, RowForm, do_planned
-from karel_gym.registration import sample_worlds, task_of
+from karel_gym.registration import plain_id, sample_worlds, task_of
 from programmatic import Program, execute
 from programmatic.horizon import PUBLISHED, Limits, limits_of
 from programmatic.leaps.checkpoints import weights_path
@@ -110,8 +110,7 @@ class PlannedSearch:
     @property
     def folder(self) -> str:
         """The run folder's place in the folder of searches."""
-        task = self.env_id.rpartition(":")[2]
-        return f"{RUNS_FOLDER}/{self.method}-{task}-{self.seed}-{self.id}"
+        return f"{RUNS_FOLDER}/{self.method}-{plain_id(self.env_id)}-{self.seed}-{self.id}"
 
     def run(self, folder: Path) -> Row:
         """Do the search, or what is left of it, and judge its program: a row of `COLUMNS`."""

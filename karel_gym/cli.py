@@ -78,6 +78,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     import tyro
 
+    if is_script:
+        sys.path.append("")  # a user's tasks are in modules of the working directory, and come last
     with _stopping(signal.SIG_DFL if is_script else None) as stops:
         try:
             command = getattr(importlib.import_module(module), function)

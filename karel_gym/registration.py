@@ -82,6 +82,16 @@ def task_named(name: str) -> Task:
     return task
 
 
+def plain_id(env_id: str) -> str:
+    """An id without the module that it may name, which is not imported.
+
+    Example:
+        >>> plain_id("my_tasks:Karel-Ring-v0")
+        'Karel-Ring-v0'
+    """
+    return env_id.rpartition(":")[2]
+
+
 def task_of(env_id: str) -> Task:
     """The task that is registered under an id.
 
@@ -150,12 +160,12 @@ def _suggestion(env_id: str, known: Sequence[str]) -> str:
     found = [known_id for known_id, other in names.items() if other in like][:4]
     if found:
         return f"; did you mean {' or '.join(found)}?"
-    return "; karel-gym tasks lists the tasks"
+    return "; karel-gym tasks lists the tasks, and module:ID names one that a module registers"
 
 
 def _plain_name(env_id: str) -> str:
     """What ids of one task have in common, such as maze of Karel-Maze-v0."""
-    return re.sub(r"^karel-|-v\d+$", "", env_id.rpartition(":")[2].lower())
+    return re.sub(r"^karel-|-v\d+$", "", plain_id(env_id).lower())
 
 
 def sample_worlds(

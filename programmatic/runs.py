@@ -27,6 +27,7 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
+from karel_gym.registration import plain_id
 from programmatic.provenance import PROVENANCE, provenance
 
 CONFIG_FILE = "config.json"
@@ -142,7 +143,7 @@ def usual_folder(*parts: object) -> Path:
         >>> usual_folder("search", "hc", "my_tasks:Karel-Ring-v0", 3).as_posix()
         'runs/search-hc-Karel-Ring-v0-3'
     """
-    name = "-".join(str(part).rpartition(":")[2] for part in parts)
+    name = "-".join(plain_id(str(part)) for part in parts)
     return RUNS_FOLDER / name.replace("/", "-")
 
 

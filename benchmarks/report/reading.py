@@ -16,6 +16,7 @@ from benchmarks.report.tables import (
     read_results,
 )
 from benchmarks.tidy import RESULTS_FILE
+from karel_gym.registration import plain_id
 from programmatic import Program
 from programmatic.runs import CONFIG_FILE, RunError
 
@@ -53,16 +54,6 @@ def read_all(sources: Iterable[str], env_id: str | None = None) -> Findings:
     found.scores = list(dict.fromkeys(found.scores))  # one evaluation may be in several folders
     found.scores += [run.score for run in found.runs if run.score is not None]
     return found
-
-
-def plain_id(env_id: str) -> str:
-    """A task's id without the module that it may name, which is not imported.
-
-    Example:
-        >>> plain_id("my_tasks:Karel-Ring-v0")
-        'Karel-Ring-v0'
-    """
-    return env_id.rpartition(":")[2]
 
 
 def _name_and_place(source: str) -> tuple[str | None, str]:

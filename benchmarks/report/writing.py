@@ -12,9 +12,9 @@ from typing import Any
 from benchmarks.report.contents import contents_of
 from benchmarks.report.findings import Origin
 from benchmarks.report.page import render
-from benchmarks.report.reading import plain_id, read_all
+from benchmarks.report.reading import read_all
 from benchmarks.report.settings import Settings
-from karel_gym.registration import task_of
+from karel_gym.registration import plain_id, task_of
 from programmatic.provenance import commit_name, machine_name
 from programmatic.runs import PACKAGES, versions, write_text
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import gymnasium
 
+from karel_gym.registration import plain_id
 from programmatic.morl.imitation import CloningConfig
 from programmatic.morl.optimisation import OptimisationConfig
 from programmatic.morl.oracles import OracleConfig
@@ -87,7 +88,7 @@ class MORLConfig:
         """The mean return at which the loop ends; infinite if there is none."""
         if self.target_return is not None:
             return self.target_return
-        spec = gymnasium.registry.get(self.env_id.rpartition(":")[2])
+        spec = gymnasium.registry.get(plain_id(self.env_id))
         threshold = None if spec is None else spec.reward_threshold
         return float("inf") if threshold is None else float(threshold)
 

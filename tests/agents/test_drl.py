@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import warnings
 import zipfile
 from dataclasses import replace
@@ -129,6 +130,32 @@ def test_equal_seeds_give_equal_weights_and_evaluations_do_not_matter(
     other = short(tmp_path / "c", algo, seed=6)
     assert same(weights(first), weights(often))
     assert not same(weights(first), weights(other))
+
+
+def test_a_run_goes_on_with_a_task_of_a_module_but_loading_imports_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "import karel_gym\nkarel_gym.register('Karel-Own-v0', 'karel_gym.tasks.maze:V0')\n"
+    (tmp_path / "own_tasks.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    config = TrainConfig("ppo", "own_tasks:Karel-Own-v0")
+    assert str(config.run) == str(Path("runs/ppo-Karel-Own-v0-percepts-0"))
+
+    def forget() -> None:
+        gymnasium.registry.pop("Karel-Own-v0", None)
+        sys.modules.pop("own_tasks", None)
+
+    try:
+        common = {name: value for name, value in SHORT.items() if name not in ("device",)}
+        train("ppo", config.env_id, run_dir=tmp_path / "run", **common)
+        forget()
+        with pytest.raises(RunError, match=r"'Karel-Own-v0' is no Karel task.*module:ID"):
+            load(tmp_path / "run")
+        assert "own_tasks" not in sys.modules
+        assert resume(tmp_path / "run", 192).num_timesteps == 192
+        assert load(tmp_path / "run")
+    finally:
+        forget()
 
 
 @pytest.mark.parametrize("algo", ALGORITHMS)

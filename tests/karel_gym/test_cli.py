@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -58,6 +61,22 @@ def test_every_task_is_described_under_the_same_headings(
         "Definition",
         "Reference program",
     ]
+
+
+def test_tasks_of_a_module_in_the_working_directory(tmp_path: Path) -> None:
+    text = "import karel_gym\nkarel_gym.register('Karel-Own-v0', 'karel_gym.tasks.maze:V0')\n"
+    (tmp_path / "own_tasks.py").write_text(text)
+    # As the console script is started: without the working directory in sys.path.
+    start = "import sys; sys.path.pop(0); from karel_gym.cli import main; sys.exit(main())"
+    done = subprocess.run(
+        [sys.executable, "-c", start, "tasks", "own_tasks:Karel-Own-v0"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stderr == ""
+    assert done.stdout.startswith("own_tasks:Karel-Own-v0\n\nMaze: ")
 
 
 def test_run_prints_the_program_and_its_return(capsys: pytest.CaptureFixture[str]) -> None:
@@ -174,6 +193,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["foo"], "no command 'foo'"),
         (["tasks", "Chess"], "'Chess' is no Karel task; karel-gym tasks lists"),
         (["run", "DEF run m( mvoe m)", "--env", "Karel-Maze-v0"], "token 3.*did you mean 'move'"),
+        (["tasks", "no_module:Karel-X-v0"], "cannot be imported"),
         (["tasks", "Snaek"], "did you mean Karel-Snake-v0"),
         (["play", "--env", "Maze"], "no env 'Maze'; did you mean Karel-Maze-v0 or Karel-Maze-v1"),
         (["play", "--env", "Karel-Snake-v7"], "did you mean Karel-Snake-v0"),
