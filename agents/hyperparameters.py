@@ -23,7 +23,7 @@ import yaml
 from stable_baselines3.common.utils import LinearSchedule
 from torch import nn
 
-from agents.training_envs import PRIMITIVE
+from agents.actions import PRIMITIVE
 from karel_gym.registration import plain_id
 
 FOLDER = Path(__file__).parent / "hyperparams"

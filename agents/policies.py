@@ -14,8 +14,8 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.actions import PRIMITIVE
 from agents.program import PROGRAM_FILE, RESULT_FILE, ProgramAgent
-from agents.training_envs import PRIMITIVE
 from karel_gym.observations import PERCEPT_SIGNATURE, SIGNATURES, kind_of
 from karel_gym.registration import is_karel
 from karel_gym.robot import ACTIONS

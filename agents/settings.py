@@ -8,13 +8,14 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from agents.actions import PRIMITIVE, check_kinds
 from agents.hyperparameters import (
     OF_THE_RUN,
     HyperparameterError,
     check_names,
     read_hyperparameters,
 )
-from agents.training_envs import PRIMITIVE, check_kinds, training_env
+from agents.training_envs import training_env
 from programmatic.algorithms import algorithm_class
 from programmatic.runs import CONFIG_FILE, RunError, read_config, usual_folder, versions
 

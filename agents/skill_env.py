@@ -10,8 +10,8 @@ from gymnasium.spaces import Box
 from numpy.typing import NDArray
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepReturn
 
+from agents.actions import SKILLS, check_kinds
 from agents.skills import Skills
-from agents.training_envs import SKILLS, check_kinds
 from karel_gym.env import is_solved
 from karel_gym.kernels import kernel
 from karel_gym.observations import observe

@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from agents.actions import SKILLS
 from agents.option_vae import OptionVAE
-from agents.training_envs import SKILLS
 from programmatic.dsl.tokens import ACTION_TOKENS, DEF, M_CLOSE, M_OPEN, RUN
 from programmatic.leaps import ProgramVAE
 from programmatic.leaps.decoding import with_def

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from agents.actions import PRIMITIVE
 from agents.drl import load
 from agents.settings import TrainConfig, read_train_config
-from agents.training_envs import PRIMITIVE
 from karel_gym.observations import SIGNATURES
 from karel_gym.sb3 import KarelSB3VecEnv
 from programmatic.morl.run_folder import ITERATIONS_FILE, PROGRAM_FILE

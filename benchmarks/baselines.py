@@ -9,9 +9,9 @@ from typing import Any
 
 import pandas as pd
 
+from agents.actions import PRIMITIVE
 from agents.callbacks import EVALUATIONS_FILE
 from agents.settings import TrainConfig
-from agents.training_envs import PRIMITIVE
 from programmatic.morl.run_folder import ITERATIONS_FILE
 from programmatic.runs import CONFIG_FILE
 

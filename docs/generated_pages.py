@@ -25,8 +25,9 @@ from mkdocs.structure.files import File, Files
 
 from karel_gym import cartpole_env, sample_worlds
 from karel_gym.cli import COMMANDS
+from karel_gym.layout import Frame
 from karel_gym.registration import CARTPOLE, TASKS, task_of
-from karel_gym.rendering import Frame, Image, Renderer, side_by_side
+from karel_gym.rendering import Image, Renderer, side_by_side
 from programmatic.references import reference_program, reference_return
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import functools
 import warnings
-from typing import TYPE_CHECKING
 
 import pygame
 
+from karel_gym.layout import Frame, PanelLine
 from karel_gym.sprites import Colour, mix
-
-if TYPE_CHECKING:
-    from karel_gym.rendering import Frame, PanelLine
 
 BACKGROUND: Colour = (24, 30, 43)
 PANEL: Colour = (31, 38, 54)

@@ -15,7 +15,7 @@ from functools import cache, partial
 from importlib import import_module
 from importlib.util import find_spec
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -23,11 +23,8 @@ from numba.core import config
 from numba.core.dispatcher import Dispatcher
 from numpy.typing import DTypeLike, NDArray
 
-from karel_gym.kernels import Kernel, bind, product
+from karel_gym.kernels import Kernel, TaskFunctions, bind, product
 from karel_gym.spinner import compiling
-
-if TYPE_CHECKING:
-    from karel_gym.tasks.task import Task
 
 INSTALL = "pip install 'karel-gym[cuda]'"
 
@@ -74,7 +71,10 @@ class Cuda:
         return host
 
     def kernel(
-        self, kernel: Kernel | Dispatcher, task: Task | None = None, n_threads: int | None = None
+        self,
+        kernel: Kernel | Dispatcher,
+        task: TaskFunctions | None = None,
+        n_threads: int | None = None,
     ) -> Callable[..., None]:
         """`launch(n, *arguments)`: a kernel, or an inner function like one, on the GPU.
 
@@ -89,7 +89,7 @@ class Cuda:
     def _launch(
         self,
         kernel: Kernel | Dispatcher,
-        task: Task | None,
+        task: TaskFunctions | None,
         n_threads: int | None,
         n: int,
         *args: Any,
@@ -139,7 +139,7 @@ def cuda_device() -> Cuda:
 
 
 @cache
-def _loop_of(function: FunctionType, task: Task | None) -> Any:
+def _loop_of(function: FunctionType, task: TaskFunctions | None) -> Any:
     """The GPU's kernel (n, n_threads, arguments) that runs `function` in each thread."""
     do = cuda.jit(device=True)(bind(function, task, _on_gpu))
 
@@ -153,7 +153,7 @@ def _loop_of(function: FunctionType, task: Task | None) -> Any:
 
 
 @cache
-def _on_gpu(function: Dispatcher, task: Task | None) -> Any:
+def _on_gpu(function: Dispatcher, task: TaskFunctions | None) -> Any:
     """An inner function, compiled for the GPU."""
     if function is product and not IS_SIMULATED:
         return _rounded_product

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from karel_gym.kernels import Kernel
-
-if TYPE_CHECKING:
-    from karel_gym.tasks.task import Task
+from karel_gym.kernels import Kernel, TaskFunctions
 
 NAMES = ("cpu", "cuda")
 
@@ -42,7 +39,7 @@ class Device(Protocol):
     def to_host(self, array: Any) -> NDArray[Any]:
         """An array as numpy's."""
 
-    def kernel(self, kernel: Kernel, task: Task | None = None) -> Callable[..., None]:
+    def kernel(self, kernel: Kernel, task: TaskFunctions | None = None) -> Callable[..., None]:
         """`launch(n, *arguments)`: a kernel that treats n things, with `task`'s functions."""
 
     def n_threads(self, n: int) -> int:
@@ -73,7 +70,7 @@ class Cpu:
     def to_host(self, array: Any) -> NDArray[Any]:
         return np.asarray(array)
 
-    def kernel(self, kernel: Kernel, task: Task | None = None) -> Callable[..., None]:
+    def kernel(self, kernel: Kernel, task: TaskFunctions | None = None) -> Callable[..., None]:
         return partial(_launch, kernel.of(task))
 
     def n_threads(self, n: int) -> int:

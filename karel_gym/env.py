@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from karel_gym.episode_arrays import EpisodeState
 from karel_gym.episodes import Episodes
 from karel_gym.kernel_env import KernelEnv
+from karel_gym.layout import Frame, PanelLine
 from karel_gym.masks import action_masks
 from karel_gym.observations import observation_space, observe, signature_of_kind
 from karel_gym.registration import task_named
-from karel_gym.rendering import Frame, PanelLine, Renderer, ansi
+from karel_gym.rendering import Renderer, ansi
 from karel_gym.robot import ACTIONS
 from karel_gym.tasks.task import Task
 from karel_gym.viewer import Window

@@ -22,7 +22,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import cache, lru_cache
 from types import CellType, CodeType, FunctionType
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, Protocol, cast
 
 import numba
 import numpy as np
@@ -32,11 +32,28 @@ from numba.core.dispatcher import Dispatcher
 
 from karel_gym.spinner import compiling
 
-if TYPE_CHECKING:
-    from karel_gym.tasks.task import Task
-
 TASK_FUNCTIONS = ("generate", "begin", "reward")
 """The names under which kernels call what a task defines."""
+
+
+class TaskFunctions(Protocol):
+    """What a task defines for kernels to call; see `karel_gym.tasks.task`."""
+
+    @property
+    def generate(self) -> Any:
+        """Write a start world."""
+
+    @property
+    def begin(self) -> Any:
+        """Prepare the episode from a world."""
+
+    @property
+    def reward(self) -> Any:
+        """Judge an action."""
+
+    def __hash__(self) -> int:
+        """Compiled kernels are kept by task."""
+
 
 inner = numba.njit(nogil=True, error_model="numpy", forceinline=True)
 """Compile a function that kernels call. It compiles with its caller and is cached with it."""
@@ -73,11 +90,11 @@ class Kernel:
     def __reduce__(self) -> str:
         return self.function.__qualname__
 
-    def of(self, task: Task | None) -> Callable[..., Any]:
+    def of(self, task: TaskFunctions | None) -> Callable[..., Any]:
         """This kernel with `task`'s generate, begin and reward; None: it calls none of them."""
         return self._compile_for(task)
 
-    def _compile(self, task: Task | None) -> Callable[..., Any]:
+    def _compile(self, task: TaskFunctions | None) -> Callable[..., Any]:
         function = bind(self.function, task, _inner_for)
         digest = hashlib.sha256(f"bounds checked: {numba_config.BOUNDSCHECK}".encode())  # type: ignore[attr-defined]
         _update(digest, function, set())
@@ -123,7 +140,7 @@ def _say_uncached(reason: str) -> None:
 class _Announced:
     """A compiled function whose first call may take seconds, and says so."""
 
-    def __init__(self, compiled: Dispatcher, kernel: Kernel, task: Task | None) -> None:
+    def __init__(self, compiled: Dispatcher, kernel: Kernel, task: TaskFunctions | None) -> None:
         self.compiled = compiled
         self.kernel = kernel
         self.task = task
@@ -147,7 +164,9 @@ def kernel(function: Callable[..., Any]) -> Kernel:
 
 
 def bind(
-    function: FunctionType, task: Task | None, compiled: Callable[[Dispatcher, Task | None], Any]
+    function: FunctionType,
+    task: TaskFunctions | None,
+    compiled: Callable[[Dispatcher, TaskFunctions | None], Any],
 ) -> FunctionType:
     """A copy of `function` that calls other functions by the same names.
 
@@ -174,7 +193,7 @@ def bind(
 
 
 @cache
-def _inner_for(function: Dispatcher, task: Task | None) -> Dispatcher:
+def _inner_for(function: Dispatcher, task: TaskFunctions | None) -> Dispatcher:
     if task is None or not _needs_task(cast(FunctionType, function.py_func)):
         return function
     return inner(bind(cast(FunctionType, function.py_func), task, _inner_for))

@@ -1,8 +1,9 @@
-"""Where the parts of a drawn episode are: the world, the caption above it, a panel beside it."""
+"""The parts of a picture of an episode: what stands in them, and where they are."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 SMALL_EXTENT, LARGE_EXTENT = 640, 900
 """Pixels of the longest side of a drawn world: up to 12 cells, and from 52 cells on."""
@@ -10,6 +11,41 @@ LARGEST_CELL = 80
 LEAST_EXTENT, LEAST_WIDTH = 240, 400
 CAPTION_HEIGHT = 60
 PANEL_WIDTH, PANEL_HEIGHT = 360, 260
+
+
+class PanelLine(NamedTuple):
+    """One line of the panel: how deep it is indented, its text, whether it is at work now."""
+
+    indent: int
+    text: str
+    highlighted: bool = False
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What is told beside the world.
+
+    Args:
+        step: Actions taken in this episode.
+        episode_return: The undiscounted sum of their rewards.
+        title: Who acts, or where: "PPO", "Karel-Maze-v0".
+        status: How it stands: "", "solved", "failed", or any short word.
+        hint: A short sentence in smaller type.
+        panel: Lines beside the world, such as a program with the executing statement
+            highlighted; without lines there is no panel.
+        panel_title: What the lines are.
+    """
+
+    step: int = 0
+    episode_return: float = 0.0
+    title: str = ""
+    status: str = ""
+    hint: str = ""
+    panel: tuple[PanelLine, ...] = ()
+    panel_title: str = "program"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "panel", tuple(PanelLine(*line) for line in self.panel))
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ from typing import Any
 
 import gymnasium
 
+from karel_gym.layout import Frame, PanelLine
 from karel_gym.registration import spec_of
-from karel_gym.rendering import Frame, PanelLine, Renderer
+from karel_gym.rendering import Renderer
 from karel_gym.viewer import Window, check_display
 from karel_gym.world import World
 

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from karel_gym.layout import LEAST_EXTENT, Layout
+from karel_gym.layout import LEAST_EXTENT, Frame, Layout
 from karel_gym.world import MARKERS, World
 
 if TYPE_CHECKING:
@@ -23,41 +22,6 @@ Image = NDArray[np.uint8]
 """uint8, (height, width, 3): red, green and blue of each pixel; row 0 is the top."""
 
 GAP_COLOUR = (255, 255, 255)
-
-
-class PanelLine(NamedTuple):
-    """One line of the panel: how deep it is indented, its text, whether it is at work now."""
-
-    indent: int
-    text: str
-    highlighted: bool = False
-
-
-@dataclass(frozen=True)
-class Frame:
-    """What is told beside the world.
-
-    Args:
-        step: Actions taken in this episode.
-        episode_return: The undiscounted sum of their rewards.
-        title: Who acts, or where: "PPO", "Karel-Maze-v0".
-        status: How it stands: "", "solved", "failed", or any short word.
-        hint: A short sentence in smaller type.
-        panel: Lines beside the world, such as a program with the executing statement
-            highlighted; without lines there is no panel.
-        panel_title: What the lines are.
-    """
-
-    step: int = 0
-    episode_return: float = 0.0
-    title: str = ""
-    status: str = ""
-    hint: str = ""
-    panel: tuple[PanelLine, ...] = ()
-    panel_title: str = "program"
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "panel", tuple(PanelLine(*line) for line in self.panel))
 
 
 class Renderer:

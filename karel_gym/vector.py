@@ -13,10 +13,11 @@ from karel_gym.devices import device_named
 from karel_gym.env import is_solved
 from karel_gym.episodes import Episodes
 from karel_gym.kernel_vector import KernelVectorEnv
+from karel_gym.layout import Frame
 from karel_gym.masks import action_masks
 from karel_gym.observations import observation_space, observe, signature_of_kind
 from karel_gym.registration import task_named
-from karel_gym.rendering import Frame, Renderer
+from karel_gym.rendering import Renderer
 from karel_gym.robot import ACTIONS
 from karel_gym.safety import SafetyConstraint
 from karel_gym.tasks.task import Task

@@ -83,7 +83,7 @@ class World:
         object.__setattr__(self, "cells", cells)
         for name in ("row", "col", "heading", "random_state"):
             object.__setattr__(self, name, int(getattr(self, name)))
-        check_world(self)
+        check_world(self.cells, self.robot, self.random_state)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -269,7 +269,7 @@ class WorldBatch:
                 f"{self.cells.shape}, {self.robots.shape} and {self.random_states.shape}"
             )
         check_size(*self.shape)
-        for index in np.flatnonzero(faulty_worlds(self))[:1]:
+        for index in np.flatnonzero(faulty_worlds(self.cells, self.robots))[:1]:
             try:
                 self[int(index)]
             except WorldError as error:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    from karel_gym.world import World, WorldBatch
 
 MAX_MARKERS = 10
 """The most markers that a cell holds."""
@@ -31,9 +28,9 @@ class WorldError(ValueError):
     """A world that cannot be: the message says what is wrong, and where."""
 
 
-def check_world(world: World) -> None:
-    """Raise a `WorldError` for the first rule of worlds that `world` breaks."""
-    cells, (row, col, heading) = world.cells, world.robot
+def check_world(cells: NDArray[np.uint8], robot: tuple[int, int, int], random_state: int) -> None:
+    """Raise a `WorldError` for the first rule that a world of these parts breaks."""
+    row, col, heading = robot
     if cells.ndim != 2:
         raise WorldError(f"cells must have the shape (height, width), got {cells.shape}")
     check_size(*cells.shape)
@@ -41,9 +38,9 @@ def check_world(world: World) -> None:
         raise WorldError(
             f"the robot's heading is {heading}; it must be 0 (N), 1 (E), 2 (S) or 3 (W)"
         )
-    if not 0 <= world.random_state < 2**64:
-        raise WorldError(f"random_state is {world.random_state}; it must be in 0 .. 2**64 - 1")
-    walls, markers = world.walls, world.markers
+    if not 0 <= random_state < 2**64:
+        raise WorldError(f"random_state is {random_state}; it must be in 0 .. 2**64 - 1")
+    walls, markers = (cells & WALL) != 0, cells & MARKERS
     border = np.ones(cells.shape, dtype=bool)
     border[1:-1, 1:-1] = False
     for message, faults in (
@@ -59,18 +56,23 @@ def check_world(world: World) -> None:
         raise WorldError(f"the robot stands in the wall at row {row}, column {col}")
 
 
-def faulty_worlds(batch: WorldBatch) -> NDArray[np.bool_]:
-    """Which worlds of a batch break a rule: bool, (N,)."""
-    height, width = batch.shape
-    rows, cols, headings = batch.robots.T
+def faulty_worlds(cells: NDArray[np.uint8], robots: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Which worlds of a batch break a rule: bool, (N,).
+
+    Args:
+        cells: (N, H, W).
+        robots: (N, 3); rows, columns and headings.
+    """
+    _, height, width = cells.shape
+    rows, cols, headings = robots.T
     outside = (rows < 0) | (rows >= height) | (cols < 0) | (cols >= width)
     faulty: NDArray[np.bool_] = outside | (headings < 0) | (headings >= len(HEADINGS))
-    robots = np.arange(len(batch)), np.where(outside, 0, rows), np.where(outside, 0, cols)
-    faulty |= (batch.cells[robots] & WALL) != 0
+    places = np.arange(len(cells)), np.where(outside, 0, rows), np.where(outside, 0, cols)
+    faulty |= (cells[places] & WALL) != 0
     for side in (np.s_[:, 0], np.s_[:, -1], np.s_[:, :, 0], np.s_[:, :, -1]):
-        faulty |= ((batch.cells[side] & WALL) == 0).any(axis=1)
-    faulty |= (batch.markers > MAX_MARKERS).any(axis=(1, 2))
-    return faulty | ((batch.cells & ~np.uint8(WALL | MARKERS)) != 0).any(axis=(1, 2))
+        faulty |= ((cells[side] & WALL) == 0).any(axis=1)
+    faulty |= ((cells & MARKERS) > MAX_MARKERS).any(axis=(1, 2))
+    return faulty | ((cells & ~np.uint8(WALL | MARKERS)) != 0).any(axis=(1, 2))
 
 
 def check_walls_are_bare(walls: NDArray[np.bool_], markers: NDArray[np.int64]) -> None:

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from karel_gym.layout import PanelLine
 from karel_gym.observations import N_PLANES, percepts_of_grids
-from karel_gym.rendering import PanelLine
 from karel_gym.robot import PERCEPTS, TURN_LEFT
 from programmatic.dsl import Program, pretty_lines
 from programmatic.horizon import MAX_CALLS
@@ -122,7 +122,7 @@ class ProgramPolicy:
         executing = -1 if state is None else int(state.executing[episode])
         return tuple(
             PanelLine(line.indent, line.text, line.span[0] <= executing < line.span[1])
-            for line in pretty_lines(self.program)
+            for line in pretty_lines(self.program.tokens)
         )
 
 

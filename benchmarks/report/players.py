@@ -160,7 +160,7 @@ def listing(program: Program) -> Listing:
     """
     lines = tuple(
         Line(line.indent, tuple(Word(text, _kind(text)) for text in line.text.split()))
-        for line in pretty_lines(program)
+        for line in pretty_lines(program.tokens)
     )
     return Listing(lines, program.pretty())
 

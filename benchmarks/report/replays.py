@@ -143,5 +143,5 @@ def _lines_of_tokens(contestant: Contestant) -> list[int] | None:
     """The number of the line that each token of a program is on; None: no program acts."""
     if contestant.program is None:
         return None
-    lines = pretty_lines(contestant.program)
+    lines = pretty_lines(contestant.program.tokens)
     return [number for number, line in enumerate(lines) for _ in range(*line.span)]

@@ -12,11 +12,11 @@ from typing import Any
 
 import pandas as pd
 
+from agents.actions import PRIMITIVE
 from agents.callbacks import BEST_FILE, EVALUATIONS_FILE
 from agents.curves import learning_curve
 from agents.program import PROGRAM_FILE
 from agents.settings import COMMAND as TRAIN
-from agents.training_envs import PRIMITIVE
 from benchmarks.baselines import BASELINES
 from benchmarks.grid import search_name
 from benchmarks.report.findings import Findings, Origin, Run

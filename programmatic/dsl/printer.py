@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
 
 from programmatic.dsl.syntax import Span
 from programmatic.dsl.tokens import (
@@ -21,9 +21,6 @@ from programmatic.dsl.tokens import (
     W_CLOSE,
     W_OPEN,
 )
-
-if TYPE_CHECKING:
-    from programmatic.dsl.program import Program
 
 _INDENT: Final = "    "
 _OPENING: Final = frozenset((M_OPEN, W_OPEN, I_OPEN, E_OPEN, R_OPEN))
@@ -51,9 +48,8 @@ def to_text(tokens: Iterable[int]) -> str:
     return " ".join(TOKENS[token] for token in tokens)
 
 
-def pretty_lines(program: Program) -> list[PrettyLine]:
-    """The lines of the indented form of `program`, one statement a line."""
-    tokens = program.tokens
+def pretty_lines(tokens: Sequence[int]) -> list[PrettyLine]:
+    """The lines of the indented form of a program's tokens, one statement a line."""
     lines = []
     indent = start = 0
     for position, token in enumerate(tokens):
@@ -69,12 +65,13 @@ def pretty_lines(program: Program) -> list[PrettyLine]:
     return lines
 
 
-def pretty(program: Program) -> str:
-    """The indented form of `program`.
+def pretty(tokens: Sequence[int]) -> str:
+    """The indented form of a program's tokens.
 
     Example:
         >>> from programmatic.dsl import Program
-        >>> print(pretty(Program.parse("DEF run m( IF c( frontIsClear c) i( move i) turnLeft m)")))
+        >>> program = Program.parse("DEF run m( IF c( frontIsClear c) i( move i) turnLeft m)")
+        >>> print(pretty(program.tokens))
         DEF run m(
             IF c( frontIsClear c) i(
                 move
@@ -82,4 +79,4 @@ def pretty(program: Program) -> str:
             turnLeft
         m)
     """
-    return "\n".join(_INDENT * line.indent + line.text for line in pretty_lines(program))
+    return "\n".join(_INDENT * line.indent + line.text for line in pretty_lines(tokens))

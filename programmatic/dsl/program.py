@@ -141,7 +141,7 @@ after 'm(', got 'mvoe', which is no word of the language; did you mean 'move'?
 
     def pretty(self) -> str:
         """The program over several lines, indented, one statement a line."""
-        return printer.pretty(self)
+        return printer.pretty(self.tokens)
 
     def __str__(self) -> str:
         return printer.to_text(self.tokens)

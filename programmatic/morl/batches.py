@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from karel_gym.kernels import index, inner, kernel
 from karel_gym.signature import Signature
 from programmatic.machine.parallel import in_parallel
-from programmatic.morl.nodes import Leaf
-from programmatic.morl.tree import TreeProgram
+from programmatic.morl.nodes import Leaf, Node, size, walk
 
 LEAF: Final = -1
 """What stands for the feature of a leaf."""
@@ -39,68 +38,45 @@ class CompiledTrees(NamedTuple):
     """(K,); which node each tree begins with."""
 
 
-def compile_trees(programs: Sequence[TreeProgram]) -> CompiledTrees:
-    """The nodes of programs as arrays.
-
-    Raises:
-        TypeError: One is no TreeProgram.
-        ValueError: There is none, or their signatures differ.
-    """
-    signature = common_signature(programs)
-    n_nodes = [program.size for program in programs]
+def compile_trees(roots: Sequence[Node]) -> CompiledTrees:
+    """The nodes of K trees, given by their roots, as arrays."""
+    n_nodes = [size(root) for root in roots]
     total = sum(n_nodes)
     feature, action = np.full(total, LEAF, np.int32), np.zeros(total, np.int32)
     low, high = np.zeros(total, np.int32), np.zeros(total, np.int32)
     threshold = np.zeros(total)
-    root = np.cumsum([0, *n_nodes[:-1]], dtype=np.int64)
-    assert len(signature.features) <= np.iinfo(np.int32).max
-    for first, program in zip(root.tolist(), programs, strict=True):
-        places = {path: first + i for i, (path, _) in enumerate(program.nodes())}
-        for path, node in program.nodes():
+    firsts = np.cumsum([0, *n_nodes[:-1]], dtype=np.int64)
+    for first, root in zip(firsts.tolist(), roots, strict=True):
+        places = {path: first + i for i, (path, _) in enumerate(walk(root))}
+        for path, node in walk(root):
             at = places[path]
             if isinstance(node, Leaf):
                 action[at] = node.action
             else:
                 feature[at], threshold[at] = node.feature, node.threshold
                 low[at], high[at] = places[(*path, False)], places[(*path, True)]
-    return CompiledTrees(feature, threshold, low, high, action, root)
+    return CompiledTrees(feature, threshold, low, high, action, firsts)
 
 
-def common_signature(programs: Sequence[TreeProgram]) -> Signature:
-    """The signature that all programs have.
-
-    Raises:
-        TypeError: One is no TreeProgram.
-        ValueError: There is none, or their signatures differ.
-    """
-    if not len(programs):
-        raise ValueError("there is no program to run")
-    for i, program in enumerate(programs):
-        if not isinstance(program, TreeProgram):
-            raise TypeError(f"programs[{i}] must be a TreeProgram, got {type(program).__name__}")
-        if program.signature != programs[0].signature:
-            raise ValueError(f"programs[{i}] has another signature than programs[0]")
-    return programs[0].signature
-
-
-def act_batch(programs: Sequence[TreeProgram], observations: NDArray[Any]) -> NDArray[np.int64]:
-    """The actions of K programs in N states.
+def act_batch(
+    roots: Sequence[Node], signature: Signature, observations: NDArray[Any]
+) -> NDArray[np.int64]:
+    """The actions of K trees in N states.
 
     Args:
-        programs: K programs of one signature.
+        roots: Those of K trees.
+        signature: The features and actions of all of them.
         observations: (N, D), of any type of number.
 
     Returns:
         int64, (K, N).
 
     Raises:
-        TypeError: One is no TreeProgram.
-        ValueError: There is no program, their signatures differ, the observations have another
-            shape, or one is NaN.
+        ValueError: The observations have another shape, or one is NaN.
     """
-    trees = compile_trees(programs)
-    states = as_states(observations, programs[0].signature)
-    actions = np.empty((len(programs), len(states)), dtype=np.int64)
+    trees = compile_trees(roots)
+    states = as_states(observations, signature)
+    actions = np.empty((len(roots), len(states)), dtype=np.int64)
     if actions.size < WORTH_THREADS:
         act_part(0, len(states), trees, states, actions)
     else:

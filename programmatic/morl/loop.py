@@ -34,7 +34,6 @@ from programmatic.morl.constraints import parse_constraints
 from programmatic.morl.iteration import OPTIMISED, REPAIRED, Edit, Iteration, Report, Row
 from programmatic.morl.loop_settings import MORLConfig, read_morl_config
 from programmatic.morl.run_folder import ITERATIONS_FILE, PROGRAM_FILE, RESULT_FILE
-from programmatic.morl.syntax import parse_tree
 from programmatic.morl.tree import TreeProgram
 from programmatic.policy import Policy
 from programmatic.runs import (
@@ -100,7 +99,7 @@ def morl(
     env, evaluation_env = _make(config, config.num_envs), _make(config, config.episodes)
     signature = signature_of(env)
     constraints = parse_constraints(config.constraints, signature)
-    given = None if config.program is None else parse_tree(config.program, signature)
+    given = None if config.program is None else TreeProgram.parse(config.program, signature)
     goes_on = resume and (run / CONFIG_FILE).exists()
     if goes_on:
         _check_same(read_morl_config(run), config, run)

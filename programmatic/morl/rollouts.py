@@ -45,8 +45,8 @@ def rollout_returns(
         >>> rollout_returns([left, follow], sample_states(3, seed=0)).tolist()
         [[10.0, 10.0, 9.0], [37.0, 47.0, 49.0]]
     """
-    trees = compile_trees(programs)
-    _check_signature(programs[0])
+    _check_signatures(programs)
+    trees = compile_trees([program.root for program in programs])
     states = np.asarray(starts, dtype=np.float64)
     n_features = len(CartState._fields)
     if states.ndim != 2 or states.shape[1] != n_features or not np.isfinite(states).all():
@@ -64,13 +64,18 @@ def rollout_returns(
     return returns
 
 
-def _check_signature(program: TreeProgram) -> None:
-    features, actions = program.signature.feature_names, program.signature.actions
-    if (features, actions) != (CartState._fields, ACTIONS):
-        raise ValueError(
-            f"{program.name} is no program for CartPole-MORL: its features are "
-            f"{', '.join(features)}, its actions {', '.join(actions)}"
-        )
+def _check_signatures(programs: Sequence[TreeProgram]) -> None:
+    if not len(programs):
+        raise ValueError("there is no program to run")
+    for i, program in enumerate(programs):
+        if not isinstance(program, TreeProgram):
+            raise TypeError(f"programs[{i}] must be a TreeProgram, got {type(program).__name__}")
+        features, actions = program.signature.feature_names, program.signature.actions
+        if (features, actions) != (CartState._fields, ACTIONS):
+            raise ValueError(
+                f"{program.name} is no program for CartPole-MORL: its features are "
+                f"{', '.join(features)}, its actions {', '.join(actions)}"
+            )
 
 
 @inner

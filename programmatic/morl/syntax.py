@@ -14,19 +14,18 @@ from karel_gym.signature import Signature
 from programmatic.morl.nodes import MAX_DEPTH, Leaf, Node, Split
 from programmatic.morl.printer import BETWEEN
 from programmatic.morl.source import SourceError, Token, did_you_mean, is_name, tokens_of
-from programmatic.morl.tree import TreeProgram
 
 ONE_STATEMENT = "one action, or one 'if' with its 'else'"
 FORMS = "a test is 'feature <= number' or 'feature > number'"
 
 
-def parse_tree(text: str, signature: Signature, name: str = "program") -> TreeProgram:
-    """The tree program that a text spells.
+def parse_tree(text: str, signature: Signature, name: str = "program") -> Node:
+    """The root of the tree program that a text spells.
 
     Args:
         text: The text.
         signature: What features and actions are called.
-        name: What errors call it, and the program's name.
+        name: What errors call it.
 
     Raises:
         SourceError: The text is no program; the message tells what was expected, and where.
@@ -34,10 +33,8 @@ def parse_tree(text: str, signature: Signature, name: str = "program") -> TreePr
     Example:
         >>> from karel_gym.signature import Feature, Signature
         >>> pole = Signature((Feature("pole_angle", "rad"),), ("left", "right"))
-        >>> program = parse_tree("if pole_angle > 0: right\\nelse: left", pole)
-        >>> print(program)
-        if pole_angle <= 0.0: left
-        else: right
+        >>> parse_tree("if pole_angle > 0: right\\nelse: left", pole)
+        Split(feature=0, threshold=0.0, low=Leaf(action=0), high=Leaf(action=1))
         >>> parse_tree("if pole_angel > 0: right\\nelse: left", pole)
         Traceback (most recent call last):
             ...
@@ -46,7 +43,7 @@ def parse_tree(text: str, signature: Signature, name: str = "program") -> TreePr
           if pole_angel > 0: right
              ^
     """
-    return TreeProgram(_Parser(text, signature, name).program(), signature, name)
+    return _Parser(text, signature, name).program()
 
 
 class _Parser:

@@ -16,6 +16,7 @@ from karel_gym.signature import Signature
 from programmatic.morl import nodes, printer
 from programmatic.morl.nodes import MAX_DEPTH, Condition, Leaf, Node, Path, Split
 from programmatic.morl.source import KEYWORDS, is_name
+from programmatic.morl.syntax import parse_tree
 from programmatic.runs import write_text
 
 __all__ = ["Boxes", "Condition", "Leaf", "Node", "Path", "Split", "TreeProgram"]
@@ -108,9 +109,7 @@ class TreeProgram:
     @classmethod
     def parse(cls, text: str, signature: Signature, name: str = "program") -> TreeProgram:
         """The program that a text spells; see `programmatic.morl.syntax.parse_tree`."""
-        from programmatic.morl.syntax import parse_tree  # which makes TreePrograms
-
-        return parse_tree(text, signature, name)
+        return cls(parse_tree(text, signature, name), signature, name)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], signature: Signature) -> TreeProgram:
@@ -266,7 +265,7 @@ class TreeProgram:
         """
         from programmatic.morl.batches import act_batch  # numba is slow to import
 
-        return act_batch([self], observations)[0]
+        return act_batch([self.root], self.signature, observations)[0]
 
 
 def _put(bounds: tuple[float, ...], i: int, value: float) -> tuple[float, ...]:

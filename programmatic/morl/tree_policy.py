@@ -28,7 +28,7 @@ class TreePolicy:
 
     def __init__(self, program: TreeProgram) -> None:
         self.program = program
-        self._trees = compile_trees([program])
+        self._trees = compile_trees([program.root])
 
     def predict(
         self,

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from agents import evaluate_episodes, load, train
+from agents.actions import SKILLS
 from agents.drl import resume
 from agents.latent_env import LatentProgramEnv
 from agents.option_vae import OptionConfig, OptionVAE, learn_options, save_options, windows
@@ -22,7 +23,6 @@ from agents.policies import Contestant, contestants
 from agents.skill_env import SkillVecEnv
 from agents.skill_policy import SkillPolicy
 from agents.skills import OptionSkills, ProgramSkills, skills_named
-from agents.training_envs import SKILLS
 from karel_gym import sample_worlds
 from karel_gym.registration import task_of
 from programmatic import Program, execute

@@ -50,7 +50,7 @@ def test_both_forms_parse_back(program: Program) -> None:
 
 @given(programs())
 def test_lines_cover_all_tokens_once(program: Program) -> None:
-    lines = pretty_lines(program)
+    lines = pretty_lines(program.tokens)
     starts = [line.span[0] for line in lines]
     stops = [line.span[1] for line in lines]
     assert starts == [0, *stops[:-1]]
@@ -62,7 +62,7 @@ def test_lines_cover_all_tokens_once(program: Program) -> None:
 
 @given(programs())
 def test_lines_are_the_pretty_form(program: Program) -> None:
-    lines = pretty_lines(program)
+    lines = pretty_lines(program.tokens)
     assert "\n".join("    " * line.indent + line.text for line in lines) == program.pretty()
     assert lines[0].indent == lines[-1].indent == 0
     assert all(line.indent > 0 for line in lines[1:-1])

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from karel_gym.layout import Layout
+from karel_gym.layout import Frame, Layout, PanelLine
 from karel_gym.play import LEGEND, play, play_in
-from karel_gym.rendering import Frame, Image, PanelLine, Renderer, ansi, image_grid, side_by_side
+from karel_gym.rendering import Image, Renderer, ansi, image_grid, side_by_side
 from karel_gym.viewer import KEYS, Command, Window, command_of
 from karel_gym.world import World
 

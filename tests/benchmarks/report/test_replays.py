@@ -60,7 +60,7 @@ def test_each_step_names_the_line_that_acted() -> None:
     worlds = sample_worlds("Karel-DoorKey-v0", 1, SEED)
     (contestant,) = contestants(program)
     (episode,) = record(contestant, "Karel-DoorKey-v0", worlds, SEED, FRAMES)
-    spans = [line.span for line in pretty_lines(program)]
+    spans = [line.span for line in pretty_lines(program.tokens)]
     steps = trace(program, worlds[0], "Karel-DoorKey-v0", max_actions=FRAMES)
     assert len(set(episode.lines)) > 3
     for line, step in zip(episode.lines, steps, strict=True):

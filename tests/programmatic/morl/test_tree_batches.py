@@ -30,7 +30,7 @@ def test_many_trees_act_as_each_does(data: st.DataObject, seed: int) -> None:
     signature = data.draw(st.sampled_from(SIGNATURES))
     programs = data.draw(st.lists(tree_programs(signature), min_size=1, max_size=5))
     states = np.concatenate([states_around(program, 10, seed) for program in programs])
-    actions = act_batch(programs, states)
+    actions = act_batch([program.root for program in programs], signature, states)
     assert actions.dtype == np.int64
     expected = [[action_of(program.root, state) for state in states] for program in programs]
     np.testing.assert_array_equal(actions, expected)
@@ -39,10 +39,10 @@ def test_many_trees_act_as_each_does(data: st.DataObject, seed: int) -> None:
 
 def test_a_batch_larger_than_a_threads_share_is_complete() -> None:
     states = np.random.default_rng(0).normal(size=(5000, 4)).astype(np.float32)
-    actions = act_batch([LEANING, LEANING.replace((), Leaf(1))], states)
+    actions = act_batch([LEANING.root, Leaf(1)], CARTPOLE, states)
     np.testing.assert_array_equal(actions[0], states[:, 2] > 0)
     assert (actions[1] == 1).all()
-    assert act_batch([LEANING], states[:0]).shape == (1, 0)
+    assert act_batch([LEANING.root], CARTPOLE, states[:0]).shape == (1, 0)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int8])
@@ -74,13 +74,3 @@ def test_a_state_that_is_nan_is_refused() -> None:
         LEANING.act(states)
     with pytest.raises(ValueError, match="pole_angle is NaN"):
         TreePolicy(LEANING).predict(states[1])
-
-
-def test_a_batch_is_of_programs_of_one_signature() -> None:
-    other = TreeProgram(Leaf(0), PERCEPTS)
-    with pytest.raises(ValueError, match=r"programs\[1\] has another signature"):
-        act_batch([LEANING, other], np.zeros((1, 4)))
-    with pytest.raises(ValueError, match="no program"):
-        act_batch([], np.zeros((1, 4)))
-    with pytest.raises(TypeError, match=r"programs\[1\] must be a TreeProgram, got str"):
-        act_batch([LEANING, "left"], np.zeros((1, 4)))  # type: ignore[list-item]
