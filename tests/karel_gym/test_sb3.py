@@ -223,7 +223,7 @@ def seeded(envs: Any, seed: int) -> Any:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"env_id": "Karel-Labyrinth-v0"}, "Karel-Maze-v0"),
+        ({"env_id": "Karel-Labyrinth-v0"}, "is no Karel task"),
         ({"n": 0}, "num_envs must be at least 1"),
         ({"obs": "pixels"}, "'grid', 'percepts'"),
         ({"height": 2}, "3 to 1000 rows"),
