@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +156,9 @@ class TrainingState:
         reinforces: Whether L_R has begun.
         schedule: The state of the learning rate's schedule.
         rows: The rows of progress.csv.
+        steps: Steps done in the epoch that is under way.
+        sums: The sums of what these steps gave.
+        random: The states of the generators after them, in hexadecimal digits.
     """
 
     epoch: int
@@ -163,6 +166,9 @@ class TrainingState:
     reinforces: bool
     schedule: dict[str, Any]
     rows: list[dict[str, float]]
+    steps: int = 0
+    sums: dict[str, float] = field(default_factory=dict)
+    random: Sequence[str] = ()
 
 
 def write_training_state(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -49,6 +49,7 @@ from programmatic.threads import torch_threads
 
 PROGRESS_FILE = "progress.csv"
 KEPT_CHECKPOINTS = 2
+CHECKPOINT_SECONDS = 60.0
 
 
 def pretrain(
@@ -56,9 +57,10 @@ def pretrain(
 ) -> ProgramVAE:
     """Learn a program embedding and leave a run folder.
 
-    The folder has config.json, progress.csv (a row an epoch), TensorBoard events, checkpoints,
-    best.safetensors (the best epoch's weights, by greedy reconstruction of whole validation
-    programs) and best.json with its settings and what was measured on the test programs.
+    The folder has config.json, progress.csv (a row an epoch), TensorBoard events, checkpoints (of
+    every minute and of every epoch), best.safetensors (the best epoch's weights, by greedy
+    reconstruction of whole validation programs) and best.json with its settings and what was
+    measured on the test programs.
 
     Args:
         config: The settings.
@@ -78,7 +80,7 @@ def pretrain(
 
 
 def resume(run: Path, epochs: int | None = None, progress: bool | None = None) -> ProgramVAE:
-    """Go on with a pretraining from its last epoch; on a CPU it ends as if never interrupted.
+    """Go on with a pretraining from its last checkpoint; on a CPU it ends as if never interrupted.
 
     Args:
         run: The run folder.
@@ -125,6 +127,9 @@ class Pretraining:
         self.seconds = 0.0
         self.reinforces = False  # whether L_R has begun
         self.rows: list[dict[str, float]] = []
+        self.steps = 0  # of the epoch under way
+        self.sums: dict[str, float] = {}
+        self.random: Sequence[str] = ()  # the generators' states after these steps, where restored
 
     def restore(self, checkpoint: Path) -> None:
         """Go back to what a checkpoint holds."""
@@ -132,6 +137,7 @@ class Pretraining:
         self.schedule.load_state_dict(state.schedule)
         self.epoch, self.seconds = state.epoch, state.seconds
         self.reinforces, self.rows = state.reinforces, state.rows
+        self.steps, self.sums, self.random = state.steps, state.sums, state.random
 
     def train(self, progress: bool | None) -> ProgramVAE:
         """Train up to the configured epoch."""
@@ -142,8 +148,8 @@ class Pretraining:
             _no_denormals(),
         ):
             while self.epoch < self.config.epochs:
-                began = time.perf_counter()
                 row = self._train_epoch(shown)
+                began = time.perf_counter()
                 measures = measure(self.model, self.valid, self.config.uses_latent_behaviour)
                 self.seconds += time.perf_counter() - began
                 row |= {"seconds": self.seconds, **measures.to_json()}
@@ -155,30 +161,43 @@ class Pretraining:
         return best
 
     def _train_epoch(self, shown: bool) -> dict[str, float]:
-        """One pass over the training programs; returns the means of what the steps gave."""
-        config, sums = self.config, dict[str, float]()
+        """One pass over the training programs, or what is left of it.
+
+        Returns:
+            The means of what its steps gave.
+        """
+        config = self.config
         # By the epoch, lest an interrupted training draw other numbers than one that was not.
         generator = torch.Generator().manual_seed(config.seed * 1_000_003 + self.epoch)
         torch.manual_seed(config.seed * 1_000_003 + self.epoch)
-        self.model.train()
         n_programs = min(len(self.programs), config.epoch_programs or len(self.programs))
-        n_steps = 0
+        batches = list(self.programs.batches(config.batch_size, generator, n_programs))
+        if self.random:
+            _set_random_states(generator, self.random)
+        self.model.train()
         bar = tqdm(
-            self.programs.batches(config.batch_size, generator, n_programs),
+            batches[self.steps :],
             f"epoch {self.epoch + 1} of {config.epochs}",
-            total=-(-n_programs // config.batch_size),
+            initial=self.steps,
+            total=len(batches),
             disable=not shown,
             leave=False,
         )
+        began = time.perf_counter()
         for which in bar:
-            step = self.step(which, generator)
-            n_steps += 1
-            for name, value in step.items():
-                sums[name] = sums.get(name, 0.0) + value
-            bar.set_postfix_str(f"loss {sums['loss'] / n_steps:.3f}", refresh=False)
+            for name, value in self.step(which, generator).items():
+                self.sums[name] = self.sums.get(name, 0.0) + value
+            self.steps += 1
+            bar.set_postfix_str(f"loss {self.sums['loss'] / self.steps:.3f}", refresh=False)
+            now = time.perf_counter()
+            if now - began >= CHECKPOINT_SECONDS:
+                self.seconds, began = self.seconds + now - began, now
+                self.random = _random_states(generator)
+                self._write_checkpoint()
+        self.seconds += time.perf_counter() - began
         self.schedule.step()
-        self.epoch += 1
-        means = {name: total / n_steps for name, total in sums.items()}
+        means = {name: total / self.steps for name, total in self.sums.items()}
+        self.epoch, self.steps, self.sums, self.random = self.epoch + 1, 0, {}, ()
         rate = float(self.schedule.get_last_lr()[0])
         return {"epoch": self.epoch, "learning_rate": rate, **means}
 
@@ -222,17 +241,24 @@ class Pretraining:
         if measures.program_accuracy >= best:
             self._write_best(self.model, None)
         write_text(self.run / PROGRESS_FILE, pd.DataFrame(self.rows).to_csv(index=False))
-        state = TrainingState(
-            self.epoch, self.seconds, self.reinforces, self.schedule.state_dict(), self.rows
-        )
-        write_training_state(
-            checkpoint_path(self.run, self.epoch, ".safetensors"),
-            self.model,
-            self.optimizer,
-            state,
-        )
+        self._write_checkpoint()
         for old in checkpoints(self.run)[:-KEPT_CHECKPOINTS]:
             old.unlink()
+
+    def _write_checkpoint(self) -> None:
+        """Write the checkpoint of this epoch, which takes the place of earlier ones in it."""
+        state = TrainingState(
+            self.epoch,
+            self.seconds,
+            self.reinforces,
+            self.schedule.state_dict(),
+            self.rows,
+            self.steps,
+            self.sums,
+            self.random,
+        )
+        file = checkpoint_path(self.run, self.epoch, ".safetensors")
+        write_training_state(file, self.model, self.optimizer, state)
 
     def _write_best(self, model: ProgramVAE, tested: Measures | None) -> None:
         """Write weights and what is known about them."""
@@ -245,6 +271,21 @@ class Pretraining:
             "test": None if tested is None else tested.to_json(),
         }
         write_state_dict(self.run / BEST_FILE, model.state_dict(), about)
+
+
+def _random_states(generator: torch.Generator) -> tuple[str, ...]:
+    """The states of a generator and of torch's own."""
+    states = generator.get_state(), torch.get_rng_state()
+    return tuple(state.numpy().tobytes().hex() for state in states)
+
+
+def _set_random_states(generator: torch.Generator, states: Sequence[str]) -> None:
+    """Go back to the states that `_random_states` gave."""
+    own, of_torch = (
+        torch.tensor(list(bytes.fromhex(state)), dtype=torch.uint8) for state in states
+    )
+    generator.set_state(own)
+    torch.set_rng_state(of_torch)
 
 
 @contextmanager

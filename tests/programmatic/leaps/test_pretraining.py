@@ -29,7 +29,7 @@ from programmatic.leaps.losses import (
     unique_rows,
 )
 from programmatic.leaps.measures import measure
-from programmatic.leaps.pretraining import pretrain, resume
+from programmatic.leaps.pretraining import Pretraining, pretrain, resume
 from programmatic.leaps.settings import VARIANTS, PretrainConfig
 from programmatic.runs import RunError, checkpoints
 
@@ -234,6 +234,42 @@ def test_a_run_that_goes_on_ends_as_one_that_was_never_interrupted(
     resume(tmp_path / "parts", epochs=2, progress=False)
     resume(tmp_path / "parts", epochs=3, progress=False)
     for name in ("best.safetensors", "checkpoints/step-000000003.safetensors"):
+        one, other = (load_file(tmp_path / run / name) for run in ("whole", "parts"))
+        assert one.keys() == other.keys()
+        assert all(torch.equal(one[key], other[key]) for key in one)
+    one_rows, other_rows = (
+        pd.read_csv(tmp_path / run / "progress.csv").drop(columns="seconds")
+        for run in ("whole", "parts")
+    )
+    pd.testing.assert_frame_equal(one_rows, other_rows)
+
+
+@pytest.mark.parametrize("variant", ["leaps", "p"])
+def test_a_run_that_was_stopped_in_an_epoch_ends_as_one_that_was_not(
+    variant: str, config: PretrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = replace(config, variant=variant, epochs=2)  # type: ignore[arg-type]
+    pretrain(config, tmp_path / "whole", progress=False)
+    monkeypatch.setattr("programmatic.leaps.pretraining.CHECKPOINT_SECONDS", 0.0)
+    step = Pretraining.step
+    parts = tmp_path / "parts"
+    for stop in (3, 4):  # in the first epoch, which has six steps, and in the second
+        done = 0
+
+        def stopping(self: Pretraining, *arguments: torch.Tensor) -> dict[str, float]:
+            nonlocal done
+            done += 1
+            if done > stop:  # noqa: B023 (it is called at once)
+                raise KeyboardInterrupt
+            return step(self, *arguments)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(Pretraining, "step", stopping)
+        with pytest.raises(KeyboardInterrupt):
+            resume(parts, progress=False) if parts.exists() else pretrain(config, parts)
+        assert len(checkpoints(parts)) in (1, 2)
+    monkeypatch.setattr(Pretraining, "step", step)
+    resume(parts, progress=False)
+    for name in ("best.safetensors", "checkpoints/step-000000002.safetensors"):
         one, other = (load_file(tmp_path / run / name) for run in ("whole", "parts"))
         assert one.keys() == other.keys()
         assert all(torch.equal(one[key], other[key]) for key in one)
