@@ -25,6 +25,7 @@ from agents.models import save_model
 from karel_gym.env import is_solved
 from karel_gym.episodes import sample_task_worlds
 from karel_gym.sb3 import KarelSB3VecEnv
+from karel_gym.world import WorldBatch
 from programmatic.runs import checkpoint_path, write_text
 
 PROGRESS_FILE, EVALUATIONS_FILE, BEST_FILE = "progress.csv", "evaluations.csv", "best.zip"
@@ -116,7 +117,7 @@ class Evaluation(Periodic):
         run: The run folder.
         env: One env a world.
         every: Steps of the training between two evaluations.
-        seed: Env i is seeded with `seed + i`, before each evaluation.
+        seed: Of the start worlds, `sample_worlds(env_id, num_envs, seed)`, and of the draws.
         deterministic: Whether the policy takes its most probable action.
     """
 
@@ -167,13 +168,18 @@ class Evaluation(Periodic):
             self.model, self.env.envs.obs, self.deterministic
         )
 
+    @property
+    def worlds(self) -> WorldBatch:
+        """The start worlds of the evaluations, one an env."""
+        envs = self.env.envs
+        return sample_task_worlds(envs.task, self.env.num_envs, self.seed, *envs.shape)
+
     def _in_kernel(self) -> tuple[Any, Any, Any]:
         """Returns, lengths and successes of a policy that runs in a kernel."""
         envs = self.env.envs
-        worlds = sample_task_worlds(envs.task, self.env.num_envs, self.seed, *envs.shape)
         policy = self.model, envs.obs, self.deterministic
         returns, lengths, terminated = run_compiled(
-            *policy, envs.task, worlds, self.seed, envs.episodes.max_steps
+            *policy, envs.task, self.worlds, self.seed, envs.episodes.max_steps
         )
         return returns, lengths, terminated & is_solved(envs.task, returns)
 
@@ -189,6 +195,7 @@ class Evaluation(Periodic):
         evaluate: Any = evaluate_masked_policy if is_masked else evaluate_policy
         with own_random_numbers(self.model, self.seed):
             self.env.seed(self.seed)
+            self.env.set_options([{"world": w} for w in self.worlds])
             returns, lengths = evaluate(
                 self.model,
                 self.env,

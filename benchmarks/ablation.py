@@ -16,8 +16,9 @@ from benchmarks.intervals import MeanInterval, mean_interval
 from benchmarks.planned_runs import RUNS_FILE, Row, records
 from benchmarks.results import number_text, print_texts, save_tables
 from benchmarks.search_runs import PlannedSearch, env_ids, run_searches, seed_range
+from karel_gym.registration import FRESH_SEED
 from programmatic.horizon import TASK, horizon_text
-from programmatic.search.commands import FRESH_SEED, FRESH_WORLDS
+from programmatic.search.commands import FRESH_WORLDS
 from programmatic.search.objective import SOLVED
 
 HARD_TASKS = ("DoorKey", "OneStroke", "Snake", "PathFollow")

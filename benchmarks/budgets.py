@@ -22,9 +22,10 @@ from benchmarks.search_runs import (
     run_searches,
     seed_range,
 )
+from karel_gym.registration import FRESH_SEED
 from programmatic.horizon import TASK, horizon_text
 from programmatic.search import CEMConfig, LatentRandomConfig, RandomConfig, SearchResult
-from programmatic.search.commands import FRESH_SEED, FRESH_WORLDS
+from programmatic.search.commands import FRESH_WORLDS
 from programmatic.search.configs import config_of
 
 METHODS = ("cem", "cebs", "latent_hc", "latent_random", "random")

@@ -18,6 +18,7 @@ from agents.curves import plot_learning_curve
 from agents.evaluation import evaluate_episodes, summarise
 from benchmarks.report.writing import write_report
 from karel_gym import sample_worlds
+from karel_gym.registration import FRESH_SEED
 from programmatic.references import reference_program
 
 ENV_ID = "Karel-Maze-v0"
@@ -25,7 +26,6 @@ EPISODES = 100
 SIZES = (8, 16)
 SEED = 0
 SHOWN_WORLD = 2  # of those of the comparison: its marker is far from the robot
-EVALUATION_SEED = 1_000_000  # far from the seeds that training draws its worlds from
 
 
 def main(folder: Path = Path("results/demo")) -> None:
@@ -41,14 +41,14 @@ def main(folder: Path = Path("results/demo")) -> None:
     for size in SIZES:
         seen = "the size it was trained on" if size == SIZES[0] else "a size PPO never saw"
         console.rule(f"[bold]{EPISODES} mazes of {size}x{size}: {seen}")
-        episodes = evaluate_episodes(policies, ENV_ID, EPISODES, EVALUATION_SEED, size, size)
+        episodes = evaluate_episodes(policies, ENV_ID, EPISODES, FRESH_SEED, size, size)
         table = summarise(episodes)
-        print_table(table, f"{ENV_ID}, {EPISODES} worlds of {size}x{size}, seed {EVALUATION_SEED}")
-        config = {"env_id": ENV_ID, "episodes": EPISODES, "seed": EVALUATION_SEED}
+        print_table(table, f"{ENV_ID}, {EPISODES} worlds of {size}x{size}, seed {FRESH_SEED}")
+        config = {"env_id": ENV_ID, "episodes": EPISODES, "seed": FRESH_SEED}
         config |= {"height": size, "width": size}
         save_results(folder / f"{size}x{size}", table, episodes, config, overwrite=True)
-    worlds = list(sample_worlds(ENV_ID, SHOWN_WORLD + 1, EVALUATION_SEED))[SHOWN_WORLD:]
-    animate(policies, ENV_ID, worlds, folder / "maze.gif", EVALUATION_SEED, max_frames=100)
+    worlds = list(sample_worlds(ENV_ID, SHOWN_WORLD + 1, FRESH_SEED))[SHOWN_WORLD:]
+    animate(policies, ENV_ID, worlds, folder / "maze.gif", FRESH_SEED, max_frames=100)
     console.print(f"\nThe program both walk beside:\n{program.pretty()}\n")
     report = folder / "report.html"
     tables = [str(folder / f"{size}x{size}") for size in SIZES]

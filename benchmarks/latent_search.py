@@ -29,8 +29,9 @@ from benchmarks.search_runs import (
     run_searches,
     seed_range,
 )
+from karel_gym.registration import FRESH_SEED
 from programmatic.horizon import PUBLISHED, TASK, horizon_text
-from programmatic.search.commands import FRESH_SEED, FRESH_WORLDS, parse_options
+from programmatic.search.commands import FRESH_WORLDS, parse_options
 
 DIGITS = 2  # of the published returns
 CURVE_POINTS = 400

@@ -19,14 +19,14 @@ import pandas as pd
 
 from benchmarks.backends import Workers
 from benchmarks.planned_runs import RUNS_FOLDER, Row, RowForm, do_planned
-from karel_gym.registration import plain_id, sample_worlds, task_of
+from karel_gym.registration import FRESH_SEED, plain_id, sample_worlds, task_of
 from programmatic import Program, execute
 from programmatic.horizon import PUBLISHED, Limits, limits_of
 from programmatic.leaps.checkpoints import weights_path
 from programmatic.leaps.vae import torch_device
 from programmatic.runs import RunError, checkpoints
 from programmatic.search import SearchResult, search
-from programmatic.search.commands import FRESH_SEED, FRESH_WORLDS
+from programmatic.search.commands import FRESH_WORLDS
 from programmatic.search.configs import SearchConfig, config_of
 from programmatic.search.searching import RESULT_FILE, WITHOUT_MODEL
 

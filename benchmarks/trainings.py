@@ -27,8 +27,8 @@ from benchmarks.backends import Workers
 from benchmarks.baselines import BASELINES
 from benchmarks.planned_runs import RUNS_FOLDER, Row, RowForm, do_planned
 from benchmarks.search_runs import LARGE_SIDE, LARGE_WORLDS
+from karel_gym.registration import FRESH_SEED
 
-FRESH_SEED = 1_000_000  # far from the seeds that people give
 FRESH_EPISODES = 100
 WAYS = {"drawn": False, "greedy": True}
 """The ways to act, and whether each takes the most probable action."""

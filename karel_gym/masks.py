@@ -23,7 +23,7 @@ def write_masks(
 
 
 def action_masks(cells: Any, robots: Any, width: int, device: Device = CPU) -> Any:
-    """The actions that are of use, bool, (N, 5); none are those that `useful` names.
+    """The actions that are of use, bool, (N, 5); see `karel_gym.robot.useful`.
 
     Args:
         cells: The worlds, (N, H*W).

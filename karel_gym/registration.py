@@ -38,6 +38,9 @@ TASKS = {
 }
 
 CARTPOLE = "CartPole-MORL-v0"
+FRESH_SEED = 1_000_000
+"""The seed of fresh worlds, in which what was found is evaluated, programs and networks alike; far
+from the seeds that people give."""
 
 
 def register(env_id: str, task: str) -> None:

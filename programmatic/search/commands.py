@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 import yaml
 
+from karel_gym.registration import FRESH_SEED
 from programmatic.runs import usual_folder
 
 if TYPE_CHECKING:
     from programmatic.search.result import SearchResult
 
 FRESH_WORLDS = 1000
-FRESH_SEED = 2**40  # far from the seeds that people give
 PARALLEL = ("cghc", "hc", "shc")
 """The methods whose searches keep to one thread each, so that several run side by side."""
 

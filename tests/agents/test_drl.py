@@ -21,7 +21,7 @@ from agents.curves import plot_learning_curve
 from agents.drl import load, resume, train, train_run
 from agents.evaluation import evaluate_episodes
 from agents.settings import VALUE_BASED, TrainConfig, resolve
-from karel_gym import KarelSB3VecEnv
+from karel_gym import KarelSB3VecEnv, sample_worlds
 from karel_gym.observations import KINDS
 from programmatic.algorithms import ALGORITHMS, algorithm_class
 from programmatic.runs import RunError, checkpoint_path, checkpoints, latest_checkpoint
@@ -217,6 +217,22 @@ def test_an_interrupted_training_says_how_to_go_on(
     assert message.endswith(f"--resume {tmp_path}")
     monkeypatch.undo()
     assert resume(tmp_path).num_timesteps == 128
+
+
+@pytest.mark.parametrize("algo", ["ppo", "maskable_ppo", "dqn", "ppo_lstm"])
+def test_kernels_and_envs_evaluate_in_the_same_worlds(
+    algo: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    env = KarelSB3VecEnv(ENV_ID, 32, obs="percepts", max_steps=30)
+    evaluation = agents.callbacks.Evaluation(tmp_path, env, 1, seed=7, deterministic=True)
+    evaluation.model = short(tmp_path / "run", algo)
+    in_kernel = evaluation.evaluate()
+    monkeypatch.setattr(agents.callbacks, "can_compile", lambda *_: False)
+    in_envs = evaluation.evaluate()
+    assert 0 < in_envs["mean_length"] < 30
+    assert in_envs == pytest.approx(in_kernel)
+    starts = sample_worlds(ENV_ID, 32, seed=7)
+    assert list(evaluation.worlds) == list(starts)
 
 
 def test_threads_are_given_back(tmp_path: Path) -> None:
