@@ -110,18 +110,20 @@ def test_tasks_and_seeds_are_checked() -> None:
         seed_range(0)
 
 
-def test_programs_run_in_large_worlds_where_there_are_any() -> None:
+@pytest.mark.parametrize("horizon", ["task", "published"])
+def test_programs_run_in_large_worlds_where_there_are_any(horizon: str) -> None:
     climb = Program.parse(
         "DEF run m( WHILE c( noMarkersPresent c) w( turnLeft move turnRight move w) m)"
     )
-    assert large_return(climb, "Karel-StairClimber-v0") == 1.0
-    assert pd.isna(large_return(climb, "Karel-CleanHouse-v0"))
+    assert large_return(climb, "Karel-StairClimber-v0", horizon) == 1.0
+    assert pd.isna(large_return(climb, "Karel-CleanHouse-v0", horizon))
 
 
-def test_a_program_that_harvests_a_large_world_is_not_cut_short() -> None:
+@pytest.mark.parametrize("horizon", ["task", "published"])
+def test_a_program_that_harvests_a_large_world_is_not_cut_short(horizon: str) -> None:
     row = "WHILE c( frontIsClear c) w( pickMarker move w) pickMarker"
     there = f"{row} turnLeft move turnLeft"
     back = f"{row} turnRight move turnRight"
     # No space for more in a program's tokens: a REPEAT of a REPEAT walks all 98 rows.
     harvest = Program.parse(f"DEF run m( REPEAT R=7 r( REPEAT R=7 r( {there} {back} r) r) m)")
-    assert large_return(harvest, HARVESTER) == pytest.approx(1.0)
+    assert large_return(harvest, HARVESTER, horizon) == pytest.approx(1.0)
