@@ -18,7 +18,7 @@ from agents.curves import plot_learning_curve
 from agents.evaluation import evaluate_episodes, summarise
 from benchmarks.report.writing import write_report
 from karel_gym import sample_worlds
-from karel_gym.registration import FRESH_SEED
+from karel_gym.registration import FRESH_SEED, task_of
 from programmatic.references import reference_program
 
 ENV_ID = "Karel-Maze-v0"
@@ -43,9 +43,11 @@ def main(folder: Path = Path("results/demo")) -> None:
         console.rule(f"[bold]{EPISODES} mazes of {size}x{size}: {seen}")
         episodes = evaluate_episodes(policies, ENV_ID, EPISODES, FRESH_SEED, size, size)
         table = summarise(episodes)
-        print_table(table, f"{ENV_ID}, {EPISODES} worlds of {size}x{size}, seed {FRESH_SEED}")
+        horizon = task_of(ENV_ID).horizon(size, size)
+        where = f"{EPISODES} worlds of {size}x{size}, at most {horizon:,} actions"
+        print_table(table, f"{ENV_ID}, {where}, seed {FRESH_SEED}")
         config = {"env_id": ENV_ID, "episodes": EPISODES, "seed": FRESH_SEED}
-        config |= {"height": size, "width": size}
+        config |= {"height": size, "width": size, "max_steps": horizon}
         save_results(folder / f"{size}x{size}", table, episodes, config, overwrite=True)
     worlds = list(sample_worlds(ENV_ID, SHOWN_WORLD + 1, FRESH_SEED))[SHOWN_WORLD:]
     animate(policies, ENV_ID, worlds, folder / "maze.gif", FRESH_SEED, max_frames=100)

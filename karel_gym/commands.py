@@ -62,5 +62,8 @@ def play(env: str, height: int | None = None, width: int | None = None, seed: in
         seed: Of the first world.
     """
     returns = play_in_window(env, height=height, width=width, seed=seed)
+    task = task_of(env)
+    size = (side or own for side, own in zip((height, width), task.shape, strict=True))
+    print(f"{env}, at most {task.horizon(*size):,} actions an episode")
     for number, episode_return in enumerate(returns, 1):
         print(f"episode {number}: return {episode_return:.3f}")
