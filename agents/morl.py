@@ -16,6 +16,7 @@ import tyro
 
 from karel_gym.registration import CARTPOLE
 from karel_gym.signature import signature_of
+from programmatic.options import check_types
 from programmatic.runs import begin_run, check_file, versions, write_json
 from programmatic.search.commands import parse_options
 
@@ -405,7 +406,7 @@ def _with_options(config: Any, options: dict[str, Any]) -> Any:
     """A dataclass with other values; those of a part are named part.option.
 
     Raises:
-        ValueError: An option is unknown; the message lists those that are known.
+        ValueError: An option is unknown, or of another type; the message lists those known.
     """
     known = {f.name for f in fields(config)}
     parts: dict[str, dict[str, Any]] = {}
@@ -417,7 +418,9 @@ def _with_options(config: Any, options: dict[str, Any]) -> Any:
             parts.setdefault(part, {})[rest] = value
     whole = {name: value for name, value in options.items() if "." not in name}
     nested = {part: _with_options(getattr(config, part), parts[part]) for part in parts}
-    return replace(config, **whole, **nested)
+    changed = replace(config, **whole, **nested)
+    check_types(changed)
+    return changed
 
 
 def _names(config: Any) -> list[str]:

@@ -17,6 +17,7 @@ from agents.hyperparameters import (
 )
 from agents.training_envs import training_env
 from programmatic.algorithms import algorithm_class
+from programmatic.options import check_types
 from programmatic.runs import CONFIG_FILE, RunError, read_config, usual_folder, versions
 
 COMMAND = "train"
@@ -212,6 +213,7 @@ def check_same(earlier: TrainConfig, config: TrainConfig) -> None:
 
 
 def _check_numbers(config: TrainConfig) -> None:
+    check_types(config)
     for name in COUNTS:
         value = getattr(config, name)
         if value is not None and (not isinstance(value, int) or value < 1):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -131,21 +132,31 @@ def _optimize(study: optuna.Study, config: TuneConfig) -> dict[str, Any]:
     for n_done in range(_finished(study), config.trials):
         # By the number of trials, so that a study that was interrupted draws what others do.
         study.sampler = optuna.samplers.TPESampler(seed=config.seed + 1000 * n_done)
-        study.optimize(lambda trial: _worth(trial, config), n_trials=1)
-        block = _block(config, study.best_params)
-        text = yaml.safe_dump({block_name(config.env_id, config.obs): block}, sort_keys=False)
-        write_text(config.run / BEST_BLOCK_FILE, text)
+        try:
+            study.optimize(lambda trial: _worth(trial, config), n_trials=1)
+        except KeyboardInterrupt:
+            print("to go on with the study: give the command again with --resume", file=sys.stderr)
+            raise
         last = study.trials[-1]
         print(
             f"trial {last.number}: {last.value:.3f}; best {study.best_value:.3f}, of trial "
             f"{study.best_trial.number}",
             flush=True,
         )
-    return _block(config, study.best_params)
+        _write_best(study, config)
+    return _write_best(study, config)
+
+
+def _write_best(study: optuna.Study, config: TuneConfig) -> dict[str, Any]:
+    """Write the best block so far."""
+    block = _block(config, study.best_params)
+    text = yaml.safe_dump({block_name(config.env_id, config.obs): block}, sort_keys=False)
+    write_text(config.run / BEST_BLOCK_FILE, text)
+    return block
 
 
 def _study(config: TuneConfig) -> optuna.Study:
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # it warns of an interrupt, at length
     return optuna.create_study(
         storage=f"sqlite:///{config.run / STUDY_FILE}",
         study_name=COMMAND,

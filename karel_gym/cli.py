@@ -57,8 +57,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: The command and its options; None: this process's, which ends afterwards.
     """
-    is_script = arguments is None
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    with _stopping(signal.SIG_DFL if arguments is None else None) as stops:
+        try:
+            if arguments is None:
+                sys.path.append("")  # last: the modules of a user's tasks in the working directory
+                arguments = sys.argv[1:]
+            return _run(list(arguments))
+        except BrokenPipeError:  # the reader of a pipe, such as `head`, has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        except (Exception, KeyboardInterrupt) as error:
+            if stops or isinstance(error, KeyboardInterrupt):  # C code makes other errors of it
+                stop = stops[0] if stops else signal.SIGINT
+                return _fail(STOPS[stop], status=128 + stop)
+            return _explain(error)
+
+
+def _run(arguments: Sequence[str]) -> int:
     if not arguments or arguments[0] in ("-h", "--help"):
         print(_overview())
         return 0
@@ -78,21 +93,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     import tyro
 
-    if is_script:
-        sys.path.append("")  # a user's tasks are in modules of the working directory, and come last
-    with _stopping(signal.SIG_DFL if is_script else None) as stops:
-        try:
-            command = getattr(importlib.import_module(module), function)
-            with called_with(arguments):
-                tyro.cli(command, prog=f"karel-gym {name}", args=rest)
-        except BrokenPipeError:  # the reader of a pipe, such as `head`, has seen enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 0
-        except (Exception, KeyboardInterrupt) as error:
-            if stops or isinstance(error, KeyboardInterrupt):  # C code makes other errors of it
-                stop = stops[0] if stops else signal.SIGINT
-                return _fail(STOPS[stop], status=128 + stop)
-            return _explain(error)
+    command = getattr(importlib.import_module(module), function)
+    with called_with(arguments):
+        tyro.cli(command, prog=f"karel-gym {name}", args=rest)
     return 0
 
 

@@ -89,7 +89,7 @@ class KarelEnv(KernelEnv):
             raise ValueError(
                 f"render_mode must be None, 'human', 'rgb_array' or 'ansi', got {render_mode!r}"
             )
-        self.task = (task_named(task) if isinstance(task, str) else task).with_reward(reward)
+        self.task = (task if isinstance(task, Task) else task_named(task)).with_reward(reward)
         self.episodes = Episodes(self.task, 1, height, width, max_steps)
         self.obs = obs
         self.signature = signature_of_kind(obs)

@@ -121,6 +121,6 @@ def max_steps_or(default: int, max_steps: int | None) -> int:
     """
     if max_steps is None:
         return default
-    if not isinstance(max_steps, int) or max_steps < 1:
+    if not isinstance(max_steps, int) or not 1 <= max_steps < 2**63:
         raise ValueError(f"max_steps must be a whole number from 1 up, got {max_steps!r}")
     return max_steps

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import operator
 import re
 import warnings
 from collections.abc import Sequence
@@ -77,12 +78,15 @@ def task_named(name: str) -> Task:
 
     Raises:
         ValueError: There is none.
+        TypeError: `name` is not a str.
     """
+    if not isinstance(name, str):
+        raise TypeError(f"a task must be a Task or 'module:NAME', got {type(name).__name__}")
     module, _, attribute = name.partition(":")
-    task: Task | None = getattr(importlib.import_module(module), attribute, None)
-    if task is None:
-        raise ValueError(f"the module {module} has no task {attribute!r}")
-    return task
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except (AttributeError, ImportError, TypeError, ValueError) as error:
+        raise ValueError(f"there is no task {name!r}: {error}") from None
 
 
 def plain_id(env_id: str) -> str:
@@ -145,11 +149,13 @@ def _registered_name(env_id: str) -> str:
         raise TypeError(
             f"an env's id is a text, such as 'Karel-Maze-v0'; got a {type(env_id).__name__}{of_env}"
         )
+    if not isinstance(env_id, str):
+        raise TypeError(f"an env's id must be a str, got {type(env_id).__name__}")
     module, _, name = env_id.rpartition(":")
     if module:
         try:
             importlib.import_module(module)
-        except ImportError as error:
+        except (ImportError, TypeError, ValueError) as error:  # no name of a module, for example
             raise ValueError(f"the module of {env_id!r} cannot be imported: {error}") from None
     return name
 
@@ -190,6 +196,6 @@ def sample_worlds(
     """
     from karel_gym.episodes import sample_task_worlds
 
-    if n < 1:
+    if operator.index(n) < 1:
         raise ValueError(f"n must be at least 1, got {n}")
-    return sample_task_worlds(task_of(env_id), n, seed, height, width)
+    return sample_task_worlds(task_of(env_id), operator.index(n), seed, height, width)

@@ -7,6 +7,7 @@ Source: Steele, Lea and Flood, Fast Splittable Pseudorandom Number Generators (O
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -57,10 +58,12 @@ def stream_of(seed: int) -> np.uint64:
 
     Raises:
         ValueError: `seed` is negative or has more than 64 bits.
+        TypeError: `seed` is no integer.
     """
-    if not 0 <= seed < 2**64:
+    number = operator.index(seed)
+    if not 0 <= number < 2**64:
         raise ValueError(f"seed must be in 0 .. 2**64 - 1, got {seed}")
-    return mix.py_func(np.array([seed], dtype=np.uint64) + GAMMA)[0]
+    return mix.py_func(np.array([number], dtype=np.uint64) + GAMMA)[0]
 
 
 def states_of(seed: int, n: int) -> NDArray[np.uint64]:

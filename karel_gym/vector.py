@@ -68,7 +68,7 @@ class KarelVectorEnv(KernelVectorEnv):
         device: str = "cpu",
         constraints: Sequence[SafetyConstraint] = (),
     ) -> None:
-        self.task = (task_named(task) if isinstance(task, str) else task).with_reward(reward)
+        self.task = (task if isinstance(task, Task) else task_named(task)).with_reward(reward)
         self.episodes = Episodes(
             self.task, num_envs, height, width, max_steps, device_named(device)
         )

@@ -22,6 +22,7 @@ from karel_gym.world_rules import (
     check_size,
     check_walls_are_bare,
     check_world,
+    checked_array,
     checked_integers,
     checked_rows,
     faulty_worlds,
@@ -78,11 +79,13 @@ class World:
     random_state: int = 0
 
     def __post_init__(self) -> None:
-        cells = np.array(self.cells, dtype=np.uint8, order="C")
+        cells = np.array(checked_array(self.cells, np.uint8, "cells"), order="C")
         cells.flags.writeable = False
         object.__setattr__(self, "cells", cells)
-        for name in ("row", "col", "heading", "random_state"):
-            object.__setattr__(self, name, int(getattr(self, name)))
+        names = ("row", "col", "heading", "random_state")
+        numbers = checked_integers([getattr(self, name) for name in names], ", ".join(names), "")
+        for name, number in zip(names, numbers, strict=True):
+            object.__setattr__(self, name, number)
         check_world(self.cells, self.robot, self.random_state)
 
     @property
@@ -133,6 +136,8 @@ class World:
                 f"walls and markers must be two grids of one shape, got {walls.shape} "
                 f"and {markers.shape}"
             )
+        if markers.dtype.kind not in "iu":
+            raise WorldError(f"markers must be whole numbers, got {markers.dtype}")
         for row, col in np.argwhere((markers < 0) | (markers > MAX_MARKERS)):
             check_count(row, col, markers[row, col])
         cells = markers.astype(np.uint8) | np.where(walls, np.uint8(WALL), np.uint8(0))
@@ -203,7 +208,10 @@ class World:
 
         Raises:
             WorldError: Unknown glyphs, ragged rows, no robot or several; with line and column.
+            TypeError: `text` is not a str.
         """
+        if not isinstance(text, str):
+            raise TypeError(f"a world's map must be a str, got {type(text).__name__}")
         lines = [line.strip() for line in text.strip().splitlines()]
         under = 0
         if lines and lines[-1].startswith(UNDER_ROBOT):
@@ -259,9 +267,13 @@ class WorldBatch:
     random_states: NDArray[np.uint64]
 
     def __post_init__(self) -> None:
-        self.cells = np.ascontiguousarray(self.cells, dtype=np.uint8)
-        self.robots = np.ascontiguousarray(self.robots, dtype=np.int32)
-        self.random_states = np.ascontiguousarray(self.random_states, dtype=np.uint64)
+        for name, dtype in (
+            ("cells", np.uint8),
+            ("robots", np.int32),
+            ("random_states", np.uint64),
+        ):
+            array = checked_array(getattr(self, name), dtype, name)
+            setattr(self, name, np.ascontiguousarray(array))
         shapes = self.robots.shape, self.random_states.shape
         if self.cells.ndim != 3 or shapes != ((len(self.cells), 3), (len(self.cells),)):
             raise WorldError(

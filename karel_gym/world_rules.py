@@ -127,6 +127,17 @@ def checked_rows(rows: Any, glyphs: str) -> list[str]:
     return list(rows)
 
 
+def checked_array(values: Any, dtype: type[Any], name: str) -> NDArray[Any]:
+    """`values` as an array of `dtype`, checked to be whole numbers that it can hold."""
+    array = np.asarray(values)
+    if array.dtype.kind not in "iub":
+        raise WorldError(f"{name} must be whole numbers, got {array.dtype}")
+    converted = array.astype(dtype, copy=False)
+    if converted is not array and (converted != array).any():
+        raise WorldError(f"{name} must be in the range of {np.dtype(dtype)}")
+    return converted
+
+
 def checked_integers(entry: Any, name: str, form: str) -> list[int]:
     """`entry`, checked to be a sequence of whole numbers as `form` says."""
     if (

@@ -2,8 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+
+def check_types(config: Any) -> None:
+    """Raise a `ValueError` unless every attribute of a dataclass is of the type it declares.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> @dataclass
+        ... class Config:
+        ...     steps: int | None
+        >>> check_types(Config(None))
+        >>> check_types(Config("3"))
+        Traceback (most recent call last):
+            ...
+        ValueError: steps must be of the type int | None, got '3'
+    """
+    hints = get_type_hints(type(config))
+    for field in fields(config):
+        value, hint = getattr(config, field.name), hints[field.name]
+        if not _is_of(value, hint):
+            declared = hint.__name__ if isinstance(hint, type) else hint
+            raise ValueError(f"{field.name} must be of the type {declared}, got {value!r}")
+
+
+def _is_of(value: Any, hint: Any) -> bool:
+    """Whether a value is of a type: a whole number is a float, a list a tuple, a text a path."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in (Union, UnionType):
+        return any(_is_of(value, argument) for argument in arguments)
+    if origin is Literal:
+        return value in arguments
+    if hint in (int, float):
+        return _is_number(value) and (hint is float or isinstance(value, int))
+    if hint is Path:
+        return isinstance(value, str | Path)
+    if (origin or hint) in (tuple, list, Sequence):
+        return isinstance(value, list | tuple)
+    if (origin or hint) in (dict, Mapping):
+        return isinstance(value, Mapping)
+    if hint in (str, bool, NoneType):
+        return isinstance(value, hint)
+    return True
 
 
 def check_whole(config: Any, *names: str, least: int = 1) -> None:

@@ -5,6 +5,7 @@ A file is HDF5, with one dataset an array, and the settings as JSON in the attri
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from collections.abc import Iterator
@@ -198,7 +199,9 @@ class ProgramDataset:
         path = Path(path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+            # In memory: HDF5 crashes the interpreter where it cannot write a file to its end.
+            whole = io.BytesIO()
+            with h5py.File(whole, "w") as file:
                 file.attrs[CONFIG] = json.dumps(self.config)
                 for name in DTYPES:
                     array = getattr(self, name)
@@ -206,6 +209,8 @@ class ProgramDataset:
                     file.create_dataset(
                         name, data=array, chunks=chunks, compression="gzip", shuffle=True
                     )
+            with replacing(path) as temporary:
+                temporary.write_bytes(whole.getbuffer())
         except OSError as error:
             raise RunError(f"{path} cannot be written: {error.strerror or error}") from None
 

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from programmatic.options import check_types
 from programmatic.runs import CONFIG_FILE, RunError, read_config
 
 COMMAND = "pretrain"
@@ -73,6 +74,7 @@ class PretrainConfig:
 
     def check(self) -> None:
         """Raise a `ValueError` for a setting that cannot be."""
+        check_types(self)
         for name in ("epochs", "batch_size", "decay_every", "demonstrations", "latent_dim"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -296,9 +297,9 @@ def _by_size(
 def _limit(name: str, value: int | None) -> int:
     if value is None:
         return NO_LIMIT
-    if value < 0:
+    if operator.index(value) < 0:
         raise ValueError(f"{name} must be at least 0, got {value}")
-    return int(value)
+    return min(operator.index(value), NO_LIMIT)
 
 
 def _check_types(name: str, values: Sequence[Any], expected: type) -> None:

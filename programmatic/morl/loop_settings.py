@@ -16,7 +16,7 @@ from programmatic.morl.optimisation import OptimisationConfig
 from programmatic.morl.oracles import OracleConfig
 from programmatic.morl.pirl import PIRLConfig
 from programmatic.morl.viper import ViperConfig
-from programmatic.options import check_choice, check_number, check_whole
+from programmatic.options import check_choice, check_number, check_types, check_whole
 from programmatic.runs import CONFIG_FILE, PACKAGES, RunError, read_config, usual_folder, versions
 
 COMMAND = "morl"
@@ -115,6 +115,9 @@ def read_morl_config(run: Path) -> MORLConfig:
     try:
         values = {f.name: stored[f.name] for f in fields(MORLConfig)}
         steps = {name: config(**values.pop(name)) for name, config in STEPS.items()}
-        return MORLConfig(**values, **steps)
+        config = MORLConfig(**values, **steps)
+        for each in (config, *steps.values()):
+            check_types(each)
+        return config
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(f"{run / CONFIG_FILE} is damaged: {error!r}") from None

@@ -85,7 +85,7 @@ def load_policy(folder: str | os.PathLike[str], env: VecEnv | None = None) -> Ba
         model = _build(settings, env)
     except KeyError as error:
         raise RunError(f"{settings_file} is damaged: it lacks {error}") from None
-    except (TypeError, ValueError, AttributeError, AssertionError) as error:
+    except Exception as error:  # wrong settings fail in any of torch's and SB3's ways
         reason = " ".join(str(error).split())
         raise RunError(f"{settings_file} makes no policy: {reason}") from None
     try:

@@ -68,7 +68,10 @@ def tokens_of(text: str, name: str) -> list[Token]:
     Raises:
         SourceError: A character begins no token, a bracket stays open, or a line is indented by a
             tab, or by another width than the lines around it.
+        TypeError: `text` is not a str.
     """
+    if not isinstance(text, str):
+        raise TypeError(f"{name} must be a str, got {type(text).__name__}")
     return list(_tokens(text, name))
 
 

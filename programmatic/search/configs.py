@@ -17,7 +17,14 @@ from typing import Any
 import yaml
 
 from programmatic.horizon import TASK, checked_horizon
-from programmatic.options import check_choice, check_number, check_share, check_truth, check_whole
+from programmatic.options import (
+    check_choice,
+    check_number,
+    check_share,
+    check_truth,
+    check_types,
+    check_whole,
+)
 
 SETTINGS = Path(__file__).parent / "settings"
 TASK_NAME = re.compile(r"(?:.*:)?Karel-(\w+)-v\d+")
@@ -297,7 +304,9 @@ def config_of(method: str, env_id: str, options: Mapping[str, Any]) -> SearchCon
             near = difflib.get_close_matches(name, known, 1)
             hint = f"did you mean {near[0]}? " if near else ""
             raise ValueError(f"{method} has no option {name!r}: {hint}known are {', '.join(known)}")
-    return config_class(**task_settings(method, env_id) | dict(options))
+    config = config_class(**task_settings(method, env_id) | dict(options))
+    check_types(config)
+    return config
 
 
 def task_settings(method: str, env_id: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 from karel_gym.registration import task_of
 from programmatic.dsl import Program
 from programmatic.horizon import Limits, limits_of
+from programmatic.options import check_types
 from programmatic.runs import RunError, write_json
 
 
@@ -66,9 +67,11 @@ class SearchResult:
 
         Raises:
             ProgramSyntaxError: The program is none.
-            KeyError, TypeError: A value is missing or unknown, or of another type.
+            KeyError, TypeError, ValueError: A value is missing, unknown, or of another type.
         """
-        return cls(**{**values, "program": Program.parse(values["program"])})
+        result = cls(**{**values, "program": Program.parse(values["program"])})
+        check_types(result)
+        return result
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the result to a JSON file, as a whole or not at all."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from programmatic.options import check_types
 from programmatic.runs import CONFIG_FILE, RunError, read_config, versions
 from programmatic.search.configs import SearchConfig, config_of
 
@@ -38,6 +39,7 @@ def check(settings: RunSettings) -> None:
     Raises:
         ValueError: One of them cannot be.
     """
+    check_types(settings)
     seed, budget = settings.seed, settings.budget
     if not isinstance(seed, int) or not 0 <= seed < 2**64:
         raise ValueError(f"seed must be a whole number from 0 to 2**64 - 1, got {seed!r}")
