@@ -30,7 +30,7 @@ def train(
     algo: Annotated[str, tyro.conf.Positional] = "ppo",
     *,
     env: str = "",
-    obs: Literal["percepts", "percepts+action", "grid"] = "percepts",
+    obs: Literal["percepts", "percepts+action", "grid"] | None = None,
     action: Literal["primitive", "option", "program"] = "primitive",
     steps: float | None = None,
     seed: int = 0,
@@ -53,7 +53,8 @@ def train(
     Args:
         algo: The algorithm: a2c, dqn, maskable_ppo, ppo, ppo_lstm (recurrent), qrdqn or trpo.
         env: The task's id.
-        obs: What the policy observes; percepts+action: the previous action too.
+        obs: What the policy observes; percepts+action: the previous action too. By default what the
+            id binds, or else percepts.
         action: What an action of the policy is: one of the robot's (primitive), the latent of five
             of them (option), or the latent of a program (program).
         steps: Steps to train for, of all envs together; by default what hyperparams/ALGO.yml says.
@@ -93,7 +94,7 @@ def train(
         config = TrainConfig(
             algo,
             env,
-            obs=obs,
+            obs=obs or "",
             action=action,
             total_timesteps=total,
             seed=seed,
@@ -117,7 +118,7 @@ def tune(
     algo: Annotated[str, tyro.conf.Positional] = "ppo",
     *,
     env: str,
-    obs: Literal["percepts", "percepts+action", "grid"] = "percepts",
+    obs: Literal["percepts", "percepts+action", "grid"] | None = None,
     trials: int = 30,
     steps: float = 2e5,
     seed: int = 0,
@@ -131,7 +132,7 @@ def tune(
     Args:
         algo: The algorithm.
         env: The task's id.
-        obs: What the policy observes.
+        obs: What the policy observes; by default what the id binds, or else percepts.
         trials: How many trainings, those done before included.
         steps: Frames of a training.
         seed: Of the draws, and of every training.
@@ -143,7 +144,7 @@ def tune(
     from agents.tuning import TuneConfig
     from agents.tuning import tune as look
 
-    config = TuneConfig(algo, env, obs, trials, int(steps), seed, run, device)
+    config = TuneConfig(algo, env, obs or "", trials, int(steps), seed, run, device)
     print(yaml.safe_dump(look(config, resume, overwrite), sort_keys=False).rstrip())
     print(f"study: {config.run}")
 

@@ -16,6 +16,7 @@ from agents.hyperparameters import (
     read_hyperparameters,
 )
 from agents.training_envs import training_env
+from karel_gym.registration import obs_of, unbound_id
 from programmatic.algorithms import algorithm_class
 from programmatic.options import check_types
 from programmatic.runs import CONFIG_FILE, RunError, read_config, usual_folder, versions
@@ -46,8 +47,9 @@ class TrainConfig:
     """The algorithm: a2c, dqn, maskable_ppo, ppo, ppo_lstm (recurrent), qrdqn or trpo."""
     env_id: str
     """The task's id."""
-    obs: str = "percepts"
-    """What the policy observes: percepts, percepts+action (the previous one) or grid."""
+    obs: str = ""
+    """What the policy observes: percepts, percepts+action (the previous one) or grid; by default
+    what the id binds, or else percepts."""
     action: str = PRIMITIVE
     """What an action of the policy is: primitive, one of the robot's; option, the latent of a fixed
     number of them (HRL); program, the latent of a program of LEAPS (HPRL)."""
@@ -97,6 +99,9 @@ class TrainConfig:
     hyperparameters: Mapping[str, int | float | bool | str] = field(default_factory=dict)
     """Hyperparameters with other values than in agents/hyperparams/ALGO.yml."""
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "obs", self.obs or obs_of(self.env_id) or "percepts")
+
     @property
     def run(self) -> Path:
         """The run folder."""
@@ -138,6 +143,7 @@ def resolve(config: TrainConfig) -> TrainConfig:
     of_env = values.get("env_kwargs", {})
     config = replace(
         config,
+        env_id=unbound_id(config.env_id),
         height=config.height or of_env.get("height"),
         width=config.width or of_env.get("width"),
         horizon=config.horizon or of_env.get("horizon"),

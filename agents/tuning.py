@@ -16,6 +16,7 @@ from agents.callbacks import EVALUATIONS_FILE
 from agents.drl import train_run
 from agents.hyperparameters import block_name, read_hyperparameters
 from agents.settings import TrainConfig, resolve
+from karel_gym.registration import obs_of
 from programmatic.runs import (
     RunError,
     begin_run,
@@ -73,8 +74,9 @@ class TuneConfig:
     """The algorithm."""
     env_id: str
     """The task's id."""
-    obs: str = "percepts"
-    """What the policy observes: percepts, percepts+action or grid."""
+    obs: str = ""
+    """What the policy observes: percepts, percepts+action or grid; by default what the id binds, or
+    else percepts."""
     trials: int = 30
     """How many trainings, those done before included."""
     steps: int = 200_000
@@ -85,6 +87,9 @@ class TuneConfig:
     """The folder; by default runs/tune-ALGO-TASK-OBS-SEED."""
     device: str = "auto"
     """Where the network runs: auto, cpu or cuda."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "obs", self.obs or obs_of(self.env_id) or "percepts")
 
     @property
     def run(self) -> Path:

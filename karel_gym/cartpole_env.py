@@ -192,6 +192,7 @@ class CartPoleVectorEnv(KernelVectorEnv):
         max_steps, constraints: As `CartPoleMORLEnv`'s.
         autoreset_mode: As `KernelVectorEnv`'s: "NextStep", "SameStep" or "Disabled".
         render_mode: None or "rgb_array".
+        max_episode_steps: Gymnasium's name of `max_steps`; it takes the place of that.
 
     Raises:
         ValueError: An argument is out of its range; the message says what is allowed.
@@ -211,9 +212,12 @@ class CartPoleVectorEnv(KernelVectorEnv):
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         render_mode: str | None = None,
         constraints: Sequence[SafetyConstraint] | None = None,
+        max_episode_steps: int | None = None,
     ) -> None:
         super().__init__(
-            CartPoleEpisodes(num_envs, max_steps),
+            CartPoleEpisodes(
+                num_envs, max_steps if max_episode_steps is None else max_episode_steps
+            ),
             observation_space(),
             ACTIONS,
             SIGNATURE,

@@ -9,7 +9,7 @@ import tyro
 
 from karel_gym.cartpole import MAX_STEPS
 from karel_gym.play import play as play_in_window
-from karel_gym.registration import CARTPOLE, TASKS, task_of
+from karel_gym.registration import BOUND_PART, CARTPOLE, TASKS, task_of
 
 
 def tasks(name: Annotated[str, tyro.conf.Positional] = "") -> None:
@@ -31,8 +31,10 @@ def tasks(name: Annotated[str, tyro.conf.Positional] = "") -> None:
             purpose = _page(env_id).splitlines()[0].partition(": ")[2]
             print(f"{env_id:<{width}}  {size:<5}  {horizon:>7,}  {purpose}")
         print("\nHorizons are in actions. karel-gym tasks NAME describes one.")
+        print("Each has ids that bind the observation, such as Karel-Maze-percepts[-action]-v0.")
         return
-    found = [env_id for env_id in env_ids if name.lower() in env_id.lower()]
+    part = BOUND_PART.sub("", name).lower()
+    found = [env_id for env_id in env_ids if part in env_id.lower()]
     if not found:
         task_of(name)  # which may be in a module of its own
         found = [name]

@@ -15,9 +15,9 @@ from karel_gym.kernel_env import KernelEnv
 from karel_gym.layout import Frame, PanelLine
 from karel_gym.masks import action_masks
 from karel_gym.observations import observation_space, observe, signature_of_kind
-from karel_gym.registration import task_named
 from karel_gym.rendering import Renderer, ansi
 from karel_gym.robot import ACTIONS
+from karel_gym.specs import task_named
 from karel_gym.tasks.task import Task
 from karel_gym.viewer import Window
 from karel_gym.world import World
@@ -44,7 +44,8 @@ class KarelEnv(KernelEnv):
         task: The task, or where it is: 'module:NAME'. `gymnasium.make` fills it in.
         obs: "grid", "percepts" or "percepts+action".
         height, width: Size of the worlds, walls included; default the task's own.
-        max_steps: Horizon after which an episode is truncated; default the task's own.
+        max_steps: Horizon after which an episode is truncated; default the task's own. In
+            `gymnasium.make`, `max_episode_steps` is the same.
         reward: "default"; "sparse", 1 when the task is complete; or, in Maze and StairClimber,
             "dense", the progress in Manhattan distance over the initial distance.
         render_mode: None, "human" (a window), "rgb_array" or "ansi".

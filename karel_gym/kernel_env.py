@@ -10,9 +10,10 @@ import numpy as np
 
 from karel_gym.episode_arrays import EpisodeArrays, EpisodeState
 from karel_gym.signature import unknown_action
+from karel_gym.specs import OwnHorizon
 
 
-class KernelEnv(gymnasium.Env[Any, Any]):
+class KernelEnv(OwnHorizon, gymnasium.Env[Any, Any]):
     """One episode, stepped by a kernel: its seeds, its starts and its states."""
 
     start_option: ClassVar[str]

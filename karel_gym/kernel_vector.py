@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from karel_gym.episode_arrays import EpisodeArrays, EpisodeState
 from karel_gym.safety import SafetyConstraint, Verdicts, at_reset, check_constraints, cleared, judge
 from karel_gym.signature import Signature, unknown_action
+from karel_gym.specs import OwnHorizon
 from karel_gym.wrappers import LookAhead
 
 Step = tuple[
@@ -22,7 +23,7 @@ Step = tuple[
 ]
 
 
-class KernelVectorEnv(VectorEnv[NDArray[Any], NDArray[np.int64], NDArray[Any]], ABC):
+class KernelVectorEnv(OwnHorizon, VectorEnv[NDArray[Any], NDArray[np.int64], NDArray[Any]], ABC):
     """N episodes, stepped by one call of a kernel.
 
     Env i behaves like a single env of its own: the same seed gives the same trajectory, through

@@ -5,13 +5,14 @@ from __future__ import annotations
 import importlib
 import operator
 import re
-import warnings
 from collections.abc import Sequence
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import gymnasium
-from gymnasium.envs.registration import EnvSpec
+from gymnasium.envs.registration import EnvSpec, get_env_id, parse_env_id
+
+from karel_gym.specs import OwnHorizonSpec, task_named
 
 if TYPE_CHECKING:
     from karel_gym.tasks.task import Task
@@ -44,59 +45,56 @@ FRESH_SEED = 1_000_000
 from the seeds that people give."""
 
 
+BOUND = {"percepts": "percepts", "percepts+action": "percepts-action"}
+"""Observations that have ids of their own, for clients that take nothing but an id, and what these
+ids have before their version."""
+BOUND_PART = re.compile(r"-percepts(-action)?(?=(-v\d+)?$)")
+
+
 def register(env_id: str, task: str) -> None:
-    """Register a Karel task with Gymnasium.
+    """Register a Karel task with Gymnasium, and ids that bind the observation.
+
+    'Karel-Maze-v0' is followed by 'Karel-Maze-percepts-v0' and 'Karel-Maze-percepts-action-v0'.
 
     Args:
         env_id: The id for `gymnasium.make`.
         task: Where the `Task` is: 'module:NAME', imported when the first env is made.
     """
-    gymnasium.register(
-        env_id,
-        entry_point="karel_gym.env:KarelEnv",
-        vector_entry_point="karel_gym.vector:KarelVectorEnv",
-        kwargs={"task": task},
-    )
+    _register(env_id, "env:KarelEnv", "vector:KarelVectorEnv", {"task": task})
+    namespace, name, version = parse_env_id(env_id)
+    for obs, part in BOUND.items():
+        bound_id = get_env_id(namespace, f"{name}-{part}", version)
+        _register(bound_id, "env:KarelEnv", "vector:KarelVectorEnv", {"task": task, "obs": obs})
 
 
 def register_all() -> None:
     """Register the ids of this package."""
     for env_id, task in TASKS.items():
         register(env_id, task)
-    gymnasium.register(
+    _register(
         CARTPOLE,
-        entry_point="karel_gym.cartpole_env:CartPoleMORLEnv",
-        vector_entry_point="karel_gym.cartpole_env:CartPoleVectorEnv",
+        "cartpole_env:CartPoleMORLEnv",
+        "cartpole_env:CartPoleVectorEnv",
+        {"max_steps": 200},
         reward_threshold=195.0,
     )
-    # Here v0 and v1 are two definitions, neither of which is out of date.
-    warnings.filterwarnings("ignore", message=r".*environment Karel-\w+-v0 is out of date")
 
 
-def task_named(name: str) -> Task:
-    """The task 'module:NAME'.
-
-    Raises:
-        ValueError: There is none.
-        TypeError: `name` is not a str.
-    """
-    if not isinstance(name, str):
-        raise TypeError(f"a task must be a Task or 'module:NAME', got {type(name).__name__}")
-    module, _, attribute = name.partition(":")
-    try:
-        return getattr(importlib.import_module(module), attribute)
-    except (AttributeError, ImportError, TypeError, ValueError) as error:
-        raise ValueError(f"there is no task {name!r}: {error}") from None
-
-
-def plain_id(env_id: str) -> str:
-    """An id without the module that it may name, which is not imported.
-
-    Example:
-        >>> plain_id("my_tasks:Karel-Ring-v0")
-        'Karel-Ring-v0'
-    """
-    return env_id.rpartition(":")[2]
+def _register(
+    env_id: str,
+    single: str,
+    vector: str,
+    kwargs: dict[str, Any],
+    reward_threshold: float | None = None,
+) -> None:
+    gymnasium.register(
+        env_id,
+        entry_point=f"karel_gym.{single}",
+        vector_entry_point=f"karel_gym.{vector}",
+        reward_threshold=reward_threshold,
+        kwargs=kwargs,
+    )
+    gymnasium.registry[env_id] = OwnHorizonSpec.of(gymnasium.registry[env_id])
 
 
 def task_of(env_id: str) -> Task:
@@ -142,6 +140,35 @@ def is_karel(env_id: str) -> bool:
     return "task" in spec_of(env_id).kwargs
 
 
+def obs_of(env_id: str) -> str | None:
+    """The observation that a Karel task's id binds; None: it binds none.
+
+    Raises:
+        ValueError: Nothing is registered under it.
+
+    Example:
+        >>> obs_of("Karel-Maze-percepts-action-v0")
+        'percepts+action'
+    """
+    obs: str | None = spec_of(env_id).kwargs.get("obs")
+    return obs
+
+
+def unbound_id(env_id: str) -> str:
+    """The id of the same task that binds no observation."""
+    return BOUND_PART.sub("", env_id)
+
+
+def plain_id(env_id: str) -> str:
+    """An id without the module that it may name, which is not imported, and binding nothing.
+
+    Example:
+        >>> plain_id("my_tasks:Karel-Ring-v0"), plain_id("Karel-Maze-percepts-v0")
+        ('Karel-Ring-v0', 'Karel-Maze-v0')
+    """
+    return unbound_id(env_id).rpartition(":")[2]
+
+
 def _registered_name(env_id: str) -> str:
     """An id without its module, which is imported."""
     if not isinstance(env_id, str):
@@ -162,7 +189,7 @@ def _registered_name(env_id: str) -> str:
 
 def _suggestion(env_id: str, known: Sequence[str]) -> str:
     """The end of an error's line: the ids that a wrong one may stand for."""
-    names = {known_id: _plain_name(known_id) for known_id in known}
+    names = {i: _plain_name(i) for i in known if i == unbound_id(i)}
     name = _plain_name(env_id)
     like = get_close_matches(name, set(names.values()), n=3) if name else []
     like = like or [other for other in names.values() if name and name in other]

@@ -18,7 +18,7 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvO
 from karel_gym.cartpole import MAX_STEPS
 from karel_gym.cartpole_env import CartPoleVectorEnv
 from karel_gym.kernel_vector import KernelVectorEnv
-from karel_gym.registration import CARTPOLE, is_karel, spec_of, task_of
+from karel_gym.registration import CARTPOLE, is_karel, obs_of, spec_of, task_of
 from karel_gym.safety import SafetyConstraint, split
 from karel_gym.signature import Signature
 from karel_gym.vector import KarelVectorEnv
@@ -35,8 +35,8 @@ def make_sb3_vec_env(
 ) -> MORLVecEnv:
     """N envs for Stable-Baselines3, with names, safety constraints, states and look-ahead.
 
-    Karel tasks (observing percepts, unless `obs` says otherwise) and CartPole-MORL are stepped by
-    kernels, any other env by itself, in `MORLWrapper`.
+    Karel tasks (observing percepts, unless `obs` or the id says otherwise) and CartPole-MORL are
+    stepped by kernels, any other env by itself, in `MORLWrapper`.
 
     Args:
         env_id: A Karel task's id, CartPole-MORL's, or that of any env with numbered actions and a
@@ -59,7 +59,8 @@ def make_sb3_vec_env(
     """
     spec = spec_of(env_id)
     if is_karel(env_id):
-        kwargs = {"obs": "percepts", "constraints": constraints or (), **kwargs}
+        obs = obs_of(env_id) or "percepts"
+        kwargs = {"obs": obs, "constraints": constraints or (), **kwargs}
         return KarelSB3VecEnv(env_id, num_envs, seed, **kwargs)
     if spec.id == CARTPOLE:
         return CartPoleSB3VecEnv(num_envs, seed, constraints=constraints, **kwargs)
@@ -233,7 +234,8 @@ class KarelSB3VecEnv(KernelSB3VecEnv):
         env_id: The task's id.
         num_envs: N.
         seed: Env i's first reset is seeded with `seed + i`; None draws seeds from the system.
-        obs, height, width, max_steps, reward: As `KarelEnv`'s.
+        obs: What is observed; None: what the id binds, or "grid".
+        height, width, max_steps, reward: As `KarelEnv`'s.
         render_mode: None or "rgb_array".
         constraints: What infos report on; they need the observations "percepts".
 
@@ -248,7 +250,7 @@ class KarelSB3VecEnv(KernelSB3VecEnv):
         env_id: str,
         num_envs: int = 1,
         seed: int | None = None,
-        obs: str = "grid",
+        obs: str | None = None,
         height: int | None = None,
         width: int | None = None,
         max_steps: int | None = None,
@@ -259,7 +261,7 @@ class KarelSB3VecEnv(KernelSB3VecEnv):
         envs = KarelVectorEnv(
             task_of(env_id),
             num_envs,
-            obs,
+            obs or obs_of(env_id) or "grid",
             height,
             width,
             max_steps,

@@ -11,7 +11,7 @@ import gymnasium
 import numpy as np
 from gymnasium.spaces import Box, Discrete, MultiBinary, MultiDiscrete
 
-from karel_gym.registration import is_karel
+from karel_gym.registration import is_karel, obs_of
 
 NO_BOUND = float("inf")
 
@@ -131,8 +131,8 @@ def signature_of(env: str | gymnasium.Env[Any, Any] | Any) -> Signature:
     Bounds are those of the observation space.
 
     Args:
-        env: An env, an SB3 vector env of `make_sb3_vec_env`, or an id; a Karel task's id stands for
-            its percepts.
+        env: An env, an SB3 vector env of `make_sb3_vec_env`, or an id; a Karel task's id that
+            binds no observation stands for its percepts.
 
     Raises:
         ValueError: The id is unknown, the actions are not numbered from 0, or the observation is
@@ -143,7 +143,7 @@ def signature_of(env: str | gymnasium.Env[Any, Any] | Any) -> Signature:
         ('left', 'coast', 'right')
     """
     if isinstance(env, str):
-        kwargs: dict[str, Any] = {"obs": "percepts"} if is_karel(env) else {}
+        kwargs: dict[str, Any] = {"obs": obs_of(env) or "percepts"} if is_karel(env) else {}
         with closing(gymnasium.make(env, **kwargs)) as made:
             return signature_of(made)
     for layer in layers(env):

@@ -16,10 +16,10 @@ from karel_gym.kernel_vector import KernelVectorEnv
 from karel_gym.layout import Frame
 from karel_gym.masks import action_masks
 from karel_gym.observations import observation_space, observe, signature_of_kind
-from karel_gym.registration import task_named
 from karel_gym.rendering import Renderer
 from karel_gym.robot import ACTIONS
 from karel_gym.safety import SafetyConstraint
+from karel_gym.specs import task_named
 from karel_gym.tasks.task import Task
 from karel_gym.world import World
 
@@ -41,6 +41,7 @@ class KarelVectorEnv(KernelVectorEnv):
             steps an env, and all arrays, those in infos too, are torch tensors there; `final_obs`
             is one tensor, whose rows are of meaning where `_final_obs` is true.
         constraints: What infos report on; they need the observations "percepts".
+        max_episode_steps: Gymnasium's name of `max_steps`; it takes the place of that.
 
     Raises:
         ValueError: An argument is out of its range; the message says what is allowed.
@@ -67,7 +68,10 @@ class KarelVectorEnv(KernelVectorEnv):
         render_mode: str | None = None,
         device: str = "cpu",
         constraints: Sequence[SafetyConstraint] = (),
+        max_episode_steps: int | None = None,
     ) -> None:
+        if max_episode_steps is not None:
+            max_steps = max_episode_steps
         self.task = (task if isinstance(task, Task) else task_named(task)).with_reward(reward)
         self.episodes = Episodes(
             self.task, num_envs, height, width, max_steps, device_named(device)

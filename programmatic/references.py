@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from importlib.resources import files
 
-from karel_gym.registration import TASKS
+from karel_gym.registration import TASKS, plain_id
 from programmatic.dsl import Program
 
 RETURN_LINE = re.compile(
@@ -35,13 +35,13 @@ def reference_return(env_id: str) -> tuple[float, int, int]:
     """
     for line in _text(env_id).splitlines():
         match = RETURN_LINE.match(line)
-        if match and match[1] == env_id:
+        if match and match[1] == plain_id(env_id):
             return float(match[2]), int(match[3].replace(",", "")), int(match[4])
     raise ValueError(f"the file of {env_id}'s reference program states no return")
 
 
 def _text(env_id: str) -> str:
-    module = TASKS.get(env_id, "").partition(":")[0].rpartition(".")[2]
+    module = TASKS.get(plain_id(env_id), "").partition(":")[0].rpartition(".")[2]
     file = files("karel_gym.tasks") / "programs" / f"{module}.karel"
     if not module or not file.is_file():
         raise ValueError(f"there is no reference program of {env_id!r}")

@@ -151,6 +151,14 @@ class Task:
         """
         return self.actions_per_cell * (height - 2) * (width - 2)
 
+    @property
+    def reward_threshold(self) -> float:
+        """The mean return from which on the task counts as solved: 0.99 of the largest.
+
+        A reference program of every task reaches it.
+        """
+        return 0.99 * self.max_return
+
     def check_shape(self, height: int, width: int) -> None:
         """Raise a ValueError unless the task has worlds of this size."""
         if self.fixed_shape and (height, width) != self.shape:

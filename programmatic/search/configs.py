@@ -16,6 +16,7 @@ from typing import Any
 
 import yaml
 
+from karel_gym.registration import plain_id
 from programmatic.horizon import TASK, checked_horizon
 from programmatic.options import (
     check_choice,
@@ -27,7 +28,7 @@ from programmatic.options import (
 )
 
 SETTINGS = Path(__file__).parent / "settings"
-TASK_NAME = re.compile(r"(?:.*:)?Karel-(\w+)-v\d+")
+TASK_NAME = re.compile(r"Karel-(\w+)-v\d+")
 INIT_TYPES = ("normal", "tiny_normal", "ones", "zeros")
 SPACE_NAMES = ("published", "larger")
 REDUCTIONS = ("mean", "weighted_mean", "max")
@@ -312,7 +313,7 @@ def config_of(method: str, env_id: str, options: Mapping[str, Any]) -> SearchCon
 def task_settings(method: str, env_id: str) -> dict[str, Any]:
     """The settings that the method's YAML file has for a task; empty if it has none."""
     file = SETTINGS / f"{method}.yml"
-    match = TASK_NAME.fullmatch(env_id)
+    match = TASK_NAME.fullmatch(plain_id(env_id))
     if match is None or not file.exists():
         return {}
     return yaml.safe_load(file.read_text(encoding="utf-8")).get(match[1], {})

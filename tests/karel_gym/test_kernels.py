@@ -17,7 +17,7 @@ import karel_gym
 from karel_gym.devices import CPU
 from karel_gym.episodes import Episodes, generate_worlds, step_episodes
 from karel_gym.kernels import Kernel
-from karel_gym.registration import task_named
+from karel_gym.specs import task_named
 from karel_gym.tasks.task import Task
 
 HARVESTER, MAZE = "karel_gym.tasks.harvester:V0", "karel_gym.tasks.maze:V0"

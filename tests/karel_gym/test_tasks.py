@@ -85,7 +85,7 @@ def test_sizes_that_a_task_does_not_have_are_refused(env_id: str) -> None:
 
 
 def test_faulty_arguments_are_refused() -> None:
-    with pytest.raises(ValueError, match="Karel-Maze-v0"):
+    with pytest.raises(ValueError, match="'Karel-Labyrinth-v0' is no Karel task"):
         sample_worlds("Karel-Labyrinth-v0", 1)
     with pytest.raises(ValueError, match="CartPole-v1"):
         sample_worlds("CartPole-v1", 1)
