@@ -191,7 +191,7 @@ class CartPoleVectorEnv(KernelVectorEnv):
         num_envs: N.
         max_steps, constraints: As `CartPoleMORLEnv`'s.
         autoreset_mode: As `KernelVectorEnv`'s: "NextStep", "SameStep" or "Disabled".
-        render_mode: None or "rgb_array".
+        render_mode: None, "rgb_array" or "rgb_array_list"; see `KernelVectorEnv`.
         max_episode_steps: Gymnasium's name of `max_steps`; it takes the place of that.
 
     Raises:
@@ -230,12 +230,9 @@ class CartPoleVectorEnv(KernelVectorEnv):
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_drawn": None}
 
-    def render(self) -> tuple[NDArray[np.uint8], ...] | None:
-        """An rgb array an env, or None without a render mode."""
-        if self.render_mode is None:
-            return None
+    def _images(self) -> tuple[NDArray[np.uint8], ...]:
         if self._drawn is None:
-            self._drawn = CartPoleEnv(render_mode=self.render_mode)
+            self._drawn = CartPoleEnv(render_mode="rgb_array")
         images = []
         for state in self.episodes.states.T:
             self._drawn.state = state

@@ -19,7 +19,7 @@ from karel_gym.rendering import Renderer, ansi
 from karel_gym.robot import ACTIONS
 from karel_gym.specs import task_named
 from karel_gym.tasks.task import Task
-from karel_gym.viewer import Window
+from karel_gym.viewer import Window, keys_to_commands
 from karel_gym.world import World
 
 Observation = NDArray[np.uint8] | NDArray[np.float32]
@@ -187,6 +187,15 @@ class KarelEnv(KernelEnv):
         if self._window is not None:
             self._window.close()
             self._window = None
+
+    def get_keys_to_action(self) -> dict[tuple[int, ...], int]:
+        """The action of each key, by pygame's number of the key, for `gymnasium.utils.play`.
+
+        Raises:
+            ImportError: pygame is not installed.
+        """
+        commands = keys_to_commands().items()
+        return {(key,): command for key, command in commands if isinstance(command, int)}
 
     def action_masks(self) -> NDArray[np.bool_]:
         """The actions that are of use now, bool, (5,); see `karel_gym.masks`."""

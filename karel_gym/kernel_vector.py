@@ -18,6 +18,7 @@ from karel_gym.signature import Signature, unknown_action
 from karel_gym.specs import OwnHorizon
 from karel_gym.wrappers import LookAhead
 
+RENDER_MODES = ("rgb_array", "rgb_array_list")
 Step = tuple[
     NDArray[Any], NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]
 ]
@@ -30,7 +31,8 @@ class KernelVectorEnv(OwnHorizon, VectorEnv[NDArray[Any], NDArray[np.int64], NDA
     every reset. `info` has, as arrays of shape (N,), `return`, the sum of an episode's rewards so
     far, `length`, the number of its actions so far, `is_success`, whether it ended with the task
     solved, and, if there are constraints, `constraints`: by their names the `margin` and whether it
-    is `violated` by the step.
+    is `violated` by the step. As in Gymnasium's vector envs, beside each `key` there is `_key`,
+    bool, (N,): the envs that the entries are of; others are 0.
 
     Args:
         episodes: The episodes.
@@ -41,7 +43,8 @@ class KernelVectorEnv(OwnHorizon, VectorEnv[NDArray[Any], NDArray[np.int64], NDA
             ("NextStep": that step's action is ignored, its reward is 0), in the same one
             ("SameStep": the last observation and info are `final_obs` and `final_info`), or when
             `reset(options={"reset_mask": bool (N,)})` says ("Disabled").
-        render_mode: None or "rgb_array".
+        render_mode: None, "rgb_array" or "rgb_array_list": `render` then gives an env's images
+            since it was called, or since the episode began, as a list.
         constraints: What infos report on.
 
     Raises:
@@ -62,8 +65,10 @@ class KernelVectorEnv(OwnHorizon, VectorEnv[NDArray[Any], NDArray[np.int64], NDA
         constraints: Sequence[SafetyConstraint],
     ) -> None:
         super().__init__()
-        if render_mode not in (None, *self.metadata["render_modes"]):
-            raise ValueError(f"render_mode must be None or 'rgb_array', got {render_mode!r}")
+        if render_mode not in (None, *RENDER_MODES):
+            raise ValueError(
+                f"render_mode must be None, 'rgb_array' or 'rgb_array_list', got {render_mode!r}"
+            )
         self.device = episodes.device
         self.num_envs = len(episodes)
         self.signature = signature
@@ -82,6 +87,7 @@ class KernelVectorEnv(OwnHorizon, VectorEnv[NDArray[Any], NDArray[np.int64], NDA
         self._ended = self._no_envs()
         self._seeded = np.zeros(self.num_envs, dtype=np.bool_)
         self._observed: Any = None  # at the step before, for the constraints
+        self._frames: list[list[NDArray[np.uint8]]] = [[] for _ in range(self.num_envs)]
 
     def reset(
         self,
@@ -95,10 +101,11 @@ class KernelVectorEnv(OwnHorizon, VectorEnv[NDArray[Any], NDArray[np.int64], NDA
             seed: Env i is seeded with `seed + i`, or with `seed[i]` where that is not None; an env
                 that was never seeded draws a seed from the operating system.
             options: A sequence of N starts, under the name that the env gives them; `reset_mask`:
-                bool, (N,), the envs to reset.
+                array of bool, (N,), the envs to reset, one at least.
 
         Raises:
-            ValueError: The seeds or an option have the wrong length, type or name.
+            ValueError: The seeds or an option have the wrong length or name.
+            TypeError: The mask is no array of bool.
         """
         options = dict(options or {})
         which = self._reset_mask(options.pop("reset_mask", None))
@@ -117,9 +124,10 @@ class KernelVectorEnv(OwnHorizon, VectorEnv[NDArray[Any], NDArray[np.int64], NDA
             for i in np.flatnonzero(which):
                 self.episodes.load(int(i), starts[i])
         self._ended = self._ended & ~begun
-        return self._remembered(), self._info(
-            self._no_envs(), at_reset(self.constraints, self.num_envs)
-        )
+        observations = self._remembered()
+        info = self._info(self._no_envs(), at_reset(self.constraints, self.num_envs))
+        self._collect_frames(begun)
+        return observations, self._masked(info, None if which.all() else begun)
 
     def step(self, actions: NDArray[np.integer[Any]]) -> Step:
         """Do one action in every env.
@@ -147,10 +155,16 @@ class KernelVectorEnv(OwnHorizon, VectorEnv[NDArray[Any], NDArray[np.int64], NDA
         verdicts = cleared(judge(self.constraints, observed, actions, observations), begun)
         info = self._info(self._solved(terminated, truncated), verdicts)
         if self.autoreset_mode is AutoresetMode.SAME_STEP:
+            final: dict[str, Any] = {}
             if ended.any():
-                observations, info = self._restart(ended, observations, info)
+                observations, info, final = self._restart(ended, observations, info)
+                begun = ended
+            info = self._masked(info) | final
             ended = self._no_envs()
+        else:
+            info = self._masked(info)
         self._ended = ended
+        self._collect_frames(begun)
         return observations, rewards, terminated, truncated, info
 
     def look_ahead(self) -> LookAhead:
@@ -186,9 +200,18 @@ class KernelVectorEnv(OwnHorizon, VectorEnv[NDArray[Any], NDArray[np.int64], NDA
         self._seeded[:] = True
         return self._remembered()
 
+    def render(self) -> tuple[Any, ...] | None:
+        """An rgb array per env, or a list of them, or None, as `render_mode` says."""
+        if self.render_mode is None:
+            return None
+        if self.render_mode == "rgb_array":
+            return self._images()
+        frames, self._frames = self._frames, [[] for _ in range(self.num_envs)]
+        return tuple(frames)
+
     @abstractmethod
-    def render(self) -> tuple[NDArray[np.uint8], ...] | None:
-        """An rgb array an env, or None without a render mode."""
+    def _images(self) -> tuple[NDArray[np.uint8], ...]:
+        """An rgb array per env."""
 
     @abstractmethod
     def _observe(self) -> NDArray[Any]:
@@ -200,18 +223,40 @@ class KernelVectorEnv(OwnHorizon, VectorEnv[NDArray[Any], NDArray[np.int64], NDA
 
     def _restart(
         self, ended: NDArray[np.bool_], observations: NDArray[Any], info: dict[str, Any]
-    ) -> tuple[NDArray[Any], dict[str, Any]]:
-        """Reset the envs that have ended; what they ended with goes into the info."""
+    ) -> tuple[NDArray[Any], dict[str, Any], dict[str, Any]]:
+        """Reset the envs that have ended: observations, info, and what they ended with."""
         final_obs = observations
         if isinstance(observations, np.ndarray):  # then in the form that Gymnasium gives it
             final_obs = np.full(self.num_envs, None, dtype=object)
             for i in self._numbers(ended):
                 final_obs[i] = observations[i]
         final: dict[str, Any] = {"final_obs": final_obs, "_final_obs": ended}
-        final |= {"final_info": info | {f"_{key}": ended for key in info}, "_final_info": ended}
+        final |= {"final_info": self._masked(info, ended), "_final_info": ended}
         self.episodes.reset(ended)
         verdicts = cleared(info.get("constraints", {}), ended)
-        return self._remembered(), self._info(self._no_envs(), verdicts) | final
+        return self._remembered(), self._info(self._no_envs(), verdicts), final
+
+    def _masked(self, info: dict[str, Any], mask: Any = None) -> dict[str, Any]:
+        """The info with a mask beside each entry, in Gymnasium's form; None: of all envs."""
+        masked: dict[str, Any] = {}
+        of = ~self._no_envs() if mask is None else mask
+        for key, value in info.items():
+            if isinstance(value, dict):
+                value = self._masked(value, mask)
+            elif mask is not None:
+                value = self.device.copy(value)
+                value[~mask] = 0
+            masked[key], masked[f"_{key}"] = value, of
+        return masked
+
+    def _collect_frames(self, begun: Any) -> None:
+        """Remember the images of now, and forget those before the episodes `begun`, bool, (N,)."""
+        if self.render_mode != "rgb_array_list":
+            return
+        for i in self._numbers(begun):
+            self._frames[i] = []
+        for frames, image in zip(self._frames, self._images(), strict=True):
+            frames.append(image)
 
     def _remembered(self) -> NDArray[Any]:
         """What is observed now; the constraints need it again after the next step."""
@@ -232,11 +277,17 @@ class KernelVectorEnv(OwnHorizon, VectorEnv[NDArray[Any], NDArray[np.int64], NDA
     def _reset_mask(self, mask: Any) -> NDArray[np.bool_]:
         if mask is None:
             return np.ones(self.num_envs, dtype=np.bool_)
+        if not isinstance(mask, (np.ndarray, self.device.array_type)):
+            raise TypeError(f"reset_mask must be an array of bool, got a {type(mask).__name__}")
         mask = self.device.to_host(self.device.asarray(mask))
-        if mask.dtype != np.bool_ or mask.shape != (self.num_envs,):
+        if mask.shape != (self.num_envs,):
             raise ValueError(
-                f"reset_mask must be bool, ({self.num_envs},), got {mask.dtype}, {mask.shape}"
+                f"reset_mask must be of shape ({self.num_envs},), got the shape {mask.shape}"
             )
+        if mask.dtype != np.bool_:
+            raise TypeError(f"reset_mask must be of bool, got {mask.dtype}")
+        if not mask.any():
+            raise ValueError("reset_mask must be true for at least one env")
         return mask
 
     def _seed(self, seed: int | Sequence[int | None] | None, which: NDArray[np.bool_]) -> None:

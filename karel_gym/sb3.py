@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -19,8 +20,9 @@ from karel_gym.cartpole import MAX_STEPS
 from karel_gym.cartpole_env import CartPoleVectorEnv
 from karel_gym.kernel_vector import KernelVectorEnv
 from karel_gym.registration import CARTPOLE, is_karel, obs_of, spec_of, task_of
-from karel_gym.safety import SafetyConstraint, split
+from karel_gym.safety import SafetyConstraint, Verdicts, split
 from karel_gym.signature import Signature
+from karel_gym.specs import OwnHorizonSpec
 from karel_gym.vector import KarelVectorEnv
 from karel_gym.world import World
 from karel_gym.wrappers import LookAhead, MORLWrapper
@@ -114,6 +116,9 @@ class KernelSB3VecEnv(MORLVecEnv):
 
     def __init__(self, envs: KernelVectorEnv, seed: int | None) -> None:
         self.envs = envs
+        if envs.render_mode not in (None, "rgb_array"):
+            raise ValueError(f"render_mode must be None or 'rgb_array', got {envs.render_mode!r}")
+        self._own: list[dict[str, Any]] = [{} for _ in range(envs.num_envs)]
         super().__init__(envs.num_envs, envs.single_observation_space, envs.single_action_space)
         self._start = time.time()
         self._actions: NDArray[np.integer[Any]] = np.zeros(envs.num_envs, dtype=np.int64)
@@ -174,7 +179,7 @@ class KernelSB3VecEnv(MORLVecEnv):
         observations, rewards, terminated, truncated, info = self.envs.step(self._actions)
         infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
         if "constraints" in info:
-            verdicts = split(info["constraints"], range(self.num_envs))
+            verdicts = split(_verdicts(info), range(self.num_envs))
             infos = [{"constraints": verdict} for verdict in verdicts]
         if "final_obs" in info:
             now = round(time.time() - self._start, 6)
@@ -198,31 +203,59 @@ class KernelSB3VecEnv(MORLVecEnv):
         return self.envs.render() or [None] * self.num_envs
 
     def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
-        """An attribute of each env: `world`, or one that all envs share."""
+        """An attribute of each env: its `world`, one that was set, or one that all envs share."""
         return [getattr(view, attr_name) for view in self._views(indices)]
 
     def set_attr(self, attr_name: str, value: Any, indices: VecEnvIndices = None) -> None:
-        """Set an attribute of all envs; they share it, so `indices` must name all of them.
+        """Set an attribute of some envs, or one that all envs share of all of them.
 
         Raises:
-            ValueError: `indices` leaves an env out.
+            ValueError: All envs share the attribute, and `indices` leaves one out.
+            AttributeError: The attribute cannot be set.
         """
-        if len(set(self._get_indices(indices))) < self.num_envs:
-            raise ValueError("the envs share their attributes: set_attr must name all of them")
-        setattr(self.envs, attr_name, value)
+        which = self._get_indices(indices)
+        if hasattr(_EnvView, attr_name):
+            raise AttributeError(f"{attr_name!r} of an env cannot be set")
+        if not hasattr(self.envs, attr_name):
+            for i in which:
+                self._own[i][attr_name] = value
+        elif len(set(which)) < self.num_envs:
+            raise ValueError(
+                f"the {self.num_envs} envs share {attr_name!r}: set it in all of them, or in a "
+                "DummyVecEnv, which has an env of its own for each"
+            )
+        else:
+            setattr(self.envs, attr_name, value)
 
     def env_method(
         self, method_name: str, *args: Any, indices: VecEnvIndices = None, **kwargs: Any
     ) -> list[Any]:
-        """Call a method of each env."""
+        """Call a method of each env.
+
+        Raises:
+            AttributeError: There is none, or it is "reset" or "step", which are of all envs.
+        """
+        if method_name == "set_wrapper_attr":
+            return self._set_wrapper_attr(indices, *args, **kwargs)
         return [getattr(view, method_name)(*args, **kwargs) for view in self._views(indices)]
+
+    def _set_wrapper_attr(
+        self, indices: VecEnvIndices, name: str, value: Any, *, force: bool = True
+    ) -> list[bool]:
+        """What `gymnasium.Env.set_wrapper_attr` does, in some envs."""
+        views = self._views(indices)
+        are_set = [force or view.has_wrapper_attr(name) for view in views]
+        which = [view.index for view, is_set in zip(views, are_set, strict=True) if is_set]
+        if which:
+            self.set_attr(name, value, which)
+        return are_set
 
     def env_is_wrapped(self, wrapper_class: type[Any], indices: VecEnvIndices = None) -> list[bool]:
         """Whether each env does what `wrapper_class` does: so it is with `Monitor`."""
         return [wrapper_class is Monitor for _ in self._get_indices(indices)]
 
     def _views(self, indices: VecEnvIndices) -> list[_EnvView]:
-        return [_EnvView(self.envs, i) for i in self._get_indices(indices)]
+        return [_EnvView(self.envs, i, self._own[i]) for i in self._get_indices(indices)]
 
 
 class KarelSB3VecEnv(KernelSB3VecEnv):
@@ -234,8 +267,8 @@ class KarelSB3VecEnv(KernelSB3VecEnv):
         env_id: The task's id.
         num_envs: N.
         seed: Env i's first reset is seeded with `seed + i`; None draws seeds from the system.
-        obs: What is observed; None: what the id binds, or "grid".
-        height, width, max_steps, reward: As `KarelEnv`'s.
+        obs, height, width, max_steps, reward: As `KarelEnv`'s; None: what is registered under the
+            id, or the default.
         render_mode: None or "rgb_array".
         constraints: What infos report on; they need the observations "percepts".
 
@@ -254,22 +287,23 @@ class KarelSB3VecEnv(KernelSB3VecEnv):
         height: int | None = None,
         width: int | None = None,
         max_steps: int | None = None,
-        reward: str = "default",
+        reward: str | None = None,
         render_mode: str | None = None,
         constraints: Sequence[SafetyConstraint] = (),
     ) -> None:
+        task_of(env_id)  # or the error that says what there is
+        spec = copy.deepcopy(OwnHorizonSpec.of(spec_of(env_id)))
+        given = {"obs": obs, "height": height, "width": width, "reward": reward}
+        limit = spec.time_limit if max_steps is None else max_steps
+        given |= {"max_steps": limit, "render_mode": render_mode}
+        kwargs = {name: value for name, value in given.items() if value is not None}
+        spec.kwargs = {"obs": "grid"} | spec.kwargs | kwargs
+        spec.max_episode_steps = None  # it follows from the arguments
+        mode = AutoresetMode.SAME_STEP
         envs = KarelVectorEnv(
-            task_of(env_id),
-            num_envs,
-            obs or obs_of(env_id) or "grid",
-            height,
-            width,
-            max_steps,
-            reward,
-            AutoresetMode.SAME_STEP,
-            render_mode,
-            constraints=constraints,
+            num_envs=num_envs, autoreset_mode=mode, constraints=constraints, **spec.kwargs
         )
+        envs.spec = spec
         super().__init__(envs, seed)
 
     def env_method(
@@ -381,20 +415,44 @@ class WrappedSB3VecEnv(DummyVecEnv, MORLVecEnv):
 class _EnvView:
     """One env of a `KernelVectorEnv`, as `get_attr` and `env_method` see it."""
 
-    def __init__(self, envs: Any, index: int) -> None:
+    def __init__(self, envs: Any, index: int, own: dict[str, Any]) -> None:
         self._envs = envs
-        self._index = index
+        self._own = own
+        self.index = index
 
     @property
     def world(self) -> World:
-        world: World = self._envs.episodes.world(self._index)
+        world: World = self._envs.episodes.world(self.index)
         return world
+
+    @property
+    def observation_space(self) -> gymnasium.Space[Any]:
+        space: gymnasium.Space[Any] = self._envs.single_observation_space
+        return space
+
+    @property
+    def action_space(self) -> gymnasium.Space[Any]:
+        space: gymnasium.Space[Any] = self._envs.single_action_space
+        return space
+
+    @property
+    def unwrapped(self) -> _EnvView:
+        return self
+
+    def render(self) -> Any:
+        images = self._envs.render()
+        return None if images is None else images[self.index]
 
     def get_wrapper_attr(self, name: str) -> Any:
         return getattr(self, name)
 
+    def has_wrapper_attr(self, name: str) -> bool:
+        return hasattr(self, name)
+
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._envs, name)
+        if name.startswith("__") or name in ("reset", "step"):
+            raise AttributeError(f"one of several envs that are stepped together has no {name!r}")
+        return self._own[name] if name in self._own else getattr(self._envs, name)
 
 
 def _infos(info: dict[str, Any], which: Sequence[int]) -> list[dict[str, Any]]:
@@ -403,6 +461,12 @@ def _infos(info: dict[str, Any], which: Sequence[int]) -> list[dict[str, Any]]:
     columns = [(key, info[key].tolist()) for key in keys]
     infos = [{key: values[i] for key, values in columns} for i in which]
     if "constraints" in info:
-        for own, verdict in zip(infos, split(info["constraints"], which), strict=True):
+        for own, verdict in zip(infos, split(_verdicts(info), which), strict=True):
             own["constraints"] = verdict
     return infos
+
+
+def _verdicts(info: dict[str, Any]) -> Verdicts:
+    """The verdicts in the info of a vector env, without Gymnasium's masks."""
+    verdicts: Verdicts = info["constraints"]
+    return {name: verdict for name, verdict in verdicts.items() if isinstance(verdict, dict)}

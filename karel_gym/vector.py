@@ -36,7 +36,7 @@ class KarelVectorEnv(KernelVectorEnv):
         num_envs: N.
         obs, height, width, max_steps, reward: As `KarelEnv`'s.
         autoreset_mode: As `KernelVectorEnv`'s: "NextStep", "SameStep" or "Disabled".
-        render_mode: None or "rgb_array".
+        render_mode: None, "rgb_array" or "rgb_array_list"; see `KernelVectorEnv`.
         device: "cpu" or "cuda". The worlds of "cuda" are in the memory of torch's GPU, one thread
             steps an env, and all arrays, those in infos too, are torch tensors there; `final_obs`
             is one tensor, whose rows are of meaning where `_final_obs` is true.
@@ -103,10 +103,7 @@ class KarelVectorEnv(KernelVectorEnv):
         episodes = self.episodes
         return action_masks(episodes.cells, episodes.robots, episodes.width, self.device)
 
-    def render(self) -> tuple[NDArray[np.uint8], ...] | None:
-        """An rgb array a env, or None without a render mode."""
-        if self.render_mode is None:
-            return None
+    def _images(self) -> tuple[NDArray[np.uint8], ...]:
         if self._renderer is None:
             self._renderer = Renderer(self.shape)
         title = self.spec.id if self.spec else ""

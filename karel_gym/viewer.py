@@ -48,10 +48,20 @@ def command_of(event: pygame.event.Event) -> Command | None:
     if event.type == pygame.QUIT:
         return "quit"
     if event.type == pygame.KEYDOWN:
-        for name, command in KEYS.items():
-            if event.key == getattr(pygame, f"K_{name}"):
-                return command
+        return keys_to_commands().get(event.key)
     return None
+
+
+def keys_to_commands() -> dict[int, Command]:
+    """The command of each key, by pygame's number of the key.
+
+    Raises:
+        ImportError: pygame is not installed.
+    """
+    import_pygame()
+    import pygame
+
+    return {getattr(pygame, f"K_{name}"): command for name, command in KEYS.items()}
 
 
 def check_display() -> None:

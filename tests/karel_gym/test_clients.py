@@ -11,11 +11,28 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
-from gymnasium.utils.env_checker import data_equivalence
+from gymnasium.utils.env_checker import check_env, data_equivalence
+from gymnasium.vector import AsyncVectorEnv, SyncVectorEnv
+from gymnasium.wrappers import (
+    FlattenObservation,
+    FrameStackObservation,
+    NormalizeObservation,
+    RescaleObservation,
+    TimeAwareObservation,
+)
+from gymnasium.wrappers import vector as of_vectors
+from stable_baselines3 import PPO
+from stable_baselines3.common.env_checker import check_env as check_sb3_env
 from stable_baselines3.common.monitor import Monitor
-from stable_baselines3.common.vec_env import SubprocVecEnv
+from stable_baselines3.common.vec_env import (
+    SubprocVecEnv,
+    VecCheckNan,
+    VecFrameStack,
+    VecMonitor,
+    VecNormalize,
+)
 
-from karel_gym import KarelEnv, make_sb3_vec_env
+from karel_gym import KarelEnv, KarelSB3VecEnv, make_sb3_vec_env
 from karel_gym.registration import CARTPOLE, TASKS, task_of
 from karel_gym.tasks.task import Task
 
@@ -163,3 +180,92 @@ def test_infos_of_sb3_envs_hold_pythons_scalars(env_id: str) -> None:
             info = {name: v for name, v in info.items() if name != "terminal_observation"}
             assert json.loads(json.dumps(info)) == info
     assert seen
+
+
+PERCEPTS = ("percepts", "percepts+action")
+WRAPPERS: dict[str, Callable[[Any], Any]] = {
+    "NormalizeObservation": NormalizeObservation,
+    "FrameStackObservation": lambda env: FrameStackObservation(env, 3),
+    "RescaleObservation": lambda env: RescaleObservation(env, np.float32(-1), np.float32(1)),
+    "FlattenObservation": FlattenObservation,
+    "TimeAwareObservation": lambda env: TimeAwareObservation(env, flatten=True),
+}
+VECTOR_WRAPPERS: dict[str, Callable[[Any], Any]] = {
+    "NormalizeObservation": of_vectors.NormalizeObservation,
+    "NormalizeReward": of_vectors.NormalizeReward,
+    "RescaleObservation": lambda envs: of_vectors.RescaleObservation(
+        envs, np.float32(-1), np.float32(1)
+    ),
+    "FlattenObservation": of_vectors.FlattenObservation,
+    "RecordEpisodeStatistics": of_vectors.RecordEpisodeStatistics,
+}
+SB3_WRAPPERS: dict[str, Callable[[Any], Any]] = {
+    "VecNormalize": VecNormalize,
+    "VecFrameStack": lambda envs: VecFrameStack(envs, 3),
+    "VecMonitor": VecMonitor,
+    "VecCheckNan": lambda envs: VecCheckNan(envs, raise_exception=True),
+}
+
+
+@pytest.mark.parametrize("wrapper", WRAPPERS)
+@pytest.mark.parametrize("obs", PERCEPTS)
+def test_wrappers_take_percepts(obs: str, wrapper: str) -> None:
+    env = WRAPPERS[wrapper](gymnasium.make("Karel-Maze-v0", obs=obs, max_steps=HORIZON))
+    observation, _ = env.reset(seed=0)
+    assert env.observation_space.contains(observation)
+    for result in results_of(env, actions_of(env)):
+        assert env.observation_space.contains(result[0])
+
+
+@pytest.mark.parametrize("wrapper", VECTOR_WRAPPERS)
+@pytest.mark.parametrize("obs", PERCEPTS)
+def test_vector_wrappers_take_percepts(obs: str, wrapper: str) -> None:
+    envs = gymnasium.make_vec("Karel-Maze-v0", N, obs=obs, max_steps=HORIZON)
+    envs = VECTOR_WRAPPERS[wrapper](envs)
+    observations, _ = envs.reset(seed=0)
+    for result in results_of(envs, actions_of(envs)):
+        assert result[0].shape == observations.shape == envs.observation_space.shape
+        assert np.isfinite(result[0]).all()
+
+
+@pytest.mark.parametrize("wrapper", SB3_WRAPPERS)
+@pytest.mark.parametrize("obs", PERCEPTS)
+def test_sb3_wrappers_take_percepts(obs: str, wrapper: str) -> None:
+    envs = SB3_WRAPPERS[wrapper](KarelSB3VecEnv("Karel-Maze-v0", N, 0, obs, max_steps=HORIZON))
+    model = PPO("MlpPolicy", envs, n_steps=16, batch_size=16, n_epochs=1, seed=0, device="cpu")
+    model.learn(32 * N)
+    observations = envs.reset()
+    assert observations.shape == (N, *envs.observation_space.shape)
+    assert observations.dtype == np.float32
+
+
+@pytest.mark.parametrize("obs", PERCEPTS)
+@pytest.mark.parametrize("vector_class", [SyncVectorEnv, AsyncVectorEnv])
+def test_vector_envs_of_single_envs_take_percepts(vector_class: Any, obs: str) -> None:
+    def make() -> Any:
+        return gymnasium.make("karel_gym:Karel-Maze-v0", obs=obs, max_steps=HORIZON)
+
+    envs = vector_class([make] * N)
+    native = gymnasium.make_vec("Karel-Maze-v0", N, obs=obs, max_steps=HORIZON)
+    try:
+        assert data_equivalence(envs.reset(seed=0), native.reset(seed=0))
+        for action in actions_of(native):
+            assert data_equivalence(envs.step(action), native.step(action))
+    finally:
+        envs.close()
+
+
+@pytest.mark.parametrize("env_id", TASKS)
+def test_checkers_take_percepts_with_the_previous_action(env_id: str) -> None:
+    env = gymnasium.make(env_id, obs="percepts+action").unwrapped
+    check_env(env, skip_render_check=True)
+    check_sb3_env(env)
+
+
+def test_gymnasiums_play_finds_the_keys() -> None:
+    import pygame
+
+    keys = gymnasium.make("Karel-Maze-v0").get_wrapper_attr("get_keys_to_action")()
+    assert keys[(pygame.K_UP,)] == 0
+    assert keys[(pygame.K_LEFT,)] == 1
+    assert set(keys.values()) == set(range(5))

@@ -135,12 +135,44 @@ def test_attributes_and_methods() -> None:
     assert envs.get_attr("render_mode", 0) == [None]
     assert envs.env_method("get_wrapper_attr", "world") == worlds
     assert envs.env_method("get_wrapper_attr", "world", indices=[3]) == [worlds[3]]
-    envs.set_attr("title", "a title")
-    assert envs.get_attr("title") == ["a title"] * N
-    with pytest.raises(ValueError, match="all of them"):
-        envs.set_attr("title", "another", [0])
     with pytest.raises(AttributeError):
         envs.get_attr("no_such_attribute")
+    with pytest.raises(AttributeError, match="stepped together"):
+        envs.env_method("reset")
+
+
+def test_attributes_are_set_as_in_a_dummy_vec_env() -> None:
+    kwargs: dict[str, Any] = {"obs": "percepts", "render_mode": "rgb_array"}
+    for envs in (make(**kwargs), make_dummy("Karel-Harvester-v0", **kwargs)):
+        envs.seed(0)
+        envs.reset()
+        envs.set_attr("level", 3)
+        envs.set_attr("level", 4, [0, 2])
+        assert envs.get_attr("level") == [4, 3, 4, 3]
+        assert envs.env_method("set_wrapper_attr", "speed", 1.5) == [True] * N
+        assert envs.env_method("set_wrapper_attr", "speed", 2.5, indices=[1]) == [True]
+        assert envs.env_method("set_wrapper_attr", "mass", 1, force=False) == [False] * N
+        assert envs.env_method("has_wrapper_attr", "mass") == [False] * N
+        assert envs.get_attr("speed") == [1.5, 2.5, 1.5, 1.5]
+        assert envs.has_attr("speed")
+        for name in ("observation_space", "action_space"):
+            assert envs.get_attr(name) == [getattr(envs, name)] * N
+        assert {spec.max_episode_steps for spec in envs.get_attr("spec")} == {HORIZON}
+        assert {spec.id for spec in envs.get_attr("spec")} == {"Karel-Harvester-v0"}
+        assert [image.shape[2] for image in envs.env_method("render", indices=[0, 3])] == [3, 3]
+        with pytest.raises(AttributeError):
+            envs.env_method("set_wrapper_attr", "world", None)
+
+
+def test_attributes_that_all_envs_share_are_set_in_all_or_none() -> None:
+    envs = make()
+    envs.set_attr("constraints", ())
+    for set_some in (
+        lambda: envs.set_attr("constraints", (), [0]),
+        lambda: envs.env_method("set_wrapper_attr", "constraints", (), indices=[0, 1]),
+    ):
+        with pytest.raises(ValueError, match="the 4 envs share 'constraints'"):
+            set_some()
 
 
 def test_images() -> None:
@@ -175,7 +207,6 @@ def test_vec_normalize() -> None:
         for i in np.flatnonzero(dones):
             assert infos[i]["terminal_observation"].dtype == np.float32
     assert envs.get_original_obs().dtype == np.uint8
-    assert VecNormalize(make(obs="percepts", seed=0), norm_obs=False).reset().shape == (N, 5)
 
 
 def test_vec_frame_stack() -> None:
@@ -226,8 +257,9 @@ def seeded(envs: Any, seed: int) -> Any:
         ({"env_id": "Karel-Labyrinth-v0"}, "is no Karel task"),
         ({"n": 0}, "num_envs must be at least 1"),
         ({"obs": "pixels"}, "'grid', 'percepts'"),
+        ({"render_mode": "rgb_array_list"}, "None or 'rgb_array'"),
         ({"height": 2}, "3 to 1000 rows"),
-        ({"render_mode": "human"}, "None or 'rgb_array'"),
+        ({"render_mode": "human"}, "None, 'rgb_array' or 'rgb_array_list'"),
     ],
 )
 def test_bad_arguments_are_refused(arguments: dict[str, Any], message: str) -> None:

@@ -6,11 +6,12 @@ import gymnasium
 import numpy as np
 import pytest
 from gymnasium.error import ResetNeeded
+from gymnasium.utils.env_checker import data_equivalence
 from gymnasium.vector import AutoresetMode
-from gymnasium.wrappers.vector import RecordEpisodeStatistics
+from gymnasium.wrappers.vector import DictInfoToList, RecordEpisodeStatistics
 
 from karel_gym import KarelVectorEnv, World, sample_worlds
-from karel_gym.registration import TASKS, task_of
+from karel_gym.registration import CARTPOLE, TASKS, task_of
 
 N, STEPS = 6, 150
 INFO = ("return", "length", "is_success")
@@ -160,6 +161,47 @@ def test_gymnasiums_own_vector_env_agrees() -> None:
             assert np.array_equal(one, other)
 
 
+@pytest.mark.parametrize("mode", ["NextStep", "SameStep", "Disabled"])
+@pytest.mark.parametrize("env_id", [*TASKS, CARTPOLE])
+def test_infos_are_those_of_gymnasiums_vector_env(env_id: str, mode: str) -> None:
+    """With the masks `_key`, and in the envs that an entry is not of, zeros."""
+    kwargs: dict[str, Any] = {"max_steps": HORIZON}
+    native: Any = gymnasium.make_vec(env_id, N, autoreset_mode=mode, **kwargs)
+    sync: Any = gymnasium.make_vec(
+        env_id, N, vectorization_mode="sync", vector_kwargs={"autoreset_mode": mode}, **kwargs
+    )
+    assert data_equivalence(native.reset(seed=1), sync.reset(seed=1))
+    native.action_space.seed(0)
+    n_masked = 0
+    for step in range(2 * HORIZON):
+        actions = native.action_space.sample()
+        (*results, info), (*same, sync_info) = native.step(actions), sync.step(actions)
+        assert all(map(np.array_equal, results, same))
+        assert data_equivalence(info, sync_info)
+        mask = results[2] | results[3] if mode == "Disabled" else np.arange(N) % 3 == 0
+        if mask.any() and (mode == "Disabled" or step == 3):
+            n_masked += 1
+            one, other = (e.reset(options={"reset_mask": mask}) for e in (native, sync))
+            assert data_equivalence(one, other)
+    assert n_masked
+
+
+def test_gymnasiums_wrappers_split_infos() -> None:
+    envs = DictInfoToList(gymnasium.make_vec(CARTPOLE, N))
+    _, infos = envs.reset(seed=0)
+    assert infos == [gymnasium.make(CARTPOLE).reset(seed=0)[1]] * N
+
+
+def test_a_masked_reset_says_nothing_of_envs_that_run_on() -> None:
+    envs = gymnasium.make_vec(CARTPOLE, 2)
+    envs.reset(seed=0)
+    envs.step(np.zeros(2, int))
+    _, info = envs.reset(options={"reset_mask": np.array([True, False])})
+    verdict = info["constraints"]["pole_upright"]
+    assert verdict["margin"].tolist() == [np.inf, 0]
+    assert verdict["_margin"].tolist() == info["_length"].tolist() == [True, False]
+
+
 def test_results_of_a_step_are_not_overwritten_by_the_next() -> None:
     envs = make_vector("Karel-Harvester-v0", max_steps=5)
     first = [envs.reset(seed=0)]
@@ -243,8 +285,6 @@ def test_bad_actions_are_refused_and_do_nothing(actions: Any, message: str) -> N
         ({"options": {"world": 1}}, "'worlds' and 'reset_mask', got .'world'"),
         ({"options": {"worlds": []}}, "worlds must have one entry an env: 6, got 0"),
         ({"options": {"worlds": sample_worlds("Karel-Maze-v0", N, 0, 9, 9)}}, "got one of 9x9"),
-        ({"options": {"reset_mask": [1] * N}}, "reset_mask must be bool"),
-        ({"options": {"reset_mask": [True]}}, "reset_mask must be bool, .6,."),
     ],
 )
 def test_bad_arguments_of_reset_are_refused(arguments: dict[str, Any], message: str) -> None:
@@ -253,11 +293,34 @@ def test_bad_arguments_of_reset_are_refused(arguments: dict[str, Any], message: 
 
 
 @pytest.mark.parametrize(
+    ("mask", "message"),
+    [
+        ([True] * N, "reset_mask must be an array of bool, got a list"),
+        ("all", "reset_mask must be an array of bool, got a str"),
+        (np.ones(N), "reset_mask must be of bool, got float64"),
+        (np.ones(N, int), "reset_mask must be of bool, got int64"),
+        (np.ones(1, bool), "reset_mask must be of shape .6,., got the shape .1,."),
+        (np.zeros(N, bool), "reset_mask must be true for at least one env"),
+    ],
+)
+def test_bad_masks_are_refused_as_gymnasium_refuses_them(mask: Any, message: str) -> None:
+    errors = []
+    for vectorization in (None, "sync"):
+        envs = gymnasium.make_vec("Karel-Maze-v0", N, vectorization_mode=vectorization)
+        envs.reset(seed=0)
+        with pytest.raises((TypeError, ValueError)) as error:
+            envs.reset(options={"reset_mask": mask})
+        errors.append(error)
+    assert errors[0].type is errors[1].type
+    assert errors[0].match(message)
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ({"n": 0}, "num_envs must be at least 1"),
         ({"mode": "Sometimes"}, "Sometimes"),
-        ({"render_mode": "human"}, "None or 'rgb_array'"),
+        ({"render_mode": "human"}, "None, 'rgb_array' or 'rgb_array_list'"),
         ({"obs": "pixels"}, "'grid', 'percepts'"),
         ({"height": 3}, "4 to 1000 rows"),
         ({"max_steps": 0}, "1 up"),
@@ -284,3 +347,24 @@ def test_render() -> None:
     assert all(picture.dtype == np.uint8 and picture.shape[2] == 3 for picture in pictures)
     assert not np.array_equal(*pictures)
     assert make_vector("Karel-Maze-v0").render() is None
+
+
+@pytest.mark.parametrize("mode", ["NextStep", "SameStep"])
+@pytest.mark.parametrize("env_id", ["Karel-Maze-v0", CARTPOLE])
+def test_lists_of_images_are_those_of_gymnasiums_vector_env(env_id: str, mode: str) -> None:
+    kwargs: dict[str, Any] = {"max_steps": 4, "render_mode": "rgb_array_list"}
+    native: Any = gymnasium.make_vec(env_id, 2, autoreset_mode=mode, **kwargs)
+    sync: Any = gymnasium.make_vec(
+        env_id, 2, vectorization_mode="sync", vector_kwargs={"autoreset_mode": mode}, **kwargs
+    )
+    assert native.render_mode == sync.render_mode
+    for envs in (native, sync):
+        envs.reset(seed=0)
+    for step in range(9):
+        for envs in (native, sync):
+            envs.step(np.ones(2, int))
+        if step % 3 == 2:
+            images, same = native.render(), sync.render()
+            assert [len(frames) for frames in images] == [len(frames) for frames in same]
+            assert native.render() == ([], [])
+            sync.render()
