@@ -12,11 +12,13 @@ from gymnasium.envs.registration import EnvSpec
 from gymnasium.utils.env_checker import check_env
 from gymnasium.wrappers import TimeAwareObservation, TimeLimit
 
+from agents import evaluate
 from agents.hyperparameters import read_hyperparameters
 from agents.settings import TrainConfig, resolve
 from karel_gym import KarelSB3VecEnv, make_sb3_vec_env, register, sample_worlds, signature_of
 from karel_gym.cartpole import MAX_STEPS
-from karel_gym.registration import CARTPOLE, TASKS, obs_of, task_of, plain_id
+from karel_gym.registration import CARTPOLE, TASKS, obs_of, plain_id, task_of
+from programmatic import execute
 from programmatic.references import reference_program, reference_return
 from programmatic.search.configs import task_settings
 
@@ -173,14 +175,17 @@ def test_ids_bind_the_observation(env_id: str, obs: str) -> None:
     assert str(reference_program(bound)) == str(reference_program(env_id))
 
 
+@pytest.mark.parametrize("obs", BOUND)
+def test_programs_are_run_and_evaluated_by_bound_ids(obs: str) -> None:
+    bound, program = bound_id("Karel-Maze-v0", obs), reference_program("Karel-Maze-v0")
+    assert (execute([program], sample_worlds(bound, 3), bound).returns == 1.0).all()
+    assert evaluate(program, bound, episodes=3).mean_return[0] == 1.0
+
+
 def test_an_explicit_observation_wins() -> None:
-    assert gymnasium.make("Karel-Maze-percepts-v0", obs="grid").observation_space.shape == (
-        16,
-        8,
-        8,
-    )
-    for make in (KarelSB3VecEnv, make_sb3_vec_env):
-        assert make("Karel-Maze-percepts-v0", obs="grid").observation_space.shape == (16, 8, 8)
+    for make in (gymnasium.make, KarelSB3VecEnv, make_sb3_vec_env):
+        envs: Any = make("Karel-Maze-percepts-v0", obs="grid")
+        assert envs.observation_space.shape == (16, 8, 8)
     assert TrainConfig("ppo", "Karel-Maze-percepts-v0", obs="grid").obs == "grid"
 
 
@@ -188,8 +193,8 @@ def test_an_explicit_observation_wins() -> None:
 def test_settings_of_a_task_are_those_of_its_bound_ids(obs: str) -> None:
     bound = bound_id("Karel-Maze-v0", obs)
     config = resolve(TrainConfig("ppo", f"karel_gym:{bound}"))
-    assert (config.env_id, config.obs) == ("Karel-Maze-v0", obs)
-    assert config == resolve(TrainConfig("ppo", "Karel-Maze-v0", obs=obs))
+    assert (config.env_id, config.obs) == ("karel_gym:Karel-Maze-v0", obs)
+    assert config == resolve(TrainConfig("ppo", "karel_gym:Karel-Maze-v0", obs=obs))
     assert resolve(TrainConfig("ppo", "Karel-Maze-v0")).obs == "percepts"
     assert read_hyperparameters("ppo", bound, obs) == read_hyperparameters(
         "ppo", "Karel-Maze-v0", obs

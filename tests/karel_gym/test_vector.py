@@ -351,7 +351,7 @@ def test_render() -> None:
 
 @pytest.mark.parametrize("mode", ["NextStep", "SameStep"])
 @pytest.mark.parametrize("env_id", ["Karel-Maze-v0", CARTPOLE])
-def test_lists_of_images_are_those_of_gymnasiums_vector_env(env_id: str, mode: str) -> None:
+def test_lists_of_images_are_as_long_as_gymnasiums(env_id: str, mode: str) -> None:
     kwargs: dict[str, Any] = {"max_steps": 4, "render_mode": "rgb_array_list"}
     native: Any = gymnasium.make_vec(env_id, 2, autoreset_mode=mode, **kwargs)
     sync: Any = gymnasium.make_vec(
