@@ -11,7 +11,7 @@ demo: $(VENV)/installed
 test: $(VENV)/installed-test lint
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not long"
 
-test-long: $(VENV)/installed-test
+test-long: $(VENV)/installed-long
 	$(BIN)/python -m pytest -m long
 
 lint: $(VENV)/installed-test
@@ -38,4 +38,8 @@ $(VENV)/installed: $(VENV)/bin/python setup.cfg constraints.txt
 
 $(VENV)/installed-test: $(VENV)/bin/python setup.cfg constraints.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test]"
+	touch $@
+
+$(VENV)/installed-long: $(VENV)/bin/python setup.cfg constraints.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test,integrations]"
 	touch $@

@@ -1,32 +1,59 @@
-"""RL Baselines3 Zoo trains with the hyperparameters as they are in their files."""
+"""RL Baselines3 Zoo trains, evaluates and enjoys with the files of hyperparameters as they are.
+
+The commands are those of docs/other_libraries.md.
+"""
 
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from agents.hyperparameters import FOLDER
 from programmatic.algorithms import ALGORITHMS
 
-pytest.importorskip("rl_zoo3", reason="rl_zoo3 is not installed")
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / "docs" / "other_libraries.md"
+COMMAND = re.compile(r"^python (-m rl_zoo3\.\w+ .*)$", re.MULTILINE)
+SHORT = {
+    "train": ("--n-timesteps", "2048", "--eval-freq", "1024", "--eval-episodes", "1"),
+    "enjoy": ("--n-timesteps", "400", "--no-render"),
+}
 
 
-@pytest.mark.parametrize("algo", sorted(set(ALGORITHMS) - {"maskable_ppo"}))
-def test_the_zoo_trains_with_a_file(algo: str, tmp_path: Path) -> None:
-    arguments = ["--algo", algo, "--env", "Karel-Maze-v0", "--gym-packages", "karel_gym"]
-    arguments += ["--conf-file", str(FOLDER / f"{algo}.yml"), "--n-timesteps", "512"]
-    arguments += ["--eval-freq", "-1", "--log-folder", str(tmp_path), "--seed", "0"]
+def run(command: str, folder: Path, *more: str) -> str:
+    """Run a command of the page in a folder: what it printed."""
     done = subprocess.run(
-        [sys.executable, "-m", "rl_zoo3.train", *arguments],
-        cwd=tmp_path,
+        [sys.executable, *shlex.split(command), *more],
+        cwd=folder,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
+        timeout=600,
         check=False,
     )
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert list(tmp_path.rglob("Karel-Maze-v0.zip"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("algo", sorted(set(ALGORITHMS) - {"maskable_ppo"}))
+def test_the_zoo_trains_evaluates_and_enjoys(algo: str, tmp_path: Path) -> None:
+    pytest.importorskip("rl_zoo3", reason="rl_zoo3 is not installed: make test-long does it")
+    train, enjoy = (
+        command.replace("--algo ppo", f"--algo {algo}").replace(
+            "agents/hyperparams/ppo.yml", str(FOLDER / f"{algo}.yml")
+        )
+        for command in COMMAND.findall(PAGE.read_text(encoding="utf-8").replace("\\\n", " "))
+    )
+    run(train, tmp_path, *SHORT["train"])
+    (evaluations,) = tmp_path.rglob("evaluations.npz")
+    with np.load(evaluations) as data:
+        assert len(data["results"]) >= 1
+    assert "Mean reward" in run(enjoy, tmp_path, *SHORT["enjoy"])

@@ -37,6 +37,9 @@ QUICK = ("tasks", "run", "repair")
 LONG = ("docs/baselines.md", "docs/custom_task.md", "docs/morl.md")
 """Pages whose blocks train, or compile the kernels of a task of their own."""
 
+OTHER_LIBRARIES = "docs/other_libraries.md"
+"""Its blocks need a library each: `test_other_libraries.py` runs those that are installed."""
+
 RUN_ALL = """\
 import pathlib, runpy, sys, torch
 torch.set_num_threads(1)
@@ -51,7 +54,7 @@ for file in sys.argv[1:]:
     [
         pytest.param(page, marks=[pytest.mark.long] if page in LONG else [])
         for page, text in TEXTS.items()
-        if BLOCK.search(text)
+        if BLOCK.search(text) and page != OTHER_LIBRARIES
     ],
 )
 def test_python_blocks_run(page: str, tmp_path: Path) -> None:
@@ -146,7 +149,7 @@ def test_make_targets_and_extras_are_there() -> None:
     for text in TEXTS.values():
         lines = "\n".join(shell_lines(text))
         named_targets |= set(re.findall(r"^make ([\w-]+)", lines, re.MULTILINE))
-        named_extras |= set(re.findall(r"pip install [^`\n]*\[(\w+)\]", text))
+        named_extras |= set(re.findall(r"pip install [^`\n]*(?:\.|karel-gym)\[(\w+)\]", text))
     assert {"demo", "test", "docs"} <= named_targets <= targets
     assert "morl" in named_extras
     assert named_extras <= extras
