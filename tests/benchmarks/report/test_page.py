@@ -194,22 +194,23 @@ def poisoned(folder: Path, text: str, training: Path, search: Path) -> list[Path
     """A training, a search, results, rates and an evaluation with a text wherever one can be."""
     import shutil
 
-    run = shutil.copytree(training, folder / "training")
+    name = text.replace("/", "_")  # of folders, too
+    run = shutil.copytree(training, folder / f"training {name}")
     config = json.loads((run / "config.json").read_text())
     config |= {"algo": text, "obs": text}
     config |= dict.fromkeys(PROVENANCE, text)
     config["versions"] = {text: text}
     (run / "config.json").write_text(json.dumps(config))
-    other = shutil.copytree(search, folder / "search")
+    other = shutil.copytree(search, folder / f"search {name}")
     config = json.loads((other / "config.json").read_text())
     (other / "config.json").write_text(json.dumps(config | {"method": text, "budget": text}))
-    results = folder / "results"
+    results = folder / f"results {name}"
     row = {"algo": text, "worlds": text, "commit": text, "machine": text, "run": text}
     write_results(results, [row, row | {"env_id": text, "algo": "hc"}])
     rate = {"what": text, "unit": text, "per_second": 1.0, "slowest": 1.0, "fastest": 1.0}
     rates = pd.DataFrame([rate | {"commit": text, "machine": text}])
     rates.to_csv(results / "rates.csv", index=False)
-    evaluation = folder / "evaluation"
+    evaluation = folder / f"evaluation {name}"
     evaluation.mkdir()
     table = {"policy": text, "episodes": 3, "mean_return": 0.5, "ci_low": 0.1, "ci_high": 0.9}
     pd.DataFrame([table | {"note": text}]).to_csv(evaluation / "table.csv", index=False)
