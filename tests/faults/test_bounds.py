@@ -23,14 +23,16 @@ from programmatic.sampling import sample_programs
 
 for env_id in sys.argv[2:]:
     task = task_of(env_id)
-    sizes = [task.shape]
+    sizes, kinds = [task.shape], ("grid", "percepts+action")
     if not task.fixed_shape:
         low, wide = task.min_shape
-        sizes = [(low, wide), (max(3, low), 40), (low + 1, wide + 2)]
+        sizes = [(low, wide), (low, 40), (low + 1, wide + 2)]
         sizes += [(1000, 1000)] if sys.argv[1] == "large" else []
+    if sys.argv[1] == "small":
+        kinds = kinds[1:]
     for height, width in sizes:
         n = 1 if height == 1000 else 3
-        for obs in ("percepts+action",) if height == 1000 else ("grid", "percepts+action"):
+        for obs in kinds[1:] if height == 1000 else kinds:
             envs = gymnasium.make_vec(env_id, n, obs=obs, height=height, width=width, max_steps=50)
             envs.reset(seed=1)
             for actions in np.random.default_rng(0).integers(5, size=(200, n)):

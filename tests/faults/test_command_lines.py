@@ -12,7 +12,7 @@ import pytest
 from karel_gym.cli import COMMANDS, main
 from tests.faults.fuzzing import Rng, Target, fuzz, mutated_text, mutated_words, pick
 
-QUICK, LONG = 300, 10_000
+QUICK, LONG = 150, 10_000
 WALK = "DEF run m( WHILE c( frontIsClear c) w( move w) m)"
 RIGHT = (
     "tasks Maze",

@@ -14,10 +14,13 @@ from programmatic.leaps.dataset import DatasetConfig, ProgramDataset
 from programmatic.leaps.generation import generate
 
 START = "import sys\nfrom karel_gym.cli import main\nsys.exit(main())"
-FULL = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))\n"
-"""Files above 20 kB cannot be written: to a program, the same as a full disk."""
+FULL = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, ({0}, {0}))\n"
+"""Longer files cannot be written: to a program, the same as a full disk."""
 DATASET = "dataset --programs 200 --demonstrations 4 --seed 1 --out data.h5"
-TRAIN = "train ppo --env Karel-Maze-v0 --steps 200 --run run --hyperparameters n_steps 8"
+TRAIN = (
+    "train ppo --env Karel-Maze-v0 --steps 200 --run run --num-envs 2 --checkpoint-every 32 "
+    "--hyperparameters n_steps 8 batch_size 16"
+)
 COMMANDS = {
     "dataset": DATASET,
     "train": TRAIN,
@@ -49,21 +52,21 @@ def check_error(done: subprocess.CompletedProcess[str], *texts: str) -> None:
     assert any(text in lines[0] for text in texts), lines
 
 
-def check_full(name: str, folder: Path) -> None:
+def check_full(name: str, folder: Path, limit: int) -> None:
     pytest.importorskip("resource")
-    check_error(run(COMMANDS[name], folder, FULL), "File too large", "unable", "cannot be written")
+    done = run(COMMANDS[name], folder, FULL.format(limit))
+    check_error(done, "File too large", "file too large")
     for file in folder.rglob("*"):
         assert file.suffix not in (".h5", ".html", ".zip", ".safetensors"), file
 
 
-def test_a_full_disk_leaves_no_damaged_data_set(tmp_path: Path) -> None:
-    check_full("dataset", tmp_path)
-
-
 @pytest.mark.long
+@pytest.mark.parametrize("limit", [500, 1500, 8000])
 @pytest.mark.parametrize("name", COMMANDS)
-def test_a_full_disk_is_a_line_of_error(name: str, tmp_path: Path) -> None:
-    check_full(name, tmp_path)
+def test_a_full_disk_is_a_line_of_error(name: str, limit: int, tmp_path: Path) -> None:
+    if name == "search" and limit == 8000:
+        pytest.skip("none of its files is that long")
+    check_full(name, tmp_path, limit)
 
 
 @pytest.mark.long
@@ -100,9 +103,7 @@ def test_what_cannot_be_replaced_stays(tmp_path: Path) -> None:
     pytest.importorskip("resource")
     small = generate(DatasetConfig(20, demonstrations=2))
     small.save(tmp_path / "data.h5")
-    check_error(
-        run(f"{DATASET} --overwrite", tmp_path, FULL), "File too large", "cannot be written"
-    )
+    check_error(run(f"{DATASET} --overwrite", tmp_path, FULL.format(20_000)), "File too large")
     kept = ProgramDataset.load(tmp_path / "data.h5")
     assert np.array_equal(kept.tokens, small.tokens)
     assert [path.name for path in tmp_path.iterdir()] == ["data.h5"]

@@ -56,7 +56,7 @@ from tests.faults.fuzzing import (
     pick,
 )
 
-QUICK, LONG = 100, 5_000
+QUICK, LONG = 200, 4_000
 """Inputs of a target of weight 1."""
 ENV = "Karel-Harvester-v0"
 CARTPOLE = "CartPole-MORL-v0"
@@ -380,7 +380,7 @@ def load_any(file: Path) -> None:
 
 
 STORED = {
-    "weights": StoredFile("w.safetensors", write_weights, decode, 0.05),
+    "weights": StoredFile("w.safetensors", write_weights, decode, 0.02),
     "models": StoredFile("m.zip", write_model, lambda file: load_model(file, "cpu"), 0.2),
     "checkpoints": StoredFile("step-1.safetensors", write_checkpoint, load_any),
     "data sets": StoredFile(
