@@ -206,7 +206,10 @@ class CartPoleEpisodes(EpisodeArrays):
         Raises:
             ValueError: It is not four finite numbers.
         """
-        values = np.asarray(start, dtype=np.float64)
+        try:
+            values = np.asarray(start, dtype=np.float64)
+        except OverflowError:
+            values = np.full(len(CartState._fields), np.inf)
         if values.shape != self.states.shape[:1] or not np.isfinite(values).all():
             raise ValueError(
                 f"a state is finite {', '.join(CartState._fields)}; got {np.asarray(start)!r}"

@@ -310,6 +310,7 @@ def test_it_is_drawn() -> None:
         ({"low": -1}, "only option of reset is 'state', got .'low'"),
         ({"state": (0, 0, 0)}, "a state is finite cart_position, cart_velocity"),
         ({"state": (0, 0, np.nan, 0)}, "a state is finite"),
+        ({"state": (0, 0, 10**400, 0)}, "a state is finite"),
     ],
 )
 def test_bad_options_are_refused(options: dict[str, Any], message: str) -> None:
