@@ -107,11 +107,7 @@ def task_of(env_id: str) -> Task:
         ValueError: No Karel task is, or there is no such module; the message has ids like it.
         TypeError: It is no text.
     """
-    spec = gymnasium.registry.get(_registered_name(env_id))
-    if spec is None or "task" not in spec.kwargs:
-        known = [i for i, s in gymnasium.registry.items() if "task" in s.kwargs]
-        raise ValueError(f"{env_id!r} is no Karel task{_suggestion(env_id, known)}")
-    return task_named(spec.kwargs["task"])
+    return task_named(_arguments_of(env_id)["task"])
 
 
 def spec_of(env_id: str) -> EnvSpec:
@@ -144,13 +140,13 @@ def obs_of(env_id: str) -> str | None:
     """The observation that a Karel task's id binds; None: it binds none.
 
     Raises:
-        ValueError: Nothing is registered under it.
+        ValueError: It is no Karel task's; the message has ids like it.
 
     Example:
         >>> obs_of("Karel-Maze-percepts-action-v0")
         'percepts+action'
     """
-    obs: str | None = spec_of(env_id).kwargs.get("obs")
+    obs: str | None = _arguments_of(env_id).get("obs")
     return obs
 
 
@@ -167,6 +163,15 @@ def plain_id(env_id: str) -> str:
         ('Karel-Ring-v0', 'Karel-Maze-v0')
     """
     return unbound_id(env_id).rpartition(":")[2]
+
+
+def _arguments_of(env_id: str) -> dict[str, Any]:
+    """The arguments that are registered under a Karel task's id."""
+    spec = gymnasium.registry.get(_registered_name(env_id))
+    if spec is None or "task" not in spec.kwargs:
+        known = [i for i, s in gymnasium.registry.items() if "task" in s.kwargs]
+        raise ValueError(f"{env_id!r} is no Karel task{_suggestion(env_id, known)}")
+    return spec.kwargs
 
 
 def _registered_name(env_id: str) -> str:
