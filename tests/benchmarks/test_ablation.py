@@ -48,7 +48,7 @@ def test_errors(
 
 
 def test_each_variant_is_another_search() -> None:
-    plans = [planned(variant, ENV, 0, 1000) for variant in VARIANTS]
+    plans = [planned(variant, ENV, 0, 1000, "published") for variant in VARIANTS]
     assert len({plan.id for plan in plans}) == len(plans)
 
 

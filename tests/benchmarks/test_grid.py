@@ -57,17 +57,22 @@ def test_quick_is_less_of_everything() -> None:
 
 def test_random_search_spends_the_budget() -> None:
     ((search,), _) = planned(GridSettings(("random",), ("Maze",), seeds=1, budget=700))
-    assert search.options == {"n_programs": 700}
+    assert search.options == {"n_programs": 700, "horizon": "task"}
 
 
 def test_options_are_of_all_searches_that_have_them_or_of_one() -> None:
     searches, _ = planned(
         GridSettings(
-            ("hc", "cebs", "DRL"), ("Maze",), seeds=1, options=("n_worlds=8", "hc.neighbours=9")
+            ("hc", "cebs", "DRL"),
+            ("Maze",),
+            seeds=1,
+            options=("n_worlds=8", "hc.neighbours=9"),
+            horizon="published",
         )
     )
     options = {search.method: dict(search.options) for search in searches}
-    assert options == {"hc": {"n_worlds": 8, "neighbours": 9}, "cebs": {"n_worlds": 8}}
+    common = {"n_worlds": 8, "horizon": "published"}
+    assert options == {"hc": {**common, "neighbours": 9}, "cebs": common}
     assert search_options(["LEAPS"], ["LEAPS.sigma=0.1"]) == {"LEAPS": {"sigma": 0.1}}
 
 

@@ -78,5 +78,5 @@ def test_every_command_has_its_help(site: Path) -> None:
 
 def test_the_reference_shows_signatures_and_examples(site: Path) -> None:
     page = text_of(site / "api" / "programmatic.html")
-    assert re.search(r"execute\(\s*programs: Programs", page)
+    assert re.search(r"execute\(\s*programs: Program", page)
     assert '>>> program = Program.parse("DEF run m( WHILE' in page
