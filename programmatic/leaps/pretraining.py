@@ -80,7 +80,9 @@ def pretrain(
 
 
 def resume(run: Path, epochs: int | None = None, progress: bool | None = None) -> ProgramVAE:
-    """Go on with a pretraining from its last checkpoint; on a CPU it ends as if never interrupted.
+    """Go on with a pretraining from its last checkpoint.
+
+    On a CPU it ends as if never interrupted: to the last bit with `threads=1`, else nearly.
 
     Args:
         run: The run folder.

@@ -115,7 +115,7 @@ WORKS = {
     ),
     "pretrain": Work(
         "pretrain --data {out}/small.h5 --epochs 2 --batch-size 64 --valid-programs 20 "
-        "--variant p --run {out}/run",
+        "--variant p --threads 1 --run {out}/run",
         "pretrain --resume {out}/run",
         of_pretraining,
         "dataset --programs 200 --out {out}/small.h5",
