@@ -5,6 +5,7 @@ A file is HDF5, with one dataset an array, and the settings as JSON in the attri
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -33,6 +34,8 @@ PARTS = ("train", "valid", "test")
 SHARES = (70, 15, 15)
 """Of each part, in percent."""
 CONFIG = "config"
+BLOCK, MARK = 512, b"a data set of karel-gym, SHA-256 of all that follows: "
+"""Bytes before HDF5's own, and what they begin with."""
 CHUNK = 256  # programs; what is read at once, and compressed at once
 
 DTYPES = {
@@ -201,7 +204,7 @@ class ProgramDataset:
             path.parent.mkdir(parents=True, exist_ok=True)
             # In memory: HDF5 crashes the interpreter where it cannot write a file to its end.
             whole = io.BytesIO()
-            with h5py.File(whole, "w") as file:
+            with h5py.File(whole, "w", userblock_size=BLOCK) as file:
                 file.attrs[CONFIG] = json.dumps(self.config)
                 for name in DTYPES:
                     array = getattr(self, name)
@@ -209,8 +212,9 @@ class ProgramDataset:
                     file.create_dataset(
                         name, data=array, chunks=chunks, compression="gzip", shuffle=True
                     )
+            contents = whole.getvalue()[BLOCK:]
             with replacing(path) as temporary:
-                temporary.write_bytes(whole.getbuffer())
+                temporary.write_bytes(_mark(contents).ljust(BLOCK) + contents)
         except OSError as error:
             raise RunError(f"{path} cannot be written: {error.strerror or error}") from None
 
@@ -232,6 +236,8 @@ class ProgramDataset:
             raise RunError(
                 f"{path} is no data set: {what}; `karel-gym dataset --out FILE` makes one"
             )
+        with _reading(file):
+            _check_mark(file)
         with _reading(file), h5py.File(file, "r") as opened:
             if CONFIG in opened.attrs:
                 dataset = _read(opened)
@@ -260,6 +266,18 @@ def split_of(n: int, seed: int, extra: int = 0) -> NDArray[np.uint8]:
     for number, rows in enumerate(np.split(order, bounds)):
         split[rows] = number
     return split
+
+
+def _mark(contents: bytes) -> bytes:
+    return MARK + hashlib.sha256(contents).hexdigest().encode()
+
+
+def _check_mark(path: Path) -> None:
+    """Raise a ValueError if a file of ours was cut off or changed: HDF5 may read it for ever."""
+    with path.open("rb") as file:
+        block = file.read(BLOCK)
+        if block.startswith(MARK) and block.rstrip() != _mark(file.read()):
+            raise ValueError("it was cut off or changed since it was written")
 
 
 @contextmanager

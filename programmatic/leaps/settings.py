@@ -60,8 +60,7 @@ class PretrainConfig:
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where the networks run."""
     threads: int | None = None
-    """CPU threads of torch; None: its own choice. With 1, equal seeds give equal results to the last
-    bit."""
+    """CPU threads of torch; None: its own choice. With 1, results repeat to the last bit."""
 
     @property
     def uses_behaviour(self) -> bool:

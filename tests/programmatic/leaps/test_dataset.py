@@ -415,3 +415,12 @@ def test_errors_of_the_command_are_one_line(
     error = capsys.readouterr().err
     assert len(error.splitlines()) == 1
     assert message in error
+
+
+def test_a_data_set_that_was_changed_is_refused_before_hdf5_reads_it(tmp_path: Path) -> None:
+    generate(DatasetConfig(programs=20)).save(tmp_path / "a.h5")
+    data = bytearray((tmp_path / "a.h5").read_bytes())
+    data[-1] ^= 1
+    (tmp_path / "a.h5").write_bytes(data)
+    with pytest.raises(RunError, match="was cut off or changed"):
+        ProgramDataset.load(tmp_path / "a.h5")
