@@ -89,7 +89,8 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder of its own, and no work that takes long."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("EDITOR", "false")
-    monkeypatch.delenv("DISPLAY", raising=False)
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER"):  # play has nowhere to open
+        monkeypatch.delenv(name, raising=False)
 
     def measured(*_: Any, **__: Any) -> None:
         """Benchmarks take hours, unless they are refused."""

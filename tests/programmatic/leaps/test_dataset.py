@@ -237,6 +237,8 @@ def test_damage_is_told(tmp_path: Path, change: Any, message: str) -> None:
     dataset().save(file)
     with h5py.File(file, "r+") as opened:
         change(opened)
+    with file.open("r+b") as opened_again:
+        opened_again.write(b" " * 512)  # the checksum: other programs write none
     with pytest.raises(RunError, match=rf"data\.h5 is no data set, or it is damaged: .*{message}"):
         ProgramDataset.load(file)
 
