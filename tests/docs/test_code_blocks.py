@@ -1,10 +1,12 @@
-"""The code of the README and the docs: Python runs, commands are such as the console takes."""
+"""The code of the README and the docs: blocks run, small; commands have options that exist."""
 
 from __future__ import annotations
 
 import functools
 import importlib
+import os
 import re
+import runpy
 import shlex
 import subprocess
 import sys
@@ -12,6 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import gymnasium
+import pygame
 import pytest
 import tyro
 
@@ -23,75 +27,159 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = [
     "README.md",
     "CONTRIBUTING.md",
-    *(str(p.relative_to(ROOT)) for p in ROOT.glob("docs/*.md")),
+    *(str(p.relative_to(ROOT)) for p in ROOT.glob("docs/**/*.md")),
 ]
 TEXTS = {page: (ROOT / page).read_text(encoding="utf-8") for page in sorted(PAGES)}
-BLOCK = re.compile(r'```python(?: title="(?P<name>\S+)")?\n(?P<code>.*?)```', re.DOTALL)
 FENCE = re.compile(r"^ *```(?P<info>[^\n]*)\n(?P<code>.*?)^ *```$", re.DOTALL | re.MULTILINE)
+TITLE = re.compile(r'python title="(\S+)"')
 SPAN = re.compile(r"(?<!`)`(karel-gym [^`]+)`(?!`)")
 VARIABLE = re.compile(r"^([A-Z]+)=(\".*?\")$", re.MULTILINE)
 TRAINING_STEPS = re.compile(r"total_timesteps=[\d_]+")
+NO_CODE = ("text", "bibtex")
+"""Blocks that nobody runs. Those without a language are commands."""
 QUICK = ("tasks", "run", "repair")
-"""Commands that take no more than a second or two, so that they run, not only are read."""
+"""Commands in sentences that take no more than a second or two, so that they run, too."""
+LESS_MORL = (
+    "--iterations 1 --episodes 4 --options num_envs=4 oracle.max_timesteps=512 viper.iterations=2 "
+    "viper.rollouts=2 cloning.epochs=3 cloning.samples=200 optimisation.iterations=1 "
+    "optimisation.evaluation_episodes=4"
+)
+LESS = {
+    "train": "--steps 256 --num-envs 2",
+    "train --resume": "--steps 512",
+    "tune": "--trials 1 --steps 256",
+    "search": "--budget 200",
+    "search --resume": "--budget 300",
+    "dataset": "--programs 40 --demonstrations 2",
+    "dataset --programs 50000 --extra": "--programs 40 --extra 20 --demonstrations 2",
+    "pretrain": "--epochs 1 --epoch-programs 20 --demonstrations 1 --batch-size 8",
+    "evaluate": "--episodes 3 --render-worlds 1",
+    "synthesise": "--options iterations=1 rollouts=2",
+    "morl": LESS_MORL,
+    "report": "--episodes 2 --worlds 1 --max-frames 10",
+    "benchmark throughput": "--quick",
+    "benchmark latent_search": "--budget 100 --seeds 1",
+    "benchmark returns": "--quick --tasks Maze --seeds 1 --steps 128 --budget 200",
+}
+"""What makes a command small: arguments added to those that begin so; the longest beginning counts.
+A command that is not here runs as it is written."""
+NOT_RUN = {
+    "make": "its targets are looked up in the Makefile",
+    "pip install": "its extras are looked up in setup.cfg",
+    "python -m rl_zoo3.train": "tests/agents/test_rl_zoo.py runs it",
+    "karel-gym benchmark returns --backend ray": "there is no cluster",
+}
+"""Commands that begin so are not run, and why."""
+WORDS = {"PROGRAM": str(ROOT / "karel_gym" / "tasks" / "programs" / "maze.karel")}
+"""What stands for a reader's own in commands."""
+LONG = (
+    *("docs/baselines.md", "docs/benchmarks.md", "docs/custom_task.md"),
+    *("docs/leaps.md", "docs/morl.md"),
+)
+"""Pages whose blocks train much, or compile the kernels of a task of their own."""
 
-LONG = ("docs/baselines.md", "docs/custom_task.md", "docs/morl.md")
-"""Pages whose blocks train, or compile the kernels of a task of their own."""
 
 OTHER_LIBRARIES = "docs/other_libraries.md"
 """Its blocks need a library each: `test_other_libraries.py` runs those that are installed."""
 
-RUN_ALL = """\
-import pathlib, runpy, sys, torch
-torch.set_num_threads(1)
-for file in sys.argv[1:]:
-    print(f"--- {file}", flush=True)
-    runpy.run_path(file, run_name="__main__")
-"""
+
+def code_blocks(page: str) -> list[re.Match[str]]:
+    """The blocks of a page that are Python, or commands."""
+    return [block for block in FENCE.finditer(TEXTS[page]) if block["info"] not in NO_CODE]
 
 
 @pytest.mark.parametrize(
     "page",
     [
         pytest.param(page, marks=[pytest.mark.long] if page in LONG else [])
-        for page, text in TEXTS.items()
-        if BLOCK.search(text) and page != OTHER_LIBRARIES
+        for page in TEXTS
+        if code_blocks(page) and page != OTHER_LIBRARIES
     ],
 )
-def test_python_blocks_run(page: str, tmp_path: Path) -> None:
-    files = []
-    for number, block in enumerate(BLOCK.finditer(TEXTS[page])):
-        file = tmp_path / (block["name"] or f"block_{number}.py")
-        code = TRAINING_STEPS.sub("total_timesteps=2048", block["code"])  # long enough to run
-        file.write_text(code, encoding="utf-8")
-        files.append(file.name)
-    done = subprocess.run(
-        [sys.executable, "-c", RUN_ALL, *files],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+def test_the_blocks_of_a_page_run_one_after_the_other(
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    registered = dict(gymnasium.registry)
+    try:
+        for number, block in enumerate(code_blocks(page)):
+            if block["info"].startswith("python"):
+                title = TITLE.fullmatch(block["info"])
+                file = tmp_path / (title[1] if title else f"block_{number}.py")
+                code = TRAINING_STEPS.sub("total_timesteps=2048", block["code"])  # enough to run
+                file.write_text(code, encoding="utf-8")
+                runpy.run_path(str(file), run_name="__main__")
+                continue
+            assert block["info"] == "", f"a block of what language is {block['info']}?"
+            for line in shell_lines(block["code"]):
+                capsys.readouterr()
+                assert run_line(line, tmp_path) == 0, f"{line}\n{capsys.readouterr().err}"
+    finally:
+        gymnasium.registry.clear()
+        gymnasium.registry.update(registered)
 
 
-def shell_lines(text: str) -> Iterator[str]:
-    """The commands in the shell blocks of a page, each as one line without its comment."""
-    for block in FENCE.finditer(text):
-        if block["info"]:
-            continue
-        code = block["code"].replace("\\\n", " ")
-        variables = {match[1]: shlex.split(match[2])[0] for match in VARIABLE.finditer(code)}
-        for line in code.splitlines():
-            for name, value in variables.items():
-                line = line.replace(f"${name}", value)
-            yield from re.split(r" && ", re.sub(r"\s#\s.*", "", line.strip()).removeprefix("$ "))
+def run_line(line: str, folder: Path) -> int:
+    """Run a line of a shell, small; its exit status, 0 also where it is `NOT_RUN`."""
+    if any(line.startswith(beginning) for beginning in NOT_RUN):
+        return 0
+    name, *words = shlex.split(line)
+    words = [WORDS.get(word, word) for word in words]
+    words = [str(ROOT / word) if is_of_the_checkout(word, folder) else word for word in words]
+    if name == "python":
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        return subprocess.run([sys.executable, *words], cwd=folder, env=environment).returncode
+    assert name == "karel-gym", f"not a command: {line}"
+    if words[0] == "play":  # a person who quits at once
+        pygame.display.init()
+        pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=pygame.K_q))
+    beginnings = [begin for begin in LESS if f"{' '.join(words)} ".startswith(f"{begin} ")]
+    less = LESS[max(beginnings, key=len)] if beginnings else ""
+    return main([*words, *less.split()])
+
+
+def is_of_the_checkout(word: str, folder: Path) -> bool:
+    """Whether a word is a file of the checkout, and none that a command has written."""
+    return (ROOT / word).is_file() and not (folder / word).exists()
+
+
+def test_no_rule_is_for_nothing() -> None:
+    lines = [
+        line
+        for page in TEXTS
+        for block in code_blocks(page)
+        if not block["info"]
+        for line in shell_lines(block["code"])
+    ]
+    for beginning in [*NOT_RUN, *(f"karel-gym {begin}" for begin in LESS)]:
+        assert any(f"{line} ".startswith(f"{beginning} ") for line in lines), beginning
+    assert set(LONG) <= TEXTS.keys()
+
+
+def shell_lines(code: str) -> Iterator[str]:
+    """The commands of a shell block, each as one line without its comment.
+
+    Of a transcript, in which they begin with a $, the other lines are what they print.
+    """
+    code = code.replace("\\\n", " ")
+    variables = {match[1]: shlex.split(match[2])[0] for match in VARIABLE.finditer(code)}
+    lines = [line.strip() for line in VARIABLE.sub("", code).splitlines() if line.strip()]
+    if lines[0].startswith("$ "):
+        lines = [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
+    for line in lines:
+        for name, value in variables.items():
+            line = line.replace(f"${name}", value)
+        yield from re.split(r" && ", re.sub(r"\s+#\s.*", "", line))
 
 
 def commands() -> list[tuple[str, str]]:
     """Page and text of every `karel-gym` command in the docs, in blocks and in sentences."""
     found = []
     for page, text in TEXTS.items():
-        lines = [line for line in shell_lines(text) if line.startswith("karel-gym ")]
+        code = (block["code"] for block in code_blocks(page) if not block["info"])
+        lines = [line for block in code for line in shell_lines(block)]
+        lines = [line for line in lines if line.startswith("karel-gym ")]
         spans = SPAN.findall(FENCE.sub("", text))
         shortened = (" ".join(command.split()) for command in lines + spans)
         found += [(page, command) for command in dict.fromkeys(shortened)]
@@ -127,8 +215,9 @@ def test_commands_are_such_as_the_console_takes(
 
 
 def quick_commands() -> list[str]:
-    """The quick ones among the commands that need nothing but files of the repository."""
-    lines = {line for _, line in commands() if line.split()[1] in QUICK}
+    """The quick ones among the commands in sentences that need only files of the checkout."""
+    lines = {line for text in TEXTS.values() for line in SPAN.findall(FENCE.sub("", text))}
+    lines = {" ".join(line.split()) for line in lines if line.split()[1] in QUICK}
     return sorted(line for line in lines if not re.search(r" [A-Z]+\b| runs/", line))
 
 
@@ -147,7 +236,8 @@ def test_make_targets_and_extras_are_there() -> None:
     )
     named_targets, named_extras = set(), set()
     for text in TEXTS.values():
-        lines = "\n".join(shell_lines(text))
+        code = (block["code"] for block in FENCE.finditer(text) if not block["info"])
+        lines = "\n".join(line for block in code for line in shell_lines(block))
         named_targets |= set(re.findall(r"^make ([\w-]+)", lines, re.MULTILINE))
         named_extras |= set(re.findall(r"pip install [^`\n]*(?:\.|karel-gym)\[(\w+)\]", text))
     assert {"demo", "test", "docs"} <= named_targets <= targets
