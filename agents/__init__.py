@@ -6,9 +6,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from agents.drl import train
+    from agents.drl.training import train
     from agents.evaluation import evaluate, evaluate_episodes, summarise
-    from agents.latent_env import LatentProgramEnv
+    from agents.hierarchy.latent_env import LatentProgramEnv
     from agents.policies import load
     from agents.program import ProgramAgent
     from programmatic.runs import RunError
@@ -26,14 +26,14 @@ __all__ = [
 
 # torch, Stable-Baselines3 and pandas are slow to import: what needs them is imported when used.
 _LAZY = {
-    "LatentProgramEnv": "agents.latent_env",
+    "LatentProgramEnv": "agents.hierarchy.latent_env",
     "ProgramAgent": "agents.program",
     "RunError": "programmatic.runs",
     "evaluate": "agents.evaluation",
     "evaluate_episodes": "agents.evaluation",
     "load": "agents.policies",
     "summarise": "agents.evaluation",
-    "train": "agents.drl",
+    "train": "agents.drl.training",
 }
 
 

@@ -13,8 +13,8 @@ import numpy as np
 from PIL import Image as PillowImage
 
 from agents.policies import Contestant, contestants
-from karel_gym.layout import Frame
-from karel_gym.rendering import Image, Renderer, image_grid
+from karel_gym.rendering.layout import Frame
+from karel_gym.rendering.renderer import Image, Renderer, image_grid
 from karel_gym.world import World
 from programmatic import ProgramPolicy
 from programmatic.runs import replacing

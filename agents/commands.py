@@ -80,9 +80,9 @@ def train(
         device: Where the network runs.
         hyperparameters: Names and values in place of those in hyperparams/ALGO.yml.
     """
-    from agents.drl import resume as go_on
-    from agents.drl import train_run
-    from agents.settings import TrainConfig
+    from agents.drl.settings import TrainConfig
+    from agents.drl.training import resume as go_on
+    from agents.drl.training import train_run
 
     total = None if steps is None else int(steps)
     if resume is not None:
@@ -141,8 +141,8 @@ def tune(
         overwrite: Remove the study in the folder.
         device: Where the network runs.
     """
-    from agents.tuning import TuneConfig
-    from agents.tuning import tune as look
+    from agents.drl.tuning import TuneConfig
+    from agents.drl.tuning import tune as look
 
     config = TuneConfig(algo, env, obs or "", trials, int(steps), seed, run, device)
     print(yaml.safe_dump(look(config, resume, overwrite), sort_keys=False).rstrip())

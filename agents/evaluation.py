@@ -13,7 +13,7 @@ import pandas as pd
 from agents.comparison import COLUMNS, Comparison
 from agents.policies import FEATURES, Contestant, contestants
 from agents.rollout import Rollout
-from karel_gym.env import is_solved
+from karel_gym.envs.karel import is_solved
 from karel_gym.registration import CARTPOLE, is_karel, sample_worlds, spec_of, task_of
 from karel_gym.world import WorldBatch
 from programmatic import execute
@@ -84,8 +84,8 @@ def evaluate_episodes(
         height, width: Size of the worlds, walls included; default the task's own.
         deterministic: Whether models take their most probable action; None: as each was made for.
         compiled: Whether policies of percepts run in kernels where they can (see
-            `agents.compiled`), many times as fast: the seconds are not a network's then, and the
-            draws are others.
+            `agents.kernels.compiled`), many times as fast: the seconds are not a network's then,
+            and the draws are others.
         max_steps: Horizon of an episode, in actions; None: the task's own.
 
     Returns:
@@ -188,7 +188,7 @@ def is_compiled(contestant: Contestant, deterministic: bool | None = None) -> bo
         contestant: The policy.
         deterministic: Whether it takes its most probable action; None: as it was made for.
     """
-    from agents.compiled import can_compile  # torch is slow to import
+    from agents.kernels.compiled import can_compile  # torch is slow to import
 
     return can_compile(contestant.policy, contestant.obs, contestant.decides(deterministic))
 
@@ -202,7 +202,7 @@ def _run_compiled(
     deterministic: bool | None,
     max_steps: int | None,
 ) -> pd.DataFrame:
-    from agents.compiled import run_compiled
+    from agents.kernels.compiled import run_compiled
 
     task, how = task_of(env_id), contestant.decides(deterministic)
     run = partial(run_compiled, contestant.policy, contestant.obs, how, task, worlds, seed)
@@ -247,8 +247,8 @@ def _run_in_env(
     max_steps: int | None,
 ) -> pd.DataFrame:
     """Episodes in an env that is no Karel task."""
-    from karel_gym.sb3 import make_sb3_vec_env
-    from programmatic.morl.evaluation import roll_out
+    from karel_gym.envs.sb3 import make_sb3_vec_env
+    from programmatic.synthesis.episodes import roll_out
 
     deterministic = contestant.decides(deterministic)
     name = "max_steps" if spec_of(env_id).id == CARTPOLE else "max_episode_steps"

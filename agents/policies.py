@@ -14,19 +14,19 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.actions import PRIMITIVE
+from agents.hierarchy.actions import PRIMITIVE
+from agents.morl.run_folder import POLICY_FILE, load_program
+from agents.morl.run_folder import PROGRAM_FILE as TREE_FILE
 from agents.program import PROGRAM_FILE, RESULT_FILE, ProgramAgent
-from karel_gym.observations import PERCEPT_SIGNATURE, SIGNATURES, kind_of
+from karel_gym.envs.karel_vector import KarelVectorEnv
+from karel_gym.envs.observations import PERCEPT_SIGNATURE, SIGNATURES, kind_of
+from karel_gym.envs.signature import signature_of
 from karel_gym.registration import is_karel
 from karel_gym.robot import ACTIONS
-from karel_gym.signature import signature_of
-from karel_gym.vector import KarelVectorEnv
 from programmatic import Program, ProgramPolicy
-from programmatic.morl.run_folder import POLICY_FILE, load_program
-from programmatic.morl.run_folder import PROGRAM_FILE as TREE_FILE
-from programmatic.morl.tree import TREE_SUFFIX, TreeProgram
-from programmatic.morl.tree_policy import TreePolicy
-from programmatic.policy import Policy
+from programmatic.machine.policy import Policy
+from programmatic.trees.policy import TreePolicy
+from programmatic.trees.program import TREE_SUFFIX, TreeProgram
 
 FEATURES = "features"
 """The flat observation of an env that is no Karel task."""
@@ -91,7 +91,7 @@ class Contestant:
         radius = getattr(self.policy, "radius", None)
         if radius is None:
             return KarelVectorEnv
-        from agents.fcn import LocalVectorEnv
+        from agents.drl.fcn import LocalVectorEnv
 
         return partial(LocalVectorEnv, radius)
 
@@ -121,12 +121,12 @@ def load(path: str | os.PathLike[str]) -> Any:
     if (path / TREE_FILE).exists():
         return TreePolicy(load_program(path))
     if (path / POLICY_FILE).exists():
-        from programmatic.morl.policies import load_policy
+        from agents.morl.policy_files import load_policy
 
         return load_policy(path)
     if any((path / name).exists() for name in (PROGRAM_FILE, RESULT_FILE)):
         return ProgramAgent.load(path)
-    from agents.drl import load as load_model
+    from agents.drl.training import load as load_model
 
     return load_model(path)
 
@@ -253,8 +253,8 @@ def _exists(path: Path) -> bool:
 
 def _from_model(name: str, model: Any) -> Contestant:
     """The contestant that an SB3 model is: what it observes is told by its observation space."""
-    from agents.fcn import AnySize, takes_any_size  # torch is slow to import
-    from agents.models import SETTINGS
+    from agents.drl.fcn import AnySize, takes_any_size  # torch is slow to import
+    from agents.drl.models import SETTINGS
 
     settings = getattr(model, SETTINGS, {})
     if settings.get("action", PRIMITIVE) != PRIMITIVE:
@@ -276,8 +276,8 @@ def _from_model(name: str, model: Any) -> Contestant:
 
 def _of_skills(name: str, model: Any, settings: Mapping[str, Any]) -> Contestant:
     """The contestant that a policy of skills is, which sees grids of one size, or percepts."""
-    from agents.skill_policy import SkillPolicy
-    from agents.skills import skills_named
+    from agents.hierarchy.skill_policy import SkillPolicy
+    from agents.hierarchy.skills import skills_named
 
     skills = skills_named(settings["action"])
     policy = SkillPolicy(model, skills, settings["horizon"], settings["max_steps"])

@@ -10,7 +10,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from programmatic import Program, ProgramPolicy
-from programmatic.policy import ProgramState
+from programmatic.machine.policy import ProgramState
 from programmatic.runs import RunError, write_json
 from programmatic.search.configs import config_of
 from programmatic.search.result import SearchResult

@@ -10,18 +10,19 @@ from typing import Annotated, Any
 import tyro
 from tyro.conf import subcommand
 
-from benchmarks.ablation import AblationSettings, measure_ablation
-from benchmarks.budgets import BudgetSettings, measure_budgets
-from benchmarks.generalisation import GeneralisationSettings, measure_generalisation
-from benchmarks.generation import GenerationSettings, measure_generation
-from benchmarks.latent_search import LatentSearchSettings, measure_latent_search
-from benchmarks.morl_settings import MORLSettings
-from benchmarks.pretraining import PretrainingSettings, pretraining_rates
-from benchmarks.program_search import ProgramSearchSettings, program_search_rates
-from benchmarks.rates import measure_rates
-from benchmarks.results import check_benchmark
-from benchmarks.returns import ReturnsSettings, measure_returns
-from benchmarks.throughput import (
+from benchmarks.experiments.ablation import AblationSettings, measure_ablation
+from benchmarks.experiments.budgets import BudgetSettings, measure_budgets
+from benchmarks.experiments.generalisation import GeneralisationSettings, measure_generalisation
+from benchmarks.experiments.latent_search import LatentSearchSettings, measure_latent_search
+from benchmarks.experiments.morl_settings import MORLSettings
+from benchmarks.experiments.returns import ReturnsSettings, measure_returns
+from benchmarks.experiments.variants import VariantSettings, measure_variants
+from benchmarks.runs.results import check_benchmark
+from benchmarks.speed.generation import GenerationSettings, measure_generation
+from benchmarks.speed.pretraining import PretrainingSettings, pretraining_rates
+from benchmarks.speed.program_search import ProgramSearchSettings, program_search_rates
+from benchmarks.speed.rates import measure_rates
+from benchmarks.speed.throughput import (
     cuda_rates,
     execution_rates,
     memory_of_worlds,
@@ -31,7 +32,6 @@ from benchmarks.throughput import (
     training_rates,
     tree_rates,
 )
-from benchmarks.variants import VariantSettings, measure_variants
 
 SOURCES = (
     execution_rates,
@@ -75,7 +75,7 @@ def measure_program_search(settings: ProgramSearchSettings) -> None:
 
 def measure_morl(settings: MORLSettings) -> None:
     """Do MORL's experiments."""
-    from benchmarks.morl import run_experiments  # which needs the extra [morl]
+    from benchmarks.experiments.morl import run_experiments  # which needs the extra [morl]
 
     run_experiments(settings)
 

@@ -14,7 +14,7 @@ from rich.console import Console
 from agents import train
 from agents.animation import animate
 from agents.commands import print_table, save_results
-from agents.curves import plot_learning_curve
+from agents.drl.learning_curve import plot_learning_curve
 from agents.evaluation import evaluate_episodes, summarise
 from benchmarks.report.writing import write_report
 from karel_gym import sample_worlds

@@ -23,11 +23,12 @@ import tyro
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
-from karel_gym import cartpole_env, sample_worlds
-from karel_gym.cli import COMMANDS
-from karel_gym.layout import Frame
+from karel_gym import sample_worlds
+from karel_gym.cli.main import COMMANDS
+from karel_gym.envs import cartpole as cartpole_env
 from karel_gym.registration import CARTPOLE, TASKS, task_of
-from karel_gym.rendering import Image, Renderer, side_by_side
+from karel_gym.rendering.layout import Frame
+from karel_gym.rendering.renderer import Image, Renderer, side_by_side
 from programmatic.references import reference_program, reference_return
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -12,12 +12,12 @@ from karel_gym.registration import register, register_all, sample_worlds
 from karel_gym.world import World, WorldBatch, WorldError
 
 if TYPE_CHECKING:
-    from karel_gym.env import KarelEnv
-    from karel_gym.safety import Bound
-    from karel_gym.sb3 import KarelSB3VecEnv, make_sb3_vec_env
-    from karel_gym.signature import signature_of
-    from karel_gym.vector import KarelVectorEnv
-    from karel_gym.wrappers import LastAction, MORLWrapper
+    from karel_gym.envs.karel import KarelEnv
+    from karel_gym.envs.karel_vector import KarelVectorEnv
+    from karel_gym.envs.safety import Bound
+    from karel_gym.envs.sb3 import KarelSB3VecEnv, make_sb3_vec_env
+    from karel_gym.envs.signature import signature_of
+    from karel_gym.envs.wrappers import LastAction, MORLWrapper
 
 __version__ = "0.1.0"
 __all__ = [
@@ -38,14 +38,14 @@ __all__ = [
 
 # numba, pygame and stable-baselines3 are slow to import: what needs them is imported when used.
 _LAZY = {
-    "Bound": "karel_gym.safety",
-    "KarelEnv": "karel_gym.env",
-    "KarelSB3VecEnv": "karel_gym.sb3",
-    "KarelVectorEnv": "karel_gym.vector",
-    "LastAction": "karel_gym.wrappers",
-    "MORLWrapper": "karel_gym.wrappers",
-    "make_sb3_vec_env": "karel_gym.sb3",
-    "signature_of": "karel_gym.signature",
+    "Bound": "karel_gym.envs.safety",
+    "KarelEnv": "karel_gym.envs.karel",
+    "KarelSB3VecEnv": "karel_gym.envs.sb3",
+    "KarelVectorEnv": "karel_gym.envs.karel_vector",
+    "LastAction": "karel_gym.envs.wrappers",
+    "MORLWrapper": "karel_gym.envs.wrappers",
+    "make_sb3_vec_env": "karel_gym.envs.sb3",
+    "signature_of": "karel_gym.envs.signature",
 }
 
 

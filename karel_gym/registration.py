@@ -60,11 +60,13 @@ def register(env_id: str, task: str) -> None:
         env_id: The id for `gymnasium.make`.
         task: Where the `Task` is: 'module:NAME', imported when the first env is made.
     """
-    _register(env_id, "env:KarelEnv", "vector:KarelVectorEnv", {"task": task})
+    _register(env_id, "karel:KarelEnv", "karel_vector:KarelVectorEnv", {"task": task})
     namespace, name, version = parse_env_id(env_id)
     for obs, part in BOUND.items():
         bound_id = get_env_id(namespace, f"{name}-{part}", version)
-        _register(bound_id, "env:KarelEnv", "vector:KarelVectorEnv", {"task": task, "obs": obs})
+        _register(
+            bound_id, "karel:KarelEnv", "karel_vector:KarelVectorEnv", {"task": task, "obs": obs}
+        )
 
 
 def register_all() -> None:
@@ -73,8 +75,8 @@ def register_all() -> None:
         register(env_id, task)
     _register(
         CARTPOLE,
-        "cartpole_env:CartPoleMORLEnv",
-        "cartpole_env:CartPoleVectorEnv",
+        "cartpole:CartPoleMORLEnv",
+        "cartpole:CartPoleVectorEnv",
         {"max_steps": 200},
         reward_threshold=195.0,
     )
@@ -89,8 +91,8 @@ def _register(
 ) -> None:
     gymnasium.register(
         env_id,
-        entry_point=f"karel_gym.{single}",
-        vector_entry_point=f"karel_gym.{vector}",
+        entry_point=f"karel_gym.envs.{single}",
+        vector_entry_point=f"karel_gym.envs.{vector}",
         reward_threshold=reward_threshold,
         kwargs=kwargs,
     )
@@ -226,7 +228,7 @@ def sample_worlds(
     Raises:
         ValueError: The task is unknown, it has no worlds of this size, or `n` is below 1.
     """
-    from karel_gym.episodes import sample_task_worlds
+    from karel_gym.simulation.episodes import sample_task_worlds
 
     if operator.index(n) < 1:
         raise ValueError(f"n must be at least 1, got {n}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from karel_gym.kernels import index, inner
+from karel_gym.simulation.kernels import index, inner
 from karel_gym.world import MARKERS, MAX_MARKERS, WALL
 
 ACTIONS = ("move", "turnLeft", "turnRight", "pickMarker", "putMarker")

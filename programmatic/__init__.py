@@ -5,12 +5,12 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from karel_gym.rooms import warn_if_shadowed
+from karel_gym.packages import warn_if_shadowed
 from programmatic.dsl import Program, ProgramSyntaxError
 
 if TYPE_CHECKING:
     from programmatic.machine import ExecutionResult, TraceStep, execute, trace
-    from programmatic.policy import ProgramPolicy
+    from programmatic.machine.policy import ProgramPolicy
 
 __all__ = [
     "ExecutionResult",
@@ -25,7 +25,7 @@ __all__ = [
 # numba is slow to import: what needs it is imported when used.
 _LAZY = {
     "ExecutionResult": "programmatic.machine",
-    "ProgramPolicy": "programmatic.policy",
+    "ProgramPolicy": "programmatic.machine.policy",
     "TraceStep": "programmatic.machine",
     "execute": "programmatic.machine",
     "trace": "programmatic.machine",

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from karel_gym import __version__
-from karel_gym.command_line import command_line
+from karel_gym.cli.command_line import command_line
 
 CODE = ("*.py", "*.yml", "*.safetensors")
 PROVENANCE = ("commit", "machine", "command_line")

@@ -42,7 +42,7 @@ def assert_execution_agrees(
     env_id: str, several: Sequence[Program], worlds: Sequence[World] | WorldBatch, **limits: Any
 ) -> None:
     """Programs, and their tokens as a tensor on the GPU, give what they give on the processor."""
-    from karel_gym.cuda import MEMORY
+    from karel_gym.simulation.cuda import MEMORY
 
     expected = execute(several, worlds, env_id, **limits)
     result = execute(several, worlds, env_id, **limits, device="cuda")

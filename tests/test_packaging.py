@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 import karel_gym
+from karel_gym.packages import ROOMS
 from karel_gym.registration import TASKS
-from karel_gym.rooms import ROOMS
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ("docs", "tests", ".ci", *ROOMS)
@@ -25,8 +25,8 @@ from programmatic import execute
 from programmatic.leaps import ProgramVAE
 from programmatic.references import reference_program
 from programmatic.search.configs import config_of
-from agents.hyperparameters import read_hyperparameters
-from benchmarks.published import published_returns
+from agents.drl.hyperparameters import read_hyperparameters
+from benchmarks.statistics.published import published_returns
 
 worlds = karel_gym.sample_worlds("Karel-Maze-v0", 10)
 program = reference_program("Karel-Maze-v0")

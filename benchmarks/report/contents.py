@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.report.curves import Panel, learning_panels, search_panels
 from benchmarks.report.findings import Findings, Origin, Rates, Run, Score, listed, range_text
+from benchmarks.report.loading import contestant_of
 from benchmarks.report.players import Listing, Player, chosen, listing, player_of
-from benchmarks.report.policies import contestant_of
 from benchmarks.report.scores import (
     PublishedResult,
     evaluate_run,
@@ -17,6 +16,7 @@ from benchmarks.report.scores import (
     needs_evaluation,
 )
 from benchmarks.report.settings import Settings
+from benchmarks.report.svg_curves import Panel, learning_panels, search_panels
 from benchmarks.report.table import Row, rows_of
 from benchmarks.report.tasks import ReportedTask, reported_task
 from programmatic.dsl import Program

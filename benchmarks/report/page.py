@@ -12,7 +12,7 @@ import jinja2
 from markupsafe import Markup
 
 from benchmarks.report.contents import Contents
-from benchmarks.report.curves import DASHES, N_COLOURS
+from benchmarks.report.svg_curves import DASHES, N_COLOURS
 
 TEMPLATES = files("benchmarks.report") / "templates"
 PAGE, STYLE, SCRIPTS = "report.html.j2", "style.css", ("worlds.js", "player.js", "copy.js")

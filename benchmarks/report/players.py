@@ -13,7 +13,7 @@ from benchmarks.report.tasks import ReportedTask
 from karel_gym.registration import sample_worlds
 from programmatic.dsl import Program, pretty_lines
 from programmatic.dsl.tokens import ACTION_TOKENS, TOKENS
-from programmatic.morl.tree_policy import TreePolicy
+from programmatic.trees.policy import TreePolicy
 
 SIGHTS = {
     "grid": "A network that sees the whole world.",

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.rates import RATES_FILE
 from benchmarks.report.findings import Findings, Origin, Run, told_apart
 from benchmarks.report.run_folders import day_of, read_run
 from benchmarks.report.tables import (
@@ -15,7 +14,8 @@ from benchmarks.report.tables import (
     read_rates,
     read_results,
 )
-from benchmarks.tidy import RESULTS_FILE
+from benchmarks.speed.rates import RATES_FILE
+from benchmarks.statistics.tidy import RESULTS_FILE
 from karel_gym.registration import plain_id
 from programmatic import Program
 from programmatic.runs import CONFIG_FILE, RunError

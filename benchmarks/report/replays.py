@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from agents.policies import Contestant
 from agents.rollout import Rollout
-from karel_gym.episodes import Episodes
 from karel_gym.registration import task_of
+from karel_gym.simulation.episodes import Episodes
 from karel_gym.tasks import doorkey, snake
 from karel_gym.tasks.task import Task
 from karel_gym.world import MARKERS, WALL, WorldBatch

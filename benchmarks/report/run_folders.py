@@ -12,17 +12,17 @@ from typing import Any
 
 import pandas as pd
 
-from agents.actions import PRIMITIVE
-from agents.callbacks import BEST_FILE, EVALUATIONS_FILE
-from agents.curves import learning_curve
+from agents.drl.callbacks import BEST_FILE, EVALUATIONS_FILE
+from agents.drl.learning_curve import learning_curve
+from agents.drl.settings import COMMAND as TRAIN
+from agents.hierarchy.actions import PRIMITIVE
+from agents.morl.run_folder import POLICY_FILE
+from agents.morl.run_folder import PROGRAM_FILE as TREE_FILE
 from agents.program import PROGRAM_FILE
-from agents.settings import COMMAND as TRAIN
-from benchmarks.baselines import BASELINES
-from benchmarks.grid import search_name
 from benchmarks.report.findings import Findings, Origin, Run
+from benchmarks.runs.baselines import BASELINES
+from benchmarks.runs.grid import search_name
 from programmatic.horizon import TASK, horizon_text
-from programmatic.morl.run_folder import POLICY_FILE
-from programmatic.morl.run_folder import PROGRAM_FILE as TREE_FILE
 from programmatic.provenance import PROVENANCE
 from programmatic.runs import CONFIG_FILE, RunError, read_config
 from programmatic.search.logs import HISTORY_FILE, read_history

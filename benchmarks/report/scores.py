@@ -9,10 +9,10 @@ import numpy as np
 
 from agents.evaluation import evaluate_episodes, summarise
 from agents.policies import Contestant
-from benchmarks.intervals import MeanInterval, mean_interval
-from benchmarks.published import Published, published_number, published_returns
 from benchmarks.report.findings import OWN_WORLDS, SEARCH_WORLDS, Run, Score
 from benchmarks.report.tasks import ReportedTask
+from benchmarks.statistics.intervals import MeanInterval, mean_interval
+from benchmarks.statistics.published import Published, published_number, published_returns
 
 
 @dataclass(frozen=True)

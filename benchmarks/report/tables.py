@@ -9,10 +9,6 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.curves import CURVE_COLUMNS, EVALUATIONS, FRAMES, SECONDS
-from benchmarks.grid import SEARCHES
-from benchmarks.planned_runs import PROVENANCE, RUNS_FILE
-from benchmarks.rates import RATES_FILE
 from benchmarks.report.findings import (
     NOTHING,
     OWN_WORLDS,
@@ -26,7 +22,11 @@ from benchmarks.report.findings import (
     size_name,
 )
 from benchmarks.report.run_folders import origin_of, read_columns, read_run, whole_number
-from benchmarks.tidy import RESULTS_FILE
+from benchmarks.runs.grid import SEARCHES
+from benchmarks.runs.planned_runs import PROVENANCE, RUNS_FILE
+from benchmarks.speed.rates import RATES_FILE
+from benchmarks.statistics.curves import CURVE_COLUMNS, EVALUATIONS, FRAMES, SECONDS
+from benchmarks.statistics.tidy import RESULTS_FILE
 from karel_gym.registration import TASKS, task_of
 from programmatic import Program
 from programmatic.runs import CONFIG_FILE, read_config

@@ -24,11 +24,11 @@ from typing import Any
 
 import numpy as np
 
-from karel_gym.kernels import inner
-from karel_gym.rng import below
 from karel_gym.robot import SOUTH, Effect, is_clear
+from karel_gym.simulation.kernels import inner
+from karel_gym.simulation.rng import below
+from karel_gym.tasks.grid import is_beside_wall, on_border
 from karel_gym.tasks.harvester import count_markers, pick_all
-from karel_gym.tasks.rooms import is_beside_wall, on_border
 from karel_gym.tasks.task import FLAG, Task
 from karel_gym.world import MARKERS, WALL
 

@@ -22,9 +22,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from karel_gym.kernels import inner
 from karel_gym.robot import EAST, Effect
-from karel_gym.tasks.rooms import on_border, open_room, random_cell
+from karel_gym.simulation.kernels import inner
+from karel_gym.tasks.grid import on_border, open_room, random_cell
 from karel_gym.tasks.task import Task
 from karel_gym.world import MARKERS, WALL
 

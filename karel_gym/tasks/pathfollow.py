@@ -21,11 +21,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from karel_gym.kernels import inner
-from karel_gym.rng import below
 from karel_gym.robot import NORTH, Effect
+from karel_gym.simulation.kernels import inner
+from karel_gym.simulation.rng import below
+from karel_gym.tasks.grid import bottom_row, on_border, open_room
 from karel_gym.tasks.harvester import count_markers, pick_all
-from karel_gym.tasks.rooms import bottom_row, on_border, open_room
 from karel_gym.tasks.task import FLAG, Task
 from karel_gym.world import MARKERS
 

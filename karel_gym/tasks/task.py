@@ -1,7 +1,7 @@
 """What a task is: the worlds that it starts from and its reward, as three kernels.
 
 The three functions here are the signatures that a task's kernels have; kernels that call them are
-compiled once a task, with the task's own in their place (see `karel_gym.kernels`).
+compiled once a task, with the task's own in their place (see `karel_gym.simulation.kernels`).
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from karel_gym.kernels import inner
 from karel_gym.robot import Effect
+from karel_gym.simulation.kernels import inner
 from karel_gym.world import MAX_SIDE
 
 N_COUNTERS = 8
@@ -31,7 +31,8 @@ def generate(cells: Any, width: int, rng: Any) -> tuple[int, int]:
     Args:
         cells: uint8, (H*W,), zeros; gets the walls and markers.
         width: W.
-        rng: uint64, (1,), the world's random stream (`karel_gym.rng.below` draws from it).
+        rng: uint64, (1,), the world's random stream; `karel_gym.simulation.rng.below` draws from
+            it.
 
     Returns:
         The robot's position (row * W + column) and heading.

@@ -19,10 +19,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from karel_gym.kernels import inner
-from karel_gym.rng import below
 from karel_gym.robot import Effect
-from karel_gym.tasks.rooms import open_room, random_cell
+from karel_gym.simulation.kernels import inner
+from karel_gym.simulation.rng import below
+from karel_gym.tasks.grid import open_room, random_cell
 from karel_gym.tasks.task import Task
 from karel_gym.world import MARKERS
 

@@ -13,11 +13,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from programmatic.leaps.dataset import DatasetConfig, ProgramDataset
-    from programmatic.leaps.generation import generate
-    from programmatic.leaps.pretraining import pretrain
+    from programmatic.leaps.data.dataset import DatasetConfig, ProgramDataset
+    from programmatic.leaps.data.generation import generate
+    from programmatic.leaps.model.vae import ProgramVAE
     from programmatic.leaps.settings import PretrainConfig
-    from programmatic.leaps.vae import ProgramVAE
+    from programmatic.leaps.training.pretraining import pretrain
 
 __all__ = [
     "DatasetConfig",
@@ -30,12 +30,12 @@ __all__ = [
 
 # torch and h5py are slow to import: what needs them is imported when used.
 _LAZY = {
-    "DatasetConfig": "programmatic.leaps.dataset",
+    "DatasetConfig": "programmatic.leaps.data.dataset",
     "PretrainConfig": "programmatic.leaps.settings",
-    "ProgramDataset": "programmatic.leaps.dataset",
-    "ProgramVAE": "programmatic.leaps.vae",
-    "generate": "programmatic.leaps.generation",
-    "pretrain": "programmatic.leaps.pretraining",
+    "ProgramDataset": "programmatic.leaps.data.dataset",
+    "ProgramVAE": "programmatic.leaps.model.vae",
+    "generate": "programmatic.leaps.data.generation",
+    "pretrain": "programmatic.leaps.training.pretraining",
 }
 
 

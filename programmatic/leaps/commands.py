@@ -8,7 +8,7 @@ from pathlib import Path
 
 import tyro
 
-from programmatic.leaps.dataset import DatasetConfig
+from programmatic.leaps.data.dataset import DatasetConfig
 from programmatic.leaps.settings import PretrainConfig
 from programmatic.runs import check_file, usual_folder
 
@@ -25,7 +25,7 @@ def dataset(
         out: The HDF5 file to write.
         overwrite: Replace the file if there is one.
     """
-    from programmatic.leaps.generation import generate
+    from programmatic.leaps.data.generation import generate
 
     check_file(out, overwrite)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -62,9 +62,9 @@ def pretrain(
             epochs, the new end, may be given.
         overwrite: Remove what is in the run folder.
     """
-    from programmatic.leaps.checkpoints import BEST_FILE, read_about
-    from programmatic.leaps.pretraining import pretrain as begin
-    from programmatic.leaps.pretraining import resume as go_on
+    from programmatic.leaps.model.checkpoints import BEST_FILE, read_about
+    from programmatic.leaps.training.pretraining import pretrain as begin
+    from programmatic.leaps.training.pretraining import resume as go_on
 
     if resume is not None:
         given = [

@@ -24,8 +24,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from karel_gym.devices import CPU, Device
-from karel_gym.kernels import inner, kernel
+from karel_gym.simulation.devices import CPU, Device
+from karel_gym.simulation.kernels import inner, kernel
 from programmatic.dsl import Program, ProgramSyntaxError
 from programmatic.dsl.tokens import (
     ACTION_TOKENS,

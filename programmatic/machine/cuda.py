@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from karel_gym.cuda import cuda_device
-from karel_gym.kernels import inner
+from karel_gym.simulation.cuda import cuda_device
+from karel_gym.simulation.kernels import inner
 from karel_gym.tasks.task import N_COUNTERS, Task
-from programmatic.machine.rollouts import begin_worlds, execute_runs
+from programmatic.machine.execution_kernels import begin_worlds, execute_runs
 
 SCRATCH = 2**31  # bytes of memory for the worlds of all runs that are under way
 

@@ -10,16 +10,16 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from karel_gym.devices import CPU, Device, device_named
-from karel_gym.episodes import Episodes
 from karel_gym.registration import task_of
+from karel_gym.simulation.devices import CPU, Device, device_named
+from karel_gym.simulation.episodes import Episodes
 from karel_gym.tasks.task import N_COUNTERS, Task
 from karel_gym.world import MARKERS, WALL, World, WorldBatch
 from programmatic.dsl import Program
 from programmatic.horizon import MAX_CALLS
 from programmatic.machine.bytecode import argument_of, compile, compile_tokens, tokens_of
+from programmatic.machine.execution_kernels import begin_all, execute_one, execute_part
 from programmatic.machine.parallel import in_parallel
-from programmatic.machine.rollouts import begin_all, execute_one, execute_part
 
 NO_LIMIT = 2**62
 RESULT_TYPES = np.float64, np.int64, np.int64, np.bool_

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from karel_gym.kernels import index, inner, product
 from karel_gym.robot import TURN_LEFT, Effect, act, sense
+from karel_gym.simulation.kernels import index, inner, product
 from karel_gym.tasks.task import reward
 from programmatic.machine.bytecode import (
     ACT,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from karel_gym.kernels import inner
+from karel_gym.simulation.kernels import inner
 from programmatic.dsl.parser import MAX_NEGATIONS, MAX_NESTING, MAX_REPEAT_NESTING, MAX_TOKENS
 from programmatic.dsl.tokens import (
     ACTION_TOKENS,

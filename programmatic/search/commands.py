@@ -133,7 +133,7 @@ def _search_in_parallel(runs: Sequence[PlannedRun]) -> list[SearchResult]:
     from contextlib import nullcontext
 
     from programmatic.search.live import LiveView
-    from programmatic.search.program_climbing import compile_for
+    from programmatic.search.programs.method import compile_for
     from programmatic.search.side_by_side import search_side_by_side
 
     for env_id in dict.fromkeys(planned.env_id for planned in runs):

@@ -189,7 +189,7 @@ class ProgramClimbingConfig(SearchConfig):
     """Start worlds in which each program runs; its return is the mean over them."""
     space: str = "published"
     """The programs: published, those of Carvalho et al.; or larger, see
-    `programmatic.search.program_space`."""
+    `programmatic.search.programs.space`."""
     sideways: bool = False
     """Whether the search also moves to neighbours of an equal return; a climb then ends when so
     many neighbours in a row brought no gain."""
@@ -241,7 +241,7 @@ class CGHCConfig(HCConfig):
     neighbours: int = 4000
     """Neighbours without a better one among them, after which the search starts again."""
     edits: float = 0.3
-    """Share of the neighbours that are made by an edit, see `programmatic.search.edits`."""
+    """Share of the neighbors that an edit makes, see `programmatic.search.programs.edits`."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

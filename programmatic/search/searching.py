@@ -13,8 +13,8 @@ from typing import Any, Protocol
 import torch
 from tqdm import tqdm
 
-from karel_gym.devices import device_named
 from karel_gym.registration import sample_worlds
+from karel_gym.simulation.devices import device_named
 from programmatic.dsl import Program
 from programmatic.machine.bytecode import tokens_of
 from programmatic.runs import (
@@ -26,8 +26,6 @@ from programmatic.runs import (
     latest_checkpoint,
     occupying,
 )
-from programmatic.search.cebs import CEBS
-from programmatic.search.cem import CEM
 from programmatic.search.checkpoints import load_checkpoint, save_checkpoint
 from programmatic.search.configs import (
     CEBSConfig,
@@ -39,11 +37,15 @@ from programmatic.search.configs import (
     SearchConfig,
     config_of,
 )
-from programmatic.search.counterexamples import climbing_for
-from programmatic.search.hill_climbing import LatentHC
+from programmatic.search.latent.cebs import CEBS
+from programmatic.search.latent.cem import CEM
+from programmatic.search.latent.hill_climbing import LatentHC
 from programmatic.search.logs import SearchLog
 from programmatic.search.objective import BudgetSpentError, Objective
-from programmatic.search.program_space import SPACES
+from programmatic.search.programs.counterexamples import climbing_for
+from programmatic.search.programs.simplification import simplify
+from programmatic.search.programs.space import SPACES
+from programmatic.search.programs.start_programs import read_programs
 from programmatic.search.random_search import RandomSearch
 from programmatic.search.result import SearchResult
 from programmatic.search.run_settings import (
@@ -53,9 +55,7 @@ from programmatic.search.run_settings import (
     config_json,
     read_settings,
 )
-from programmatic.search.simplification import simplify
 from programmatic.search.spaces import Decoder, GrammarSpace, LatentSpace, seed_of
-from programmatic.search.start_programs import read_programs
 from programmatic.threads import torch_threads
 
 RESULT_FILE, PROGRAM_FILE = "result.json", "program.karel"

@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from programmatic.dsl.sampling import sample_tokens
 from programmatic.dsl.tokens import DEF
-from programmatic.sampling import sample_tokens
 
 
 class Decoder(Protocol):

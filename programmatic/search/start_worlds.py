@@ -12,8 +12,8 @@ from karel_gym.registration import sample_worlds
 from karel_gym.tasks.task import N_COUNTERS, Task
 from karel_gym.world import WorldBatch
 from programmatic.machine.execution import arrays_of
-from programmatic.machine.rollouts import begin_all
-from programmatic.search.climb_state import StartWorlds
+from programmatic.machine.execution_kernels import begin_all
+from programmatic.search.programs.climb_state import StartWorlds
 
 MOST_IN_VAIN = 64
 """Worlds drawn for each that is asked for, before a task is taken to have no others."""

@@ -14,7 +14,7 @@ from agents import evaluate, evaluate_episodes, load, summarise
 from agents.evaluation import bootstrap_interval
 from agents.policies import Contestant, RandomPolicy
 from karel_gym import sample_worlds
-from karel_gym.observations import observation_space
+from karel_gym.envs.observations import observation_space
 from karel_gym.registration import TASKS, task_of
 from programmatic import Program, ProgramPolicy, execute
 from programmatic.machine.bytecode import tokens_of

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import pytest
 
-import benchmarks.search_runs
-import benchmarks.trainings
-from benchmarks.grid import GridRuns, do_grid
-from benchmarks.returns import ReturnsSettings
+import benchmarks.runs.search_runs
+import benchmarks.runs.trainings
+from benchmarks.experiments.returns import ReturnsSettings
+from benchmarks.runs.grid import GridRuns, do_grid
 
 STEPS, BUDGET = 8, 400
 SETTINGS = ReturnsSettings(
@@ -28,12 +28,12 @@ def shortened() -> Iterator[None]:
         small = {"n_steps": 2, "batch_size": 4} | dict(config.hyperparameters)
         return original(replace(config, **SHORT, hyperparameters=small))
 
-    original = benchmarks.trainings.resolve
+    original = benchmarks.runs.trainings.resolve
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(benchmarks.trainings, "resolve", resolve)
-        patch.setattr(benchmarks.trainings, "FRESH_EPISODES", 3)
-        patch.setattr(benchmarks.search_runs, "FRESH_WORLDS", 20)
-        for module in (benchmarks.trainings, benchmarks.search_runs):
+        patch.setattr(benchmarks.runs.trainings, "resolve", resolve)
+        patch.setattr(benchmarks.runs.trainings, "FRESH_EPISODES", 3)
+        patch.setattr(benchmarks.runs.search_runs, "FRESH_WORLDS", 20)
+        for module in (benchmarks.runs.trainings, benchmarks.runs.search_runs):
             patch.setattr(module, "LARGE_WORLDS", 2)
             patch.setattr(module, "LARGE_SIDE", 7)
         yield

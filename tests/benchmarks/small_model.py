@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from programmatic.leaps import ProgramVAE
-from programmatic.leaps.checkpoints import write_state_dict
+from programmatic.leaps.model.checkpoints import write_state_dict
 
 
 def small_model(folder: Path, seed: int = 0, test: dict[str, float] | None = None) -> str:

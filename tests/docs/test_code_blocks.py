@@ -19,7 +19,7 @@ import pygame
 import pytest
 import tyro
 
-from karel_gym.cli import COMMANDS, main
+from karel_gym.cli.main import COMMANDS, main
 from programmatic.search.commands import parse_options
 from programmatic.search.configs import config_of
 
@@ -66,7 +66,7 @@ A command that is not here runs as it is written."""
 NOT_RUN = {
     "make": "its targets are looked up in the Makefile",
     "pip install": "its extras are looked up in setup.cfg",
-    "python -m rl_zoo3.train": "tests/agents/test_rl_zoo.py runs it",
+    "python -m rl_zoo3.train": "tests/agents/drl/test_rl_zoo.py runs it",
     "karel-gym benchmark returns --backend ray": "there is no cluster",
 }
 """Commands that begin so are not run, and why."""

@@ -17,7 +17,7 @@ BLOCK = re.compile(r"^```(?P<info>\w*)\n(?P<code>.*?)^```$", re.DOTALL | re.MULT
 ROW = re.compile(r"^\| \[(.+?)\]\(#.+?\) \| (\w+) ([\d.]+) \| (yes|no)\b", re.MULTILINE)
 MODULES = {
     "Stable-Baselines3": "stable_baselines3",
-    "RL Baselines3 Zoo": "rl_zoo3",  # commands, which tests/agents/test_rl_zoo.py runs
+    "RL Baselines3 Zoo": "rl_zoo3",  # commands, which tests/agents/drl/test_rl_zoo.py runs
     "CleanRL": "gymnasium",  # is no package that could be imported
     "RLlib": "ray.rllib",
     "TorchRL": "torchrl",

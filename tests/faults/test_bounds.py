@@ -19,7 +19,7 @@ import karel_gym
 from karel_gym import sample_worlds
 from karel_gym.registration import task_of
 from programmatic import execute
-from programmatic.sampling import sample_programs
+from programmatic.dsl.sampling import sample_programs
 
 for env_id in sys.argv[2:]:
     task = task_of(env_id)

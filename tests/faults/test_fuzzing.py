@@ -15,35 +15,35 @@ import pytest
 import torch
 
 from agents import train
-from agents.hyperparameters import parse_dict
-from agents.models import load_model, save_model
+from agents.drl.hyperparameters import parse_dict
+from agents.drl.models import load_model, save_model
+from agents.drl.settings import TrainConfig, read_train_config
+from agents.morl.models import new_model
+from agents.morl.policy_files import load_policy, save_policy
+from agents.morl.settings import MORLConfig, read_morl_config
 from agents.policies import contestants
-from agents.settings import TrainConfig, read_train_config
 from karel_gym import World, WorldBatch, sample_worlds
+from karel_gym.envs.sb3 import make_sb3_vec_env
+from karel_gym.envs.signature import signature_of
 from karel_gym.registration import TASKS
-from karel_gym.sb3 import make_sb3_vec_env
-from karel_gym.signature import signature_of
 from programmatic import Program, execute
+from programmatic.constraints.parser import parse_constraints
 from programmatic.dsl import TOKENS
 from programmatic.leaps import ProgramVAE
-from programmatic.leaps.checkpoints import write_state_dict
-from programmatic.leaps.dataset import DatasetConfig, ProgramDataset
-from programmatic.leaps.generation import generate
+from programmatic.leaps.data.dataset import DatasetConfig, ProgramDataset
+from programmatic.leaps.data.generation import generate
+from programmatic.leaps.model.checkpoints import write_state_dict
 from programmatic.leaps.settings import PretrainConfig, read_pretrain_config
-from programmatic.morl.constraints import parse_constraints
-from programmatic.morl.loop_settings import MORLConfig, read_morl_config
-from programmatic.morl.models import new_model
-from programmatic.morl.policies import load_policy, save_policy
-from programmatic.morl.tree import TreeProgram
 from programmatic.runs import RunError, latest_checkpoint
 from programmatic.search import METHODS, search
-from programmatic.search.cem import CEM
 from programmatic.search.checkpoints import load_checkpoint
 from programmatic.search.commands import parse_options
 from programmatic.search.configs import config_of
+from programmatic.search.latent.cem import CEM
 from programmatic.search.logs import read_history
 from programmatic.search.result import SearchResult
 from programmatic.search.run_settings import read_settings
+from programmatic.trees.program import TreeProgram
 from tests.faults.fuzzing import (
     Rng,
     Target,

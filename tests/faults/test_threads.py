@@ -14,7 +14,7 @@ import pytest
 import karel_gym
 from karel_gym import sample_worlds
 from programmatic import Program, execute
-from programmatic.sampling import sample_programs
+from programmatic.dsl.sampling import sample_programs
 from programmatic.search import search
 
 SECONDS = 240

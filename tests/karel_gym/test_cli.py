@@ -12,9 +12,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from karel_gym.cli import COMMANDS, EXTRAS, main
+from karel_gym.cli.main import COMMANDS, EXTRAS, main
 from karel_gym.registration import TASKS
-from programmatic.morl.examples import CARTPOLE_CONSTRAINTS, program_file
+from programmatic.examples import CARTPOLE_CONSTRAINTS, program_file
 
 WALK = "DEF run m( WHILE c( frontIsClear c) w( move w) m)"
 
@@ -67,7 +67,7 @@ def test_tasks_of_a_module_in_the_working_directory(tmp_path: Path) -> None:
     text = "import karel_gym\nkarel_gym.register('Karel-Own-v0', 'karel_gym.tasks.maze:V0')\n"
     (tmp_path / "own_tasks.py").write_text(text)
     # As the console script is started: without the working directory in sys.path.
-    start = "import sys; sys.path.pop(0); from karel_gym.cli import main; sys.exit(main())"
+    start = "import sys; sys.path.pop(0); from karel_gym.cli.main import main; sys.exit(main())"
     done = subprocess.run(
         [sys.executable, "-c", start, "tasks", "own_tasks:Karel-Own-v0"],
         cwd=tmp_path,
@@ -167,9 +167,9 @@ def test_no_command_replaces_what_is_there(
 @pytest.fixture(scope="module")
 def policy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a policy of CartPole."""
-    from karel_gym.sb3 import make_sb3_vec_env
-    from programmatic.morl.models import new_model
-    from programmatic.morl.policies import save_policy
+    from agents.morl.models import new_model
+    from agents.morl.policy_files import save_policy
+    from karel_gym.envs.sb3 import make_sb3_vec_env
 
     folder = tmp_path_factory.mktemp("policy")
     save_policy(new_model("ppo", make_sb3_vec_env("CartPole-MORL-v0", 2, 0), 0), folder)
@@ -179,8 +179,8 @@ def policy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small data set of programs."""
-    from programmatic.leaps.dataset import DatasetConfig
-    from programmatic.leaps.generation import generate
+    from programmatic.leaps.data.dataset import DatasetConfig
+    from programmatic.leaps.data.generation import generate
 
     file = tmp_path_factory.mktemp("dataset") / "tiny.h5"
     generate(DatasetConfig(programs=30, demonstrations=2)).save(file)
@@ -270,6 +270,6 @@ def test_a_missing_extra_is_named(
     def needs_it(module: str) -> None:
         raise ModuleNotFoundError(f"No module named {package!r}", name=package)
 
-    monkeypatch.setattr("karel_gym.cli.importlib.import_module", needs_it)
+    monkeypatch.setattr("karel_gym.cli.main.importlib.import_module", needs_it)
     assert main(["morl"]) == 2
     assert f"pip install 'karel-gym[{EXTRAS[package]}]'" in capsys.readouterr().err

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from karel_gym.rooms import ROOMS, explain, shadowing
+from karel_gym.packages import ROOMS, explain, shadowing
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from karel_gym.layout import Frame, Layout, PanelLine
-from karel_gym.play import LEGEND, play, play_in
-from karel_gym.rendering import Image, Renderer, ansi, image_grid, side_by_side
-from karel_gym.viewer import KEYS, Command, Window, command_of
+from karel_gym.rendering.layout import Frame, Layout, PanelLine
+from karel_gym.rendering.play import LEGEND, play, play_in
+from karel_gym.rendering.renderer import Image, Renderer, ansi, image_grid, side_by_side
+from karel_gym.rendering.window import KEYS, Command, Window, command_of
 from karel_gym.world import World
 
 pygame = pytest.importorskip("pygame")
@@ -254,7 +254,7 @@ def test_highlighted_line_is_seen_and_stays_in_view() -> None:
 
 
 def test_panel_type_shrinks_to_show_all_lines() -> None:
-    from karel_gym.captions import Panel
+    from karel_gym.rendering.captions import Panel
 
     surface, heights = pygame.Surface((360, 700)), []
     for lines in (5, 40, 200):
@@ -266,7 +266,7 @@ def test_panel_type_shrinks_to_show_all_lines() -> None:
 
 
 def test_panel_needs_no_monospace_font(monkeypatch: pytest.MonkeyPatch) -> None:
-    from karel_gym import captions
+    from karel_gym.rendering import captions
 
     monkeypatch.setattr(captions, "_monospace", lambda: None)
     image = Renderer((8, 8)).draw(room(), Frame(panel=PROGRAM))
@@ -294,9 +294,10 @@ def test_pygame_is_imported_by_renderers_only_and_silently(
 ) -> None:
     monkeypatch.delenv("PYGAME_HIDE_SUPPORT_PROMPT", raising=False)
     code = (
-        "import sys, karel_gym, karel_gym.rendering, karel_gym.viewer, karel_gym.play\n"
+        "import sys, karel_gym, karel_gym.rendering.renderer, karel_gym.rendering.window\n"
+        "import karel_gym.rendering.play\n"
         "assert 'pygame' not in sys.modules\n"
-        "karel_gym.rendering.Renderer((8, 8))\n"
+        "karel_gym.rendering.renderer.Renderer((8, 8))\n"
         "assert 'pygame' in sys.modules\n"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -13,11 +13,11 @@ from gymnasium.utils.env_checker import check_env
 from gymnasium.wrappers import TimeAwareObservation, TimeLimit
 
 from agents import evaluate
-from agents.hyperparameters import read_hyperparameters
-from agents.settings import TrainConfig, resolve
+from agents.drl.hyperparameters import read_hyperparameters
+from agents.drl.settings import TrainConfig, resolve
 from karel_gym import KarelSB3VecEnv, make_sb3_vec_env, register, sample_worlds, signature_of
-from karel_gym.cartpole import MAX_STEPS
 from karel_gym.registration import CARTPOLE, TASKS, obs_of, plain_id, task_of
+from karel_gym.simulation.cartpole import MAX_STEPS
 from programmatic import execute
 from programmatic.references import reference_program, reference_return
 from programmatic.search.configs import task_settings

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from karel_gym import __version__
-from karel_gym.cli import main
-from karel_gym.command_line import LONGEST, called_with, command_line
+from karel_gym.cli.command_line import LONGEST, called_with, command_line
+from karel_gym.cli.main import main
 from programmatic.provenance import PROVENANCE, machine_name, provenance
 from programmatic.runs import CONFIG_FILE, begin_run, go_on_with_run, read_config, write_json
 from programmatic.search import search
@@ -24,11 +24,11 @@ needs_git = pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """A copy of what `commit_name` needs."""
-    (tmp_path / "karel_gym").mkdir()
+    (tmp_path / "karel_gym/cli").mkdir(parents=True)
     (tmp_path / "karel_gym/__init__.py").write_text(f'__version__ = "{__version__}"\n')
     (tmp_path / "programmatic").mkdir()
     (tmp_path / "programmatic/__init__.py").touch()
-    for name in ("karel_gym/command_line.py", "programmatic/provenance.py"):
+    for name in ("karel_gym/cli/command_line.py", "programmatic/provenance.py"):
         shutil.copy(ROOT / name, tmp_path / name)
     return tmp_path
 
@@ -118,7 +118,7 @@ def test_a_search_has_its_command_line_and_can_be_gone_on_with(tmp_path: Path) -
 
 
 def test_processes_that_a_command_starts_know_it_too() -> None:
-    code = "from karel_gym.command_line import command_line; print(command_line())"
+    code = "from karel_gym.cli.command_line import command_line; print(command_line())"
     with called_with(["report", "a b"]), called_with(["report", "it's"]):
         command = [sys.executable, "-c", code]
         done = subprocess.run(command, check=True, capture_output=True, text=True)

@@ -11,9 +11,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from benchmarks.intervals import mean_interval
 from benchmarks.report.page import script_json
 from benchmarks.report.settings import Settings
+from benchmarks.statistics.intervals import mean_interval
 from programmatic.provenance import PROVENANCE
 from tests.benchmarks.report.conftest import DOORKEY, MAZE, QUICK, MakeReport, write_results
 
@@ -278,7 +278,7 @@ def test_a_dozen_tasks_keep_the_page_small(make_report: MakeReport) -> None:
 
 
 def test_the_command_writes_the_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from karel_gym.cli import main
+    from karel_gym.cli.main import main
 
     out = tmp_path / "deep" / "page.html"
     arguments = ["report", TURN, "--env", MAZE, "--out", str(out), "--episodes", "2"]

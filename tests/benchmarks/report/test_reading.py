@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from benchmarks.report.policies import contestant_of
+from benchmarks.report.loading import contestant_of
 from benchmarks.report.reading import read_all
 from benchmarks.report.run_folders import read_run
 from programmatic import Program
@@ -238,7 +238,7 @@ def test_damaged_tables_are_named(tmp_path: Path) -> None:
 def test_a_model_that_would_be_unpickled_is_not_loaded(training: Path, tmp_path: Path) -> None:
     from stable_baselines3 import PPO
 
-    from karel_gym.sb3 import KarelSB3VecEnv
+    from karel_gym.envs.sb3 import KarelSB3VecEnv
 
     run = shutil.copytree(training, tmp_path / "run")
     PPO("MlpPolicy", KarelSB3VecEnv(MAZE, 1, obs="percepts")).save(run / "best.zip")

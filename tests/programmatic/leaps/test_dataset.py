@@ -14,15 +14,15 @@ import h5py
 import numpy as np
 import pytest
 
-from karel_gym.cli import main
+from karel_gym.cli.main import main
 from karel_gym.world import WALL
 from programmatic import Program
 from programmatic.dsl.tokens import PAD
-from programmatic.leaps import generation
-from programmatic.leaps.coverage import CERTAIN, draw_world
-from programmatic.leaps.dataset import DTYPES, DatasetConfig, ProgramDataset, split_of
-from programmatic.leaps.demonstrations import STOP, grids_of, replay
-from programmatic.leaps.generation import generate
+from programmatic.leaps.data import generation
+from programmatic.leaps.data.coverage import CERTAIN, draw_world
+from programmatic.leaps.data.dataset import DTYPES, DatasetConfig, ProgramDataset, split_of
+from programmatic.leaps.data.demonstrations import STOP, grids_of, replay
+from programmatic.leaps.data.generation import generate
 from programmatic.machine import parallel
 from programmatic.runs import RunError
 from tests.programmatic.leaps.reference_runs import PlainRun, conditions_of, grid_of

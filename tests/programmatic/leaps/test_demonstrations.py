@@ -11,13 +11,19 @@ import pytest
 from numpy.typing import NDArray
 
 from karel_gym import World
-from karel_gym.observations import observe
+from karel_gym.envs.observations import observe
 from programmatic import Program
+from programmatic.dsl.sampling import sample_tokens
 from programmatic.dsl.tokens import PAD
-from programmatic.leaps.dataset import DatasetConfig, ProgramDataset
-from programmatic.leaps.demonstrations import MATCH_CALLS, STOP, behaviour_match, grids_of, replay
-from programmatic.leaps.generation import generate
-from programmatic.sampling import sample_tokens
+from programmatic.leaps.data.dataset import DatasetConfig, ProgramDataset
+from programmatic.leaps.data.demonstrations import (
+    MATCH_CALLS,
+    STOP,
+    behaviour_match,
+    grids_of,
+    replay,
+)
+from programmatic.leaps.data.generation import generate
 from tests.programmatic.leaps.reference_runs import PlainRun, State, grid_of, state_of
 
 WIDTH = 8

@@ -8,9 +8,9 @@ import torch
 
 from programmatic.dsl import Program, ProgramSyntaxError
 from programmatic.dsl import tokens as t
-from programmatic.leaps.grammar import MAX_DECODED, N_TOKENS, Automaton
+from programmatic.dsl.sampling import sample_tokens
+from programmatic.leaps.model.grammar import MAX_DECODED, N_TOKENS, Automaton
 from programmatic.machine.bytecode import compile_rows, tokens_of
-from programmatic.sampling import sample_tokens
 from tests.programmatic.sample_programs import random_programs
 
 CPU = torch.device("cpu")

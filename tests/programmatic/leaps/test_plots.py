@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 import tyro
 
-from programmatic.leaps.plots import main, plot_pretraining
 from programmatic.leaps.settings import COMMAND, PretrainConfig, Variant
+from programmatic.leaps.training.plots import main, plot_pretraining
 from programmatic.runs import RunError, begin_run, write_text
 
 PROGRESS = {
@@ -34,7 +34,7 @@ def pretraining(run: Path, variant: Variant = "leaps", **columns: list[float]) -
 @pytest.fixture
 def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The figures that are drawn while the test runs."""
-    from programmatic.leaps import plots
+    from programmatic.leaps.training import plots
 
     figures: list[Any] = []
 

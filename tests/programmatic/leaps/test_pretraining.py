@@ -13,13 +13,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from karel_gym.cli import main
+from karel_gym.cli.main import main
 from programmatic.dsl.tokens import DEF
 from programmatic.leaps import DatasetConfig, ProgramDataset, ProgramVAE, generate
-from programmatic.leaps.batches import Programs
-from programmatic.leaps.checkpoints import read_about
-from programmatic.leaps.decoding import decode, with_def
-from programmatic.leaps.losses import (
+from programmatic.leaps.model.batches import Programs
+from programmatic.leaps.model.checkpoints import read_about
+from programmatic.leaps.model.decoding import decode, with_def
+from programmatic.leaps.settings import VARIANTS, PretrainConfig
+from programmatic.leaps.training.losses import (
     behaviour_loss,
     draw_latents,
     kl_divergence,
@@ -28,9 +29,8 @@ from programmatic.leaps.losses import (
     program_loss,
     unique_rows,
 )
-from programmatic.leaps.measures import measure
-from programmatic.leaps.pretraining import Pretraining, pretrain, resume
-from programmatic.leaps.settings import VARIANTS, PretrainConfig
+from programmatic.leaps.training.measures import measure
+from programmatic.leaps.training.pretraining import Pretraining, pretrain, resume
 from programmatic.runs import RunError, checkpoints
 
 CPU = torch.device("cpu")
@@ -163,7 +163,7 @@ def test_the_executors_loss_is_that_of_its_logits() -> None:
     latents = torch.randn(2, 8)
     found = latent_behaviour_loss(vae.condition_policy, latents, part, which, columns)
     picked = np.ix_(which, columns)
-    from programmatic.leaps.demonstrations import grids_of
+    from programmatic.leaps.data.demonstrations import grids_of
 
     starts = grids_of(part.cells[picked], part.width, part.robots[picked])[:, :, None]
     actions, lengths = part.actions[picked], part.lengths[picked]
@@ -187,7 +187,7 @@ def test_a_perfect_decoder_is_measured_as_perfect(monkeypatch: pytest.MonkeyPatc
     order = programs.by_length(torch.arange(20))
     whole = torch.full((20, 45), 50)
     whole[:, :44] = programs.tokens[order, 1:]
-    monkeypatch.setattr("programmatic.leaps.measures.decode", lambda *_, **__: whole)
+    monkeypatch.setattr("programmatic.leaps.training.measures.decode", lambda *_, **__: whole)
     found = measure(model(), part, with_executor=False)
     assert found.to_json() == {
         "program_accuracy": 1,
@@ -250,7 +250,7 @@ def test_a_run_that_was_stopped_in_an_epoch_ends_as_one_that_was_not(
 ) -> None:
     config = replace(config, variant=variant, epochs=2)  # type: ignore[arg-type]
     pretrain(config, tmp_path / "whole", progress=False)
-    monkeypatch.setattr("programmatic.leaps.pretraining.CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr("programmatic.leaps.training.pretraining.CHECKPOINT_SECONDS", 0.0)
     step = Pretraining.step
     parts = tmp_path / "parts"
     for stop in (3, 4):  # in the first epoch, which has six steps, and in the second

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
-from programmatic.leaps.recurrence import last_steps, parameters_of, run_gru
+from programmatic.leaps.model.recurrence import last_steps, parameters_of, run_gru
 
 HIDDEN, INPUTS = 6, 4
 

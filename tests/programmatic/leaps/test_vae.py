@@ -16,15 +16,15 @@ from safetensors.torch import load_file, save_file
 from programmatic import Program, execute
 from programmatic.dsl.tokens import DEF, PAD, TOKENS
 from programmatic.leaps import ProgramVAE
-from programmatic.leaps.checkpoints import (
+from programmatic.leaps.data.demonstrations import STOP
+from programmatic.leaps.model.checkpoints import (
     export_weights,
     read_about,
     weights_path,
     write_state_dict,
 )
-from programmatic.leaps.demonstrations import STOP
+from programmatic.leaps.model.vae import replayed, torch_device
 from programmatic.leaps.settings import VARIANTS
-from programmatic.leaps.vae import replayed, torch_device
 from programmatic.machine.bytecode import compile_rows
 from programmatic.runs import RunError
 from tests.programmatic.sample_programs import SKILLED

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from programmatic.leaps import DatasetConfig, ProgramVAE, generate
-from programmatic.leaps.checkpoints import read_about
-from programmatic.leaps.measures import measure
+from programmatic.leaps.model.checkpoints import read_about
 from programmatic.leaps.settings import VARIANTS
+from programmatic.leaps.training.measures import measure
 from programmatic.search import search
 
 # The better of LEAPS's published return and that of its re-run by HPRL.

@@ -10,12 +10,12 @@ import torch
 
 from karel_gym.registration import TASKS
 from programmatic import Program
-from programmatic.sampling import sample_tokens
+from programmatic.dsl.sampling import sample_tokens
 from programmatic.search import CEBSConfig, CEMConfig, LatentHCConfig, search
-from programmatic.search.cebs import CEBS, CEBSState
-from programmatic.search.cem import CEM, CEMState, reduce_elites
 from programmatic.search.configs import config_of
-from programmatic.search.hill_climbing import HCState, LatentHC
+from programmatic.search.latent.cebs import CEBS, CEBSState
+from programmatic.search.latent.cem import CEM, CEMState, reduce_elites
+from programmatic.search.latent.hill_climbing import HCState, LatentHC
 from programmatic.search.objective import BudgetSpentError, Objective, highest
 from programmatic.search.spaces import LatentSpace, seed_of
 from tests.cuda_agreement import simulate

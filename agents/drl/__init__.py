@@ -1,0 +1,1 @@
+"""Deep RL baselines: training, settings, networks, tuning."""

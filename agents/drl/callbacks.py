@@ -1,0 +1,247 @@
+"""What happens every so many steps of a training: checkpoints and evaluations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+import torch
+from gymnasium.spaces import Discrete
+from sb3_contrib import MaskablePPO
+from sb3_contrib.common.maskable.evaluation import evaluate_policy as evaluate_masked_policy
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.evaluation import evaluate_policy
+from stable_baselines3.common.logger import CSVOutputFormat
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+
+from agents.drl.models import save_model
+from agents.kernels.compiled import can_compile, run_compiled
+from karel_gym.envs.karel import is_solved
+from karel_gym.envs.sb3 import KarelSB3VecEnv
+from karel_gym.simulation.episodes import sample_task_worlds
+from karel_gym.world import WorldBatch
+from programmatic.runs import checkpoint_path, write_text
+
+PROGRESS_FILE, EVALUATIONS_FILE, BEST_FILE = "progress.csv", "evaluations.csv", "best.zip"
+STEP_COLUMN = "time/total_timesteps"
+
+
+class Periodic(BaseCallback):
+    """Acts when a training begins, when it ends, and about every `every` steps between.
+
+    It waits for the end of the update that is due: what it sees is what all steps so far taught.
+
+    Args:
+        every: Number of steps, of all envs together.
+    """
+
+    def __init__(self, every: int) -> None:
+        super().__init__()
+        self.every = every
+        self._last: int | None = None
+
+    def act(self) -> None:
+        """What is to be done."""
+        raise NotImplementedError
+
+    def _on_training_start(self) -> None:
+        if self.num_timesteps == 0:
+            self._act_once()
+        self._last = self.num_timesteps
+
+    def _on_rollout_start(self) -> None:
+        # Due at multiples of `every`, so that a resumed training keeps the rhythm.
+        if self._last is not None and self.num_timesteps // self.every > self._last // self.every:
+            self._act_once()
+
+    def _on_training_end(self) -> None:
+        self._act_once()
+
+    def _on_step(self) -> bool:
+        return True
+
+    def _act_once(self) -> None:
+        if self._last != self.num_timesteps:
+            self._last = self.num_timesteps
+            self.act()
+
+
+class Checkpoints(Periodic):
+    """Writes checkpoints/step-N.zip.
+
+    Args:
+        run: The run folder.
+        every: Steps between two.
+    """
+
+    def __init__(self, run: Path, every: int) -> None:
+        super().__init__(every)
+        self.run = run
+
+    def act(self) -> None:
+        """Write a checkpoint."""
+        save_model(self.model, checkpoint_path(self.run, self.num_timesteps))
+
+
+class Figures(Periodic):
+    """Logs SB3's figures: a row of progress.csv and a point of every curve of TensorBoard.
+
+    By itself SB3 does so after so many updates, or episodes: that is seldom with some algorithms
+    and tasks, and a flood with others.
+
+    Args:
+        every: Steps between two.
+    """
+
+    def act(self) -> None:
+        """Log them, if there are any yet."""
+        if self.num_timesteps > 0:
+            cast(OnPolicyAlgorithm | OffPolicyAlgorithm, self.model).dump_logs()
+
+
+class Evaluation(Periodic):
+    """Runs the policy in the same worlds each time, logs how it did, and keeps the best one.
+
+    The best has the largest mean return; of equal ones, the one with the shorter episodes. The
+    random numbers of the training do not feel the evaluation. A MaskablePPO acts with its masks.
+    A line of evaluations.csv: timesteps, mean_return, std_return, success_rate, mean_length
+    (steps), episodes.
+
+    Args:
+        run: The run folder.
+        env: One env a world.
+        every: Steps of the training between two evaluations.
+        seed: Of the start worlds, `sample_worlds(env_id, num_envs, seed)`, and of the draws.
+        deterministic: Whether the policy takes its most probable action.
+    """
+
+    def __init__(
+        self, run: Path, env: KarelSB3VecEnv, every: int, seed: int, deterministic: bool
+    ) -> None:
+        super().__init__(every)
+        self.run = run
+        self.env = env
+        self.seed = seed
+        self.deterministic = deterministic
+        self._rows: list[dict[str, float]] = []
+        file = run / EVALUATIONS_FILE
+        if file.exists():
+            self._rows = pd.read_csv(file).to_dict("records")  # type: ignore[assignment]
+
+    def _on_training_start(self) -> None:
+        # An interrupted training may have been evaluated after its last checkpoint.
+        step = self.num_timesteps
+        self._rows = [row for row in self._rows if step and row["timesteps"] <= step]
+        super()._on_training_start()
+
+    def act(self) -> None:
+        """Evaluate the policy."""
+        row = self.evaluate()
+        for key in ("mean_return", "success_rate", "mean_length"):
+            self.logger.record(f"eval/{key}", row[key])
+        better = all(_rank(row) > _rank(other) for other in self._rows)
+        if better or not (self.run / BEST_FILE).exists():
+            save_model(self.model, self.run / BEST_FILE)
+        self._rows.append(row)
+        write_text(self.run / EVALUATIONS_FILE, pd.DataFrame(self._rows).to_csv(index=False))
+
+    def evaluate(self) -> dict[str, float]:
+        """The line of evaluations.csv for the policy as it is."""
+        returns, lengths, successes = self._in_kernel() if self._has_kernel() else self._in_envs()
+        return {
+            "timesteps": self.num_timesteps,
+            "mean_return": float(np.mean(returns)),
+            "std_return": float(np.std(returns)),
+            "success_rate": float(np.mean(successes)),
+            "mean_length": float(np.mean(lengths)),
+            "episodes": self.env.num_envs,
+        }
+
+    def _has_kernel(self) -> bool:
+        return isinstance(self.env.action_space, Discrete) and can_compile(
+            self.model, self.env.envs.obs, self.deterministic
+        )
+
+    @property
+    def worlds(self) -> WorldBatch:
+        """The start worlds of the evaluations, one an env."""
+        envs = self.env.envs
+        return sample_task_worlds(envs.task, self.env.num_envs, self.seed, *envs.shape)
+
+    def _in_kernel(self) -> tuple[Any, Any, Any]:
+        """Returns, lengths and successes of a policy that runs in a kernel."""
+        envs = self.env.envs
+        policy = self.model, envs.obs, self.deterministic
+        returns, lengths, terminated = run_compiled(
+            *policy, envs.task, self.worlds, self.seed, envs.episodes.max_steps
+        )
+        return returns, lengths, terminated & is_solved(envs.task, returns)
+
+    def _in_envs(self) -> tuple[Any, Any, Any]:
+        """Returns, lengths and successes of any policy."""
+        successes: list[bool] = []
+
+        def note(local: dict[str, Any], _: dict[str, Any]) -> None:
+            if local["done"]:
+                successes.append(local["info"]["is_success"])
+
+        is_masked = isinstance(self.model, MaskablePPO)
+        evaluate: Any = evaluate_masked_policy if is_masked else evaluate_policy
+        with own_random_numbers(self.model, self.seed):
+            self.env.seed(self.seed)
+            self.env.set_options([{"world": w} for w in self.worlds])
+            returns, lengths = evaluate(
+                self.model,
+                self.env,
+                n_eval_episodes=self.env.num_envs,
+                deterministic=self.deterministic,
+                return_episode_rewards=True,
+                callback=note,
+            )
+        return returns, lengths, successes
+
+
+@contextmanager
+def own_random_numbers(model: BaseAlgorithm, seed: int) -> Iterator[None]:
+    """Let a block draw from a seed of its own; what the model draws then goes on as before."""
+    numpy_state = np.random.get_state()
+    exploration = model.action_space.np_random.bit_generator  # dqn and qrdqn draw from it
+    exploration_state = exploration.state
+    try:
+        with torch.random.fork_rng([model.device] if model.device.type == "cuda" else []):
+            torch.manual_seed(seed)
+            np.random.seed(seed % 2**32)
+            yield
+    finally:
+        np.random.set_state(numpy_state)
+        exploration.state = exploration_state
+
+
+def _rank(row: dict[str, float]) -> tuple[float, float]:
+    return row["mean_return"], -row["mean_length"]
+
+
+class ProgressLog(CSVOutputFormat):
+    """SB3's progress.csv, of which a resumed training keeps the rows up to its checkpoint.
+
+    Args:
+        file: The CSV file.
+        step: The checkpoint's; 0 begins an empty log.
+    """
+
+    def __init__(self, file: Path, step: int) -> None:
+        kept = pd.DataFrame()
+        if step and file.exists() and file.stat().st_size:
+            rows = pd.read_csv(file, dtype=str, keep_default_na=False, on_bad_lines="skip")
+            kept = rows[pd.to_numeric(rows[STEP_COLUMN], errors="coerce") <= step]
+        super().__init__(str(file))
+        if len(kept):
+            self.keys = list(kept.columns)
+            kept.to_csv(self.file, index=False)
+            self.file.flush()

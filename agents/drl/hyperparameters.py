@@ -1,0 +1,171 @@
+"""Hyperparameters as data: one YAML file an algorithm, in the layout of RL Baselines3 Zoo.
+
+A file has a block an env id. The block of an id is for percepts; 'ID/grid' is for grids, and
+'ID/percepts+action' for percepts with the previous action; policies of options and programs have
+'ID/option', 'ID/grid/program' and so on. Ids without a block use 'default', 'default/grid' and so
+on. A block's keys are the arguments of the algorithm, and `n_envs`, `n_timesteps`, `deterministic`
+(how the policy acts when it is evaluated) and `env_kwargs`, of which `max_steps` is the horizon of
+the episodes that are trained on, and `horizon` that in skills. Strings such as
+"dict(net_arch=[32, 32])" are read by a parser that knows literals, `dict(...)` and `nn.ACTIVATION`,
+never by `eval`.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import inspect
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from stable_baselines3.common.utils import LinearSchedule
+from torch import nn
+
+from agents.hierarchy.actions import PRIMITIVE
+from karel_gym.registration import plain_id
+
+FOLDER = Path(__file__).parent / "hyperparams"
+ACTIVATIONS = ("ELU", "GELU", "LeakyReLU", "ReLU", "SiLU", "Tanh")
+SCHEDULED = ("learning_rate", "clip_range", "clip_range_vf")
+OF_THE_RUN = ("n_envs", "n_timesteps", "env_kwargs", "deterministic")
+SET_BY_TRAIN = ("self", "env", "seed", "device", "verbose", "tensorboard_log", "_init_setup_model")
+
+
+class HyperparameterError(ValueError):
+    """A hyperparameter is unknown or has a value that cannot be; the message says which."""
+
+
+def read_hyperparameters(
+    algo: str,
+    env_id: str,
+    obs: str = "percepts",
+    action: str = PRIMITIVE,
+    file: Path | None = None,
+) -> dict[str, Any]:
+    """The block of the YAML file for an algorithm, a task and kinds of observation and action.
+
+    Args:
+        algo: Name of the algorithm, such as "ppo".
+        env_id: The task's id.
+        obs: "percepts", "percepts+action" or "grid".
+        action: "primitive", "option" or "program".
+        file: The YAML file; default agents/drl/hyperparams/<algo>.yml.
+
+    Raises:
+        HyperparameterError: The file is missing or no YAML, or has no block that fits.
+    """
+    file = file or FOLDER / f"{algo}.yml"
+    try:
+        blocks = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise HyperparameterError(f"there are no hyperparameters {file}") from None
+    except yaml.YAMLError as error:
+        raise HyperparameterError(f"{file} is no YAML: {' '.join(str(error).split())}") from None
+    names = [block_name(each, obs, action) for each in (env_id, "default")]
+    for name in names:
+        if isinstance(blocks, dict) and isinstance(blocks.get(name), dict):
+            return blocks[name]
+    raise HyperparameterError(f"{file} has neither a block {names[0]} nor {names[1]}")
+
+
+def block_name(env_id: str, obs: str, action: str = PRIMITIVE) -> str:
+    """The name of the block for a task and kinds of observation and action."""
+    usual = ("percepts", PRIMITIVE)
+    return "/".join([plain_id(env_id), *(kind for kind in (obs, action) if kind not in usual)])
+
+
+def check_names(algo_class: type[Any], hyperparameters: Mapping[str, Any]) -> None:
+    """Check that an algorithm has these hyperparameters.
+
+    Raises:
+        HyperparameterError: It has not; the message lists what it has.
+    """
+    known = sorted(set(inspect.signature(algo_class.__init__).parameters) - set(SET_BY_TRAIN))
+    for name in hyperparameters:
+        if name not in known and name not in OF_THE_RUN:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f"did you mean {near[0]}? " if near else ""
+            raise HyperparameterError(
+                f"{algo_class.__name__} has no hyperparameter {name!r}: {hint}"
+                f"known are {', '.join(known)}"
+            )
+
+
+def arguments(hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of an algorithm's constructor: strings become what they stand for.
+
+    "dict(...)" becomes a dict; "lin_0.001", as learning rate or clip range, becomes a schedule that
+    falls linearly from 0.001 to 0 over the training.
+
+    Raises:
+        HyperparameterError: A string stands for nothing.
+    """
+    values: dict[str, Any] = {}
+    for name, value in hyperparameters.items():
+        if name in OF_THE_RUN:
+            continue
+        values[name] = value
+        if name in SCHEDULED and isinstance(value, str):
+            values[name] = _schedule(name, value)
+        elif isinstance(value, str) and value.startswith("dict("):
+            values[name] = parse_dict(value, name)
+    return values
+
+
+def parse_dict(text: str, name: str = "policy_kwargs") -> dict[str, Any]:
+    """The dict that "dict(key=value, ...)" stands for.
+
+    Args:
+        text: Values are literals, lists, tuples, dict(...) and activations such as nn.Tanh.
+        name: What the message of an error calls it.
+
+    Raises:
+        HyperparameterError: It is not of this form.
+
+    Example:
+        >>> parse_dict("dict(net_arch=[32, 32], ortho_init=False)")
+        {'net_arch': [32, 32], 'ortho_init': False}
+    """
+    try:
+        value = _value(ast.parse(text.strip(), mode="eval").body)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        reason = error.msg if isinstance(error, SyntaxError) else error
+        raise HyperparameterError(f"{name} {text!r} cannot be read: {reason}") from None
+    if not isinstance(value, dict):
+        raise HyperparameterError(f"{name} must be of the form dict(key=value, ...), got {text!r}")
+    return value
+
+
+def _value(node: ast.expr) -> Any:
+    match node:
+        case ast.Call(func=ast.Name(id="dict"), args=[], keywords=keywords):
+            if any(keyword.arg is None for keyword in keywords):
+                raise ValueError("** is not allowed")
+            return {str(keyword.arg): _value(keyword.value) for keyword in keywords}
+        case ast.Attribute(value=ast.Name(id="nn"), attr=activation):
+            if activation not in ACTIVATIONS:
+                raise ValueError(f"nn.{activation} is none of nn.{', nn.'.join(ACTIVATIONS)}")
+            return getattr(nn, activation)
+        case ast.List(elts=elements):
+            return [_value(element) for element in elements]
+        case ast.Tuple(elts=elements):
+            return tuple(_value(element) for element in elements)
+        case ast.Dict(keys=keys, values=values) if None not in keys:
+            return {_value(k): _value(v) for k, v in zip(keys, values, strict=True) if k}
+        case ast.Constant() | ast.UnaryOp(operand=ast.Constant()):
+            return ast.literal_eval(node)
+    raise ValueError(
+        f"{ast.unparse(node)!r} is neither a literal, nor dict(...), nor an activation nn.X"
+    )
+
+
+def _schedule(name: str, text: str) -> LinearSchedule:
+    kind, _, start = text.partition("_")
+    try:
+        if kind == "lin":
+            return LinearSchedule(float(start), 0.0, 1.0)
+    except ValueError:
+        pass
+    raise HyperparameterError(f"{name} must be a number or such as lin_0.001, got {text!r}")

@@ -1,0 +1,156 @@
+"""SB3 models in files: ours are data only, foreign ones are said to be programs.
+
+The zip that SB3 writes holds weights and pickled settings. Here a model is built anew from its
+settings in JSON, and of the zip only weights and counters are read: nothing in it is executed. A
+zip without our settings can only be unpickled, which can run any code; a warning says so.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from stable_baselines3.common.base_class import BaseAlgorithm
+
+from agents.drl.extractors import GridCnn
+from agents.drl.fcn import GridFcn
+from agents.drl.hyperparameters import HyperparameterError, arguments, check_names
+from agents.drl.training_envs import training_env
+from karel_gym.registration import plain_id
+from programmatic.algorithms import ALGORITHMS, algorithm_class
+from programmatic.runs import RunError, replacing
+
+NETWORKS = {"Cnn": GridCnn, "Fcn": GridFcn}
+"""What looks at grids, by how the name of the policy begins. SB3's own network needs images of
+36x36 and more, of values up to 255."""
+TELLTALES = {"trpo": "cg_max_steps", "ppo": "clip_range"}
+"""Attributes by which zips of actor-critics are told apart: SB3 loads any of them as each other."""
+
+SETTINGS = "karel_gym_settings"  # the model's attribute, and the entry of its zip
+COUNTERS = ("num_timesteps", "_n_updates", "_episode_num", "_n_calls")
+
+
+def build_model(settings: dict[str, Any], device: str = "auto") -> BaseAlgorithm:
+    """An untrained model.
+
+    Args:
+        settings: algo, env_id, obs, action, horizon, num_envs, height, width, train_max_steps,
+            reward, seed, hyperparameters and deterministic, of which the model gets the attribute
+            `acts_deterministically`.
+        device: "auto", "cpu" or "cuda".
+
+    Raises:
+        ValueError: A setting cannot be; the message says which.
+    """
+    algo_class = algorithm_class(settings["algo"])
+    check_names(algo_class, settings["hyperparameters"])
+    values = arguments(settings["hyperparameters"])
+    policy = values.get("policy")
+    if isinstance(policy, str) and policy[:3] in NETWORKS:
+        kwargs = values.get("policy_kwargs") or {}
+        values["policy_kwargs"] = {"features_extractor_class": NETWORKS[policy[:3]]} | kwargs
+        values["policy"] = f"Cnn{policy[3:]}"
+    env = training_env(
+        settings, settings["num_envs"], settings["train_max_steps"], settings["reward"]
+    )
+    try:
+        model = algo_class(env=env, seed=settings["seed"], device=device, **values)
+    except (TypeError, ValueError, AssertionError) as error:
+        reason = " ".join(str(error).split())
+        raise HyperparameterError(
+            f"{algo_class.__name__} cannot be made with these hyperparameters: {reason}"
+        ) from error
+    vars(model)[SETTINGS] = settings
+    vars(model)["acts_deterministically"] = settings["deterministic"]
+    return model
+
+
+def save_model(model: BaseAlgorithm, path: Path) -> None:
+    """Write a model as SB3 does, as a whole or not at all."""
+    with replacing(path) as temporary:
+        model.save(temporary)
+
+
+def load_model(path: str | os.PathLike[str], device: str = "auto") -> BaseAlgorithm:
+    """The model in a zip, as it was when it was written.
+
+    Raises:
+        RunError: The file is missing or damaged, or no SB3 model; the message says which.
+    """
+    path = Path(path)
+    data = read_data(path)
+    if SETTINGS not in data:
+        return _load_foreign(path, data, device)
+    try:
+        settings = data[SETTINGS]
+        # Loading runs no code: a module that the id may name is not imported.
+        model = build_model({**settings, "env_id": plain_id(settings["env_id"])}, device)
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunError(f"the settings in {path} make no model: {error!r}") from None
+    restore(model, path)
+    return model
+
+
+def restore(model: BaseAlgorithm, path: Path) -> None:
+    """Give a model the weights, the optimiser's state and the counters of a zip.
+
+    Raises:
+        RunError: The file is missing or damaged, or of a model with other networks.
+    """
+    data = read_data(path)
+    try:
+        model.set_parameters(str(path), device=model.device)
+        counters = {name: int(data[name]) for name in COUNTERS if name in data}
+    except Exception as error:  # a damaged archive can fail in any of torch's and zipfile's ways
+        reason = str(error).strip().partition("\n")[0]
+        raise RunError(f"{path} does not hold the weights of this model: {reason}") from None
+    vars(model).update(counters)
+
+
+def read_data(path: Path) -> dict[str, Any]:
+    """The settings and counters in a model's zip, as JSON: what is pickled in them stays so.
+
+    Raises:
+        RunError: The file is missing or damaged, or no SB3 model.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+            if damaged:
+                raise RunError(f"{path} is damaged: {damaged} in it has another checksum")
+            data = json.loads(archive.read("data"))
+    except FileNotFoundError:
+        raise RunError(f"there is no model {path}") from None
+    except OSError as error:
+        raise RunError(f"{path} cannot be read: {error.strerror}") from None
+    except zipfile.BadZipFile:
+        raise RunError(f"{path} is damaged or cut off: it is no zip file") from None
+    except KeyError:
+        raise RunError(f"{path} is no model of Stable-Baselines3: it has no settings") from None
+    except RunError:
+        raise
+    except Exception as error:  # zlib, struct, UTF-8, JSON: whatever a damaged archive leads to
+        raise RunError(f"{path} is damaged: {error}") from None
+    if not isinstance(data, dict):
+        raise RunError(f"{path} is no model of Stable-Baselines3: it has no settings")
+    return data
+
+
+def _load_foreign(path: Path, data: dict[str, Any], device: str) -> BaseAlgorithm:
+    warnings.warn(
+        f"{path} was not written by karel-gym: loading it runs whatever code is pickled in it",
+        stacklevel=3,
+    )
+    reason = "it has other settings"
+    for algo in ALGORITHMS:
+        if algo in TELLTALES and TELLTALES[algo] not in data:
+            continue
+        try:
+            return algorithm_class(algo).load(path, device=device)
+        except Exception as error:  # unpickling can fail in any way
+            reason = str(error).strip().partition("\n")[0]
+    raise RunError(f"{path} is no model of {', '.join(ALGORITHMS)}: {reason}")

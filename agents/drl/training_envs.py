@@ -1,0 +1,36 @@
+"""The envs that a training needs: of the robot's actions, or of skills."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from agents.hierarchy.actions import PRIMITIVE
+from karel_gym.envs.sb3 import KarelSB3VecEnv
+
+
+def training_env(
+    settings: Mapping[str, Any], num_envs: int, max_steps: int | None, reward: str
+) -> KarelSB3VecEnv:
+    """N envs for a training, or for its evaluations.
+
+    Args:
+        settings: env_id, obs, height, width, action and horizon; see `TrainConfig`.
+        num_envs: N.
+        max_steps: Horizon of an episode, in actions of the robot.
+        reward: "default", "dense" or "sparse".
+
+    Raises:
+        ValueError: A setting cannot be; the message says which.
+    """
+    kwargs = {name: settings[name] for name in ("obs", "height", "width")}
+    kwargs |= {"max_steps": max_steps, "reward": reward}
+    env_id, action, horizon = (settings[name] for name in ("env_id", "action", "horizon"))
+    if action == PRIMITIVE:
+        if horizon is not None:
+            raise ValueError(f"a horizon counts skills; the action is {PRIMITIVE!r}, no skill")
+        return KarelSB3VecEnv(env_id, num_envs, **kwargs)
+    from agents.hierarchy.skill_env import SkillVecEnv  # compiles, and reads the skills' networks
+    from agents.hierarchy.skills import skills_named
+
+    return SkillVecEnv(env_id, num_envs, skills_named(action), horizon, **kwargs)

@@ -1,0 +1,1 @@
+"""Policies that choose options or programs: HRL and HPRL."""

@@ -1,0 +1,150 @@
+"""`SkillPolicy`: a high-level policy and its skills, acting where an SB3 model acts."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.hierarchy.skill_env import share_of
+from agents.hierarchy.skills import Skills
+from karel_gym.robot import TURN_LEFT
+from programmatic.horizon import MAX_CALLS
+from programmatic.machine.bytecode import compile_tokens
+from programmatic.machine.execution_kernels import next_actions_of_each
+from programmatic.machine.interpreter import NO_ACTION
+from programmatic.machine.policy import as_percepts
+
+ENDED = np.iinfo(np.int64).max
+NOT_BEGUN = -1
+
+
+class SkillState(NamedTuple):
+    """Where the skills are in each of N episodes."""
+
+    model: Any
+    """What the model remembers, arrays (layers, N, hidden); None: it remembers nothing."""
+    codes: NDArray[np.int64]
+    """(N, L); the skill that acts, as bytecode."""
+    pcs: NDArray[np.int64]
+    """(N,); index of its next instruction."""
+    repeats: NDArray[np.uint64]
+    """(N,); its REPEAT counters."""
+    steps: NDArray[np.int64]
+    """(N,); how many actions it has taken, or `ENDED`."""
+    used: NDArray[np.int64]
+    """(N,); how many skills the episode has had."""
+
+
+class SkillPolicy:
+    """A model whose actions are latents, as a policy of the robot's actions.
+
+    Args:
+        model: The SB3 model that chooses skills.
+        skills: What its latents stand for.
+        horizon: Skills an episode, after which it turns left; None: any number.
+        max_steps: Horizon of the task's episodes, of which each skill has its share.
+    """
+
+    def __init__(self, model: Any, skills: Skills, horizon: int | None, max_steps: int) -> None:
+        self.model = model
+        self.skills = skills
+        self.horizon = horizon
+        self.skill_steps = share_of(max_steps, horizon)
+
+    def within(self, max_steps: int) -> SkillPolicy:
+        """The policy in episodes of another horizon."""
+        return SkillPolicy(self.model, self.skills, self.horizon, max_steps)
+
+    def set_random_seed(self, seed: int | None) -> None:
+        """Seed what the model draws."""
+        self.model.set_random_seed(seed)
+
+    def predict(
+        self,
+        observation: NDArray[Any],
+        state: SkillState | None = None,
+        episode_start: NDArray[np.bool_] | None = None,
+        deterministic: bool = True,
+    ) -> tuple[NDArray[np.int64], SkillState]:
+        """Actions int64, (N,), for observations (N, ...); see SB3's `predict`."""
+        percepts, _ = as_percepts(observation)
+        n = len(percepts)
+        state = _no_state(n) if state is None else _copy(state)
+        starts = np.zeros(n, dtype=np.bool_) if episode_start is None else episode_start
+        begins = starts | (state.steps == NOT_BEGUN)
+        state.used[begins] = 0
+        actions = np.full(n, NO_ACTION, dtype=np.int64)
+        acting = np.flatnonzero(~begins & (state.steps < self.skill_steps))
+        _act(state, acting, percepts, actions)
+        idle = actions == NO_ACTION
+        if self.horizon is not None:
+            idle &= state.used < self.horizon
+        choosing = np.flatnonzero(idle)
+        if len(choosing):
+            state = self._choose(state, choosing, observation, begins, deterministic)
+            _act(state, choosing, percepts, actions)  # one without an action turns left once
+        actions[actions == NO_ACTION] = TURN_LEFT
+        return actions, state
+
+    def _choose(
+        self,
+        state: SkillState,
+        which: NDArray[np.int64],
+        observation: NDArray[Any],
+        begins: NDArray[np.bool_],
+        deterministic: bool,
+    ) -> SkillState:
+        """Let the model choose a new skill in the episodes `which`."""
+        own = None if state.model is None else tuple(part[:, which] for part in state.model)
+        latents, own = self.model.predict(
+            observation[which], own, begins[which], deterministic=deterministic
+        )
+        if own is not None:
+            if state.model is None:
+                shapes = [(part.shape[0], len(observation), *part.shape[2:]) for part in own]
+                state = state._replace(model=tuple(np.zeros(s, np.float32) for s in shapes))
+            for part, chosen in zip(state.model, own, strict=True):
+                part[:, which] = chosen
+        codes = compile_tokens(self.skills.tokens(np.asarray(latents, dtype=np.float32)))
+        width = max(codes.shape[1], state.codes.shape[1])
+        if width > state.codes.shape[1]:
+            wider = np.zeros((len(state.codes), width), dtype=np.int64)
+            wider[:, : state.codes.shape[1]] = state.codes
+            state = state._replace(codes=wider)
+        state.codes[which, : codes.shape[1]] = codes
+        state.pcs[which], state.repeats[which] = codes[:, 0], 0
+        state.steps[which] = 0
+        state.used[which] += 1
+        return state
+
+
+def _no_state(n: int) -> SkillState:
+    """The state of N episodes that have not begun."""
+    return SkillState(
+        None,
+        np.zeros((n, 0), dtype=np.int64),
+        np.zeros(n, dtype=np.int64),
+        np.zeros(n, dtype=np.uint64),
+        np.full(n, NOT_BEGUN, dtype=np.int64),
+        np.zeros(n, dtype=np.int64),
+    )
+
+
+def _copy(state: SkillState) -> SkillState:
+    model, *arrays = state
+    kept = None if model is None else tuple(part.copy() for part in model)
+    copies: list[Any] = [array.copy() for array in arrays]
+    return SkillState(kept, *copies)
+
+
+def _act(
+    state: SkillState,
+    which: NDArray[np.int64],
+    percepts: NDArray[np.float32],
+    actions: NDArray[np.int64],
+) -> None:
+    """Write the next actions of the skills in the episodes `which`; NO_ACTION where one ends."""
+    next_actions_of_each(which, state.codes, state.pcs, state.repeats, percepts, MAX_CALLS, actions)
+    state.steps[which] = np.where(actions[which] == NO_ACTION, ENDED, state.steps[which] + 1)

@@ -1,0 +1,98 @@
+"""Skills: what the latents stand for that a high-level policy chooses, programs all of them.
+
+A skill of HPRL is a program of LEAPS's latent space, and one of HRL, a fixed number of actions, is
+a program too: one without control structures. So both run in the same kernel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from agents.hierarchy.actions import SKILLS
+from agents.hierarchy.option_vae import OptionVAE
+from programmatic.dsl.sampling import sample_programs
+from programmatic.dsl.tokens import ACTION_TOKENS, DEF, M_CLOSE, M_OPEN, RUN
+from programmatic.leaps import ProgramVAE
+from programmatic.leaps.model.decoding import with_def
+
+COMPRESSED_DIM = 64
+"""HPRL's size of the latents that the meta-policy chooses (Liu et al., ICML 2023)."""
+COMPRESSION_PROGRAMS = 2000
+
+
+class Skills(Protocol):
+    """A space of skills."""
+
+    latent_dim: int
+
+    def tokens(self, latents: NDArray[np.float32]) -> NDArray[np.int64]:
+        """The programs of latents, float32, (N, latent_dim): int64, (N, L), padded with 50."""
+
+
+class OptionSkills:
+    """Options of HRL: a latent stands for a fixed number of actions.
+
+    Args:
+        vae: The latent space; None: that of this package.
+    """
+
+    def __init__(self, vae: OptionVAE | None = None) -> None:
+        self.vae = vae or OptionVAE.load()
+        self.latent_dim = self.vae.latent_dim
+
+    def tokens(self, latents: NDArray[np.float32]) -> NDArray[np.int64]:
+        """The options of latents as programs; see `Skills`."""
+        actions = self.vae.decode(torch.from_numpy(latents)).numpy()  # (N, L)
+        n, length = actions.shape
+        programs = np.empty((n, length + 4), dtype=np.int64)
+        programs[:, :3] = DEF, RUN, M_OPEN
+        programs[:, 3:-1] = np.array(ACTION_TOKENS)[actions]
+        programs[:, -1] = M_CLOSE
+        return programs
+
+
+class ProgramSkills:
+    """Programs of HPRL: a latent of few dimensions is one of LEAPS's latent space.
+
+    HPRL learns its compression, two linear layers, with the embedding; here it is fitted to the
+    embedding that there is: the principal components of the latents of random programs, each
+    scaled to have the variance 1.
+
+    Args:
+        model: The latent space; None: the one of LEAPS that is part of this package.
+        latent_dim: Number of components.
+    """
+
+    def __init__(self, model: ProgramVAE | None = None, latent_dim: int = COMPRESSED_DIM) -> None:
+        self.model = model or ProgramVAE.load(device="cpu")
+        self.latent_dim = min(latent_dim, self.model.latent_dim)
+        means, _ = self.model.encode(sample_programs(COMPRESSION_PROGRAMS))
+        self._center = means.mean(dim=0)  # (Z,)
+        _, scales, components = torch.linalg.svd(means - self._center, full_matrices=False)
+        scales = scales[: self.latent_dim] / COMPRESSION_PROGRAMS**0.5
+        self._axes = scales[:, None] * components[: self.latent_dim]  # (latent_dim, Z)
+
+    def tokens(self, latents: NDArray[np.float32]) -> NDArray[np.int64]:
+        """The programs of latents; see `Skills`."""
+        expanded = self._center + torch.from_numpy(latents) @ self._axes
+        return with_def(self.model.decode_tokens(expanded)).numpy()
+
+
+@cache
+def skills_named(name: str) -> Skills:
+    """The skills of this package: "option" or "program".
+
+    Raises:
+        ValueError: There are none of this name.
+    """
+    kinds: Sequence[type[OptionSkills | ProgramSkills]] = OptionSkills, ProgramSkills
+    for known, kind in zip(SKILLS, kinds, strict=True):
+        if name == known:
+            return kind()
+    raise ValueError(f"skills are {' or '.join(map(repr, SKILLS))}, got {name!r}")

@@ -1,0 +1,1 @@
+"""Policies of percepts that run in compiled kernels."""

@@ -1,0 +1,220 @@
+"""What MORL's experiments have shown: tables beside the paper's figures, and pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.runs.planned_runs import records
+from benchmarks.runs.results import number_text, print_texts, save_tables
+from benchmarks.statistics.intervals import mean_interval
+from benchmarks.statistics.panels import COLORS, draw_band, panels, save_figure
+from benchmarks.statistics.published import published_return
+from karel_gym.registration import CARTPOLE
+from programmatic.examples import PROGRAMS
+
+Row = dict[str, Any]
+
+SOLVED = 195.0  # the mean return from which CartPole-v0 counts as solved
+PAPER_ITERATIONS = 25  # of TRPO, in the paper's table
+STAGES = ("program", "clone", "optimised")
+
+
+def report_morl(settings: Any, rows: Sequence[Row]) -> None:
+    """Write and print the tables, and draw the pictures.
+
+    Args:
+        settings: A `MORLSettings`.
+        rows: What each experiment has shown; the entry `experiment` says which it was.
+    """
+    learning = _of_kind(rows, "learning")
+    curves = _table(learning, "learning")
+    cloning = _table(learning, "cloning")
+    tables = {
+        "programs": programs_table(learning, curves),
+        "repairs": _plain(rows, "repair"),
+        "loops": _plain(rows, "loop"),
+        "robust_clones": _plain(rows, "robust clone"),
+        "learning": curves,
+        "cloning": cloning,
+    }
+    save_tables(settings.out, "morl", settings, tables)
+    draw_learning(curves, settings.out / "learning.png")
+    draw_cloning(cloning, settings.out / "cloning.png")
+    print_programs(tables["programs"], settings.seeds)
+    print_loops(tables["loops"])
+    print_repairs(tables["repairs"])
+    clones = tables["robust_clones"]["mean_return"]
+    print(f"\nThe near-optimal program, cloned with our own settings: {mean_interval(clones)}")
+    print(f"tables and pictures: {settings.out}")
+
+
+def programs_table(learning: Sequence[Row], curves: pd.DataFrame) -> pd.DataFrame:
+    """A row a start: its returns at each stage with 95 % intervals, the published ones beside them,
+    and after how many iterations of TRPO it was solved.
+
+    `solved_iterations` is the median over seeds of the first iteration from which a mean return of
+    195 was held for ten evaluations or to the end; infinite where more than half of the seeds never
+    had it.
+    """
+    table = []
+    for start in dict.fromkeys(row["experiment"]["start"] for row in learning):
+        own = [row for row in learning if row["experiment"]["start"] == start]
+        curve = curves[curves.start == start]
+        last = int(curve.iteration.max())
+        at = {i: curve[curve.iteration == i].mean_return for i in (PAPER_ITERATIONS, last)}
+        row: Row = {"start": start, "seeds": len(own)}
+        if start in PROGRAMS:
+            for stage in STAGES:
+                row[f"published_{stage}"] = published_return(f"MORL {start} {stage}", CARTPOLE)
+            for stage in ("program", "clone", "clone_sampled"):
+                values = [each[f"{stage}_return"] for each in own]
+                row |= mean_interval(values).columns(stage)
+        row |= mean_interval(at[PAPER_ITERATIONS]).columns("optimised")
+        row |= mean_interval(at[last]).columns("last")
+        row["last_iteration"] = last
+        row["solved_iterations"] = np.median([first_solved(each["learning"]) for each in own])
+        table.append(row)
+    return pd.DataFrame(table)
+
+
+def first_solved(curve: Sequence[Row], held: int = 10) -> float:
+    """The first iteration from which on a curve stays at `SOLVED` for `held` evaluations.
+
+    Example:
+        >>> returns = [9.0, 196.0, 90.0, 200.0, 199.0]
+        >>> first_solved([{"iteration": i, "mean_return": r} for i, r in enumerate(returns)], 2)
+        3.0
+        >>> first_solved([{"iteration": 0, "mean_return": 9.0}])
+        inf
+    """
+    solved = [row["mean_return"] >= SOLVED for row in curve]
+    for i, row in enumerate(curve):
+        if all(solved[i : i + held]):
+            return float(row["iteration"])
+    return float("inf")
+
+
+def print_programs(table: pd.DataFrame, seeds: int) -> None:
+    """Print the returns of programs, clones and learned policies beside the published ones."""
+    texts = []
+    for row in records(table):
+        text = {"start": row["start"]}
+        for stage in STAGES:
+            own = _interval_text(row, stage)
+            text[stage] = f"{own} ({number_text(row.get(f'published_{stage}', np.nan), 1)})"
+        text[f"after {row['last_iteration']}"] = _interval_text(row, "last")
+        solved = row["solved_iterations"]
+        text["solved after"] = "-" if np.isinf(solved) else f"{solved:.0f} iterations"
+        texts.append(text)
+    print_texts(
+        texts,
+        f"Mean returns over {seeds} seeds [95 % intervals] (the paper's)",
+        f"optimised: after {PAPER_ITERATIONS} iterations of TRPO. Solved: a mean return of "
+        f"{SOLVED:g}, held for ten evaluations.",
+    )
+
+
+def print_loops(table: pd.DataFrame) -> None:
+    """Print what the whole loop has come to."""
+    texts = []
+    for env_id, group in table.groupby("env_id", sort=False):
+        texts.append(
+            {
+                "env": str(env_id),
+                "proven": f"{group.proven.sum()} of {len(group)}",
+                "program": str(mean_interval(group.program_return)),
+                "policy": str(mean_interval(group.policy_return)),
+                "iterations": str(mean_interval(group.iterations)),
+                "seconds": str(mean_interval(group.seconds)),
+            }
+        )
+    print_texts(texts, "The loop: synthesis, repair, imitation, policy optimisation")
+
+
+def print_repairs(table: pd.DataFrame) -> None:
+    """Print what the automatic repair makes of each program."""
+    texts = [
+        {
+            "program": row["start"],
+            "before": number_text(row["before"], 1),
+            "after": number_text(row["after"], 1),
+            "edits": str(row["edits"]),
+            "status": row["status"],
+            "seconds": number_text(row["seconds"], 2),
+        }
+        for row in records(table)
+    ]
+    print_texts(texts, "Automatic repair, mean returns over 10,000 episodes")
+
+
+def draw_learning(curves: pd.DataFrame, path: Path) -> None:
+    """Draw the return of TRPO by iteration, a line a start: the paper's Figure 2."""
+    figure, (axes,) = panels(1)
+    for color, (start, group) in zip(COLORS, curves.groupby("start", sort=False), strict=False):
+        values = group.pivot(index="seed", columns="iteration", values="mean_return")
+        draw_band(axes, values.columns.to_numpy(), values.to_numpy(), color, _label(start))
+    axes.axvline(PAPER_ITERATIONS, color="#999999", linewidth=0.8, linestyle=":")
+    axes.axhline(SOLVED, color="#999999", linewidth=0.8, linestyle=":")
+    axes.set(xlabel="iteration of TRPO, 2,000 steps each", ylabel="mean return of 25 episodes")
+    axes.set(title="Learning on from a clone", ylim=(0, 205))
+    axes.legend(frameon=False, fontsize=8)
+    save_figure(figure, path)
+
+
+def draw_cloning(cloning: pd.DataFrame, path: Path) -> None:
+    """Draw accuracy and return of a clone by epoch, a line a program: the paper's Figure 3."""
+    columns = {
+        "validation_loss": "cross entropy, nats",
+        "validation_accuracy": "accuracy",
+        "mean_return": "mean return of 25 episodes",
+    }
+    figure, all_axes = panels(len(columns))
+    for axes, (column, label) in zip(all_axes, columns.items(), strict=True):
+        groups = cloning.groupby("start", sort=False)
+        for color, (start, group) in zip(COLORS, groups, strict=False):
+            values = group.pivot(index="seed", columns="epoch", values=column)
+            draw_band(axes, values.columns.to_numpy(), values.to_numpy(), color, _label(start))
+        axes.set(xlabel="epoch", ylabel=label, xscale="log")
+    all_axes[0].set(yscale="log", ylim=(1e-5, None))  # a clone of no error at all has a loss of 0
+    all_axes[0].legend(frameon=False, fontsize=8)
+    save_figure(figure, path)
+
+
+def _label(start: Any) -> str:
+    return str(start).replace("_", "-")
+
+
+def _of_kind(rows: Iterable[Row], kind: str) -> list[Row]:
+    return [row for row in rows if row["experiment"]["kind"] == kind]
+
+
+def _table(rows: Iterable[Row], part: str) -> pd.DataFrame:
+    """The lists of rows that experiments hold, as one table."""
+    return pd.DataFrame(
+        {"start": row["experiment"]["start"], "seed": row["experiment"]["seed"], **line}
+        for row in rows
+        for line in row.get(part, ())
+    )
+
+
+def _plain(rows: Iterable[Row], kind: str) -> pd.DataFrame:
+    """Experiments of a kind, a row each; of a list it has the length."""
+    return pd.DataFrame(
+        {
+            name: len(value) if isinstance(value, list) else value
+            for name, value in {**row["experiment"], **row}.items()
+            if name != "experiment"
+        }
+        for row in _of_kind(rows, kind)
+    )
+
+
+def _interval_text(row: Mapping[str, Any], name: str) -> str:
+    if name not in row or np.isnan(row[name]):
+        return "-"
+    return f"{row[name]:.1f} [{row[f'{name}_low']:.1f}, {row[f'{name}_high']:.1f}]"

@@ -1,0 +1,205 @@
+"""Learning and search curves as SVG whose colours the page chooses, so that they suit its theme."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from io import StringIO
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter, NullFormatter
+from numpy.typing import NDArray
+
+from benchmarks.report.findings import Run
+from benchmarks.statistics.intervals import mean_band
+from benchmarks.statistics.panels import LOWEST_SHOWN
+
+POINTS = 120
+N_COLOURS = 8
+DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1.5, 1.5)))
+"""Lines that share a colour differ in these."""
+SIZE = 4.6, 2.7  # inches
+INK, GRID = "#0000f1", "#0000f2"
+STAND_INS = {INK: "--muted", GRID: "--hairline"} | {
+    f"#0000c{i}": f"--s{i}" for i in range(N_COLOURS)
+}
+"""The colours that matplotlib draws in, and the variables of the page that take their place."""
+STYLE: Any = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "karel-gym",
+    "font.size": 9,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "grid.color": GRID,
+}
+IDS = re.compile(r'(?<=\bid=")|(?<=href="#)|(?<=url\(#)')
+
+
+@dataclass(frozen=True)
+class Axis:
+    """What a curve is drawn over."""
+
+    column: str
+    name: str
+    is_log: bool = False
+
+
+@dataclass(frozen=True)
+class Line:
+    """The mean of a method's runs at points of an axis, and its interval.
+
+    Args:
+        method: The method.
+        number: Its number in the report, which gives its colour.
+        x: (T,).
+        band: (3, T); mean, low, high.
+        runs: How many.
+    """
+
+    method: str
+    number: int
+    x: NDArray[np.float64]
+    band: NDArray[np.float64]
+    runs: int
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A picture: its title, itself as SVG, and the same in words."""
+
+    title: str
+    svg: str
+    words: str
+
+
+LEARNING = Axis("frames", "frames"), Axis("seconds", "seconds")
+SEARCHING = Axis("evaluations", "programs evaluated", True), Axis("seconds", "seconds", True)
+
+
+def learning_panels(runs: Sequence[Run], numbers: dict[str, int], prefix: str) -> list[Panel]:
+    """Return over frames and over wall time, of the trainings among runs of one task.
+
+    Args:
+        runs: The runs.
+        numbers: Of the methods, which give their colours.
+        prefix: Of ids in the pictures, which the page has once.
+    """
+    curves = [(run.method, run.learning) for run in runs if run.learning is not None]
+    return _panels(curves, LEARNING, _interpolated, "Return", numbers, f"{prefix}-learning")
+
+
+def search_panels(runs: Sequence[Run], numbers: dict[str, int], prefix: str) -> list[Panel]:
+    """The best return over programs evaluated and over wall time; see `learning_panels`."""
+    curves = [(run.method, run.searching) for run in runs if run.searching is not None]
+    return _panels(curves, SEARCHING, _last_before, "Best return", numbers, f"{prefix}-search")
+
+
+Resample = Callable[[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]], Any]
+
+
+def _panels(
+    curves: Sequence[tuple[str, pd.DataFrame]],
+    axes: Iterable[Axis],
+    resample: Resample,
+    what: str,
+    numbers: dict[str, int],
+    prefix: str,
+) -> list[Panel]:
+    panels = []
+    for axis in axes:
+        lines = []
+        for method in dict.fromkeys(method for method, _ in curves):
+            tables = [table[[axis.column, "return"]].dropna() for m, table in curves if m == method]
+            tables = [table for table in tables if len(table)]
+            if tables:
+                lines.append(_line(method, numbers[method], tables, axis, resample))
+        if lines:
+            title = f"{what} over {axis.name}"
+            svg = _drawn(lines, axis, what, f"{prefix}-{axis.column}")
+            panels.append(Panel(title, svg, _in_words(title, lines, axis)))
+    return panels
+
+
+def _line(
+    method: str, number: int, tables: Sequence[pd.DataFrame], axis: Axis, resample: Resample
+) -> Line:
+    """A method's line; a run that has ended stays where it is."""
+    columns = [(t[axis.column].to_numpy(float), t["return"].to_numpy(float)) for t in tables]
+    last = max(x.max() for x, _ in columns)
+    if axis.is_log:
+        first = min(x[x > 0].min(initial=last) for x, _ in columns)
+        grid = np.geomspace(first, last, POINTS) if last > first else np.array([last])
+    else:
+        grid = np.linspace(0, last, POINTS)
+    band = mean_band(np.array([resample(grid, x, y) for x, y in columns]))
+    return Line(method, number, grid, band, len(tables))
+
+
+def _interpolated(grid: Any, x: Any, y: Any) -> Any:
+    return np.interp(grid, x, y)
+
+
+def _last_before(grid: Any, x: Any, y: Any) -> Any:
+    """The last value at or before each point; before the first, the first."""
+    return y[np.maximum(np.searchsorted(x, grid * (1 + 1e-9), side="right") - 1, 0)]
+
+
+def _drawn(lines: Sequence[Line], axis: Axis, what: str, prefix: str) -> str:
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=SIZE, layout="constrained")
+        figure.patch.set_alpha(0)
+        axes = figure.add_subplot()
+        axes.patch.set_alpha(0)
+        axes.grid(linewidth=0.8)
+        axes.set_axisbelow(True)
+        axes.spines[["top", "right", "left"]].set_visible(False)
+        axes.tick_params(length=0)
+        for line in lines:
+            mean, low, high = line.band
+            colour = f"#0000c{line.number % N_COLOURS}"
+            dash = DASHES[line.number // N_COLOURS % len(DASHES)]
+            look: Any = {"color": colour, "linestyle": dash, "linewidth": 1.8}
+            step: Any = "post" if axis.is_log else None
+            if line.runs > 1:
+                axes.fill_between(
+                    line.x, low, high, color=colour, alpha=0.16, linewidth=0, step=step
+                )
+            axes.plot(line.x, mean, drawstyle="steps-post" if axis.is_log else "default", **look)
+        lowest = min(0.0, *(float(line.band[0].min()) for line in lines))
+        highest = max(1.0, *(float(line.band[0].max()) for line in lines))
+        room = 0.04 * (highest - lowest)
+        axes.set_ylim(max(LOWEST_SHOWN, lowest) - room, highest + room)
+        if axis.is_log:
+            axes.set_xscale("log")
+            first = min(float(line.x[0]) for line in lines)
+            axes.set_xlim(left=10 ** np.floor(np.log10(first)))  # so that a power of ten is marked
+            axes.xaxis.set_minor_formatter(NullFormatter())
+        else:
+            axes.set_xlim(left=0)
+        axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+        axes.set_xlabel(axis.name)
+        axes.set_ylabel(what.lower())
+        with StringIO() as file:
+            figure.savefig(file, format="svg", metadata={"Date": None})
+            drawn = file.getvalue()
+    svg = IDS.sub(f"{prefix}-", drawn[drawn.index("<svg") :])
+    for colour, variable in STAND_INS.items():
+        svg = svg.replace(colour, f"var({variable})")
+    return svg
+
+
+def _in_words(title: str, lines: Sequence[Line], axis: Axis) -> str:
+    told = [
+        f"{line.method} ({line.runs} run{'s' * (line.runs > 1)}): from {line.band[0, 0]:.2f} "
+        f"to {line.band[0, -1]:.2f} after {line.x[-1]:,.0f} {axis.name}"
+        for line in lines
+    ]
+    return f"{title}. {'; '.join(told)}."

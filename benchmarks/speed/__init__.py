@@ -1,0 +1,1 @@
+"""Rates: how fast the machine, the envs and the agents are."""

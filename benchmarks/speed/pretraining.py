@@ -1,0 +1,117 @@
+"""How fast an embedding is pretrained: steps of each variant, and the GRU beside PyTorch's own.
+
+`karel-gym benchmark pretraining` prints the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence
+
+from benchmarks.speed.rates import PlannedRate
+from programmatic.leaps import DatasetConfig, PretrainConfig, ProgramDataset, generate
+from programmatic.leaps.model.batches import Programs
+from programmatic.leaps.model.grammar import N_TOKENS
+from programmatic.leaps.model.recurrence import parameters_of, run_gru
+from programmatic.leaps.settings import LATENT_DIM, VARIANTS
+from programmatic.leaps.training.pretraining import Pretraining
+from programmatic.threads import torch_threads
+
+
+@dataclass(frozen=True)
+class PretrainingSettings:
+    """Measure how fast LEAPS's program embedding is pretrained."""
+
+    programs: int = 2_000
+    """Programs of the data set, which is made for the measurement."""
+    batch_size: int = 256
+    """Programs of a step."""
+    demonstrations: int = 10
+    """Demonstrations a program that L_L uses."""
+    latent_dim: int = LATENT_DIM
+    """Size of the latents and of all recurrent states."""
+    threads: int | None = None
+    """CPU threads of torch; None: its own choice."""
+    repeats: int = 3
+    """Times that each is measured."""
+    seed: int = 0
+    """Of the data set, the weights and the batches."""
+    out: Path = Path("results/pretraining")
+    """Folder for config.json and rates.csv; rates that are in it are not measured again."""
+
+
+def pretraining_rates(settings: PretrainingSettings) -> Iterator[PlannedRate]:
+    """Programs a second: of the recurrence alone, and of whole steps of each variant."""
+    dataset = generate(DatasetConfig(programs=settings.programs, seed=settings.seed))
+    with torch_threads(settings.threads):
+        yield from recurrence_rates(settings, dataset)
+        for variant in VARIANTS:
+            config = PretrainConfig(
+                variant=variant,
+                batch_size=settings.batch_size,
+                demonstrations=settings.demonstrations,
+                latent_dim=settings.latent_dim,
+                seed=settings.seed,
+            )
+            training = Pretraining(config, settings.out, dataset)
+            training.reinforces = True  # as after the first epochs
+            what = f"pretraining steps, variant {variant}, batches of {settings.batch_size}"
+            yield PlannedRate(what, "programs", partial(_steps, training), settings.repeats)
+
+
+def _steps(training: Pretraining, n: int = 2) -> int:
+    """Do n steps; returns how many programs they had."""
+    generator = torch.Generator().manual_seed(0)
+    batches = training.programs.batches(training.config.batch_size, generator)
+    done = 0
+    for _, which in zip(range(n), batches, strict=False):
+        training.step(which, generator)
+        done += len(which)
+    return done
+
+
+def recurrence_rates(
+    settings: PretrainingSettings, dataset: ProgramDataset
+) -> Iterator[PlannedRate]:
+    """The encoder's GRU over a batch, forward and backward: PyTorch's, and `run_gru`."""
+    torch.manual_seed(settings.seed)
+    programs = Programs(dataset.tokens, torch.device("cpu"))
+    which = next(
+        programs.batches(settings.batch_size, torch.Generator().manual_seed(settings.seed))
+    )
+    lengths = programs.lengths[which]
+    tokens = programs.tokens[which, : int(lengths[0])]
+    packed = pack_padded_sequence(tokens, lengths, batch_first=True)
+    embedding = nn.Embedding(N_TOKENS, N_TOKENS)
+    gru = nn.GRU(N_TOKENS, settings.latent_dim, batch_first=True)
+
+    def theirs() -> torch.Tensor:
+        states, _ = gru(packed._replace(data=embedding(packed.data)))
+        data: torch.Tensor = states.data
+        return data
+
+    def ours() -> torch.Tensor:
+        of = parameters_of(gru)
+        by_token = nn.functional.linear(embedding.weight, of.of_input, of.input_bias)
+        gates = nn.functional.embedding(packed.data, by_token)
+        start = gates.new_zeros(len(which), settings.latent_dim)
+        return run_gru(gru, gates, packed.batch_sizes, start)
+
+    def run(states: Callable[[], Any]) -> int:
+        torch.autograd.backward(states().sum())
+        return len(which)
+
+    for what, states in (("torch.nn.GRU", theirs), ("run_gru", ours)):
+        yield PlannedRate(
+            f"GRU over packed programs, forward and backward, {what}",
+            "programs",
+            partial(run, states),
+            settings.repeats,
+        )

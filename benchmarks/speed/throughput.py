@@ -1,0 +1,195 @@
+"""Rates that tell how fast the machine, the envs and the agents are here.
+
+`karel-gym benchmark throughput` prints the table.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable, Iterator
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from benchmarks.speed.rates import PlannedRate
+from karel_gym import KarelSB3VecEnv, sample_worlds
+from karel_gym.envs.signature import signature_of
+from karel_gym.registration import CARTPOLE
+from karel_gym.simulation.cartpole import sample_states
+from karel_gym.simulation.devices import device_named
+from programmatic import ExecutionResult, execute
+from programmatic.dsl.sampling import sample_programs
+from programmatic.examples import program_file
+from programmatic.references import reference_program
+from programmatic.trees.program import TreeProgram
+from programmatic.trees.rollouts import rollout_returns
+
+REFERENCE = Path(__file__).resolve().parents[2] / "tests" / "reference.py"
+NUM_ENVS = 1024
+STEPS = 200
+PPO_ENVS = 64
+PPO_STEPS = 60 * PPO_ENVS * 64  # sixty updates
+
+
+def execution_rates(copies: int = 512, n_worlds: int = 16) -> Iterator[PlannedRate]:
+    """Rates of `execute`, in rollouts and in calls, of two programs in `n_worlds` worlds each."""
+    for env_id in ("Karel-Maze-v0", "Karel-Harvester-v0"):
+        worlds = sample_worlds(env_id, n_worlds)
+        programs = [reference_program(env_id)] * copies
+        run = partial(execute, programs, worlds, env_id)
+        what = f"execute, {env_id}, {copies} programs x {n_worlds} worlds"
+        yield PlannedRate(what, "rollouts", partial(_rollouts, run))
+        yield PlannedRate(what, "calls", partial(_calls, run))
+
+
+def _rollouts(run: Callable[[], ExecutionResult]) -> int:
+    return run().returns.size
+
+
+def _calls(run: Callable[[], ExecutionResult]) -> int:
+    return int(run().calls.sum())
+
+
+def random_program_rates(n_programs: int = 8192, n_worlds: int = 32) -> Iterator[PlannedRate]:
+    """Rates of `execute` on random programs, some of which never end."""
+    env_id = "Karel-DoorKey-v0"
+    programs, worlds = sample_programs(n_programs), sample_worlds(env_id, n_worlds)
+    endless = (execute(programs, worlds, env_id).calls == 10_000).mean()
+    what = f"execute, {env_id}, random programs, {endless:.0%} of runs never end"
+    yield PlannedRate(what, "rollouts", lambda: execute(programs, worlds, env_id).returns.size)
+
+
+def cuda_rates(copies: int = 65_536, n_worlds: int = 16) -> Iterator[PlannedRate]:
+    """Rates of `execute` on a GPU, with the programs' tokens in its memory; none without a GPU."""
+    try:
+        device_named("cuda")
+    except RuntimeError:
+        return
+    import torch
+
+    for env_id in ("Karel-Maze-v0", "Karel-Harvester-v0"):
+        worlds = sample_worlds(env_id, n_worlds)
+        tokens = torch.tensor(reference_program(env_id).tokens, dtype=torch.int8, device="cuda")
+        several = tokens.repeat(copies, 1)
+
+        def run(several: Any = several, worlds: Any = worlds, env_id: str = env_id) -> int:
+            execute(several, worlds, env_id, device="cuda")
+            torch.cuda.synchronize()
+            return copies * n_worlds
+
+        what = f"execute on {torch.cuda.get_device_name()}, {env_id}, {copies} x {n_worlds}"
+        yield PlannedRate(what, "rollouts", run)
+
+
+@cache
+def plain_interpreter() -> Any:
+    """The module of the tests' plain Python interpreter.
+
+    It is part of the repository and not of the installed package, where this is None.
+    """
+    if not REFERENCE.exists():
+        return None
+    spec = importlib.util.spec_from_file_location("reference", REFERENCE)
+    assert spec is not None
+    assert spec.loader is not None
+    reference = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = reference  # its dataclasses look themselves up there
+    spec.loader.exec_module(reference)
+    return reference
+
+
+def pure_python_rates(n_worlds: int = 16) -> Iterator[PlannedRate]:
+    """Rates of the plain Python interpreter on the programs of `execution_rates`."""
+    reference = plain_interpreter()
+    if reference is None:
+        return
+    for env_id in ("Karel-Maze-v0", "Karel-Harvester-v0"):
+        worlds = [world.to_json() for world in sample_worlds(env_id, n_worlds)]
+        program = reference_program(env_id)
+
+        def run(program: Any = program, worlds: Any = worlds, env_id: str = env_id) -> int:
+            for world in worlds:
+                reference.run(program, world, env_id)
+            return len(worlds)
+
+        yield PlannedRate(f"plain Python interpreter, {env_id}", "rollouts", run)
+
+
+def tree_rates(copies: int = 100, n_episodes: int = 1000) -> Iterator[PlannedRate]:
+    """Rates of compiled rollouts of a tree program in CartPole-MORL, in episodes and in steps."""
+    signature = signature_of(CARTPOLE)
+    trees = [TreeProgram.load(program_file("near_optimal"), signature)] * copies
+    run = partial(rollout_returns, trees, sample_states(n_episodes, 0))
+    what = f"tree programs, {CARTPOLE}, {copies} programs x {n_episodes} episodes"
+    yield PlannedRate(what, "episodes", lambda: run().size)
+    yield PlannedRate(what, "steps", lambda: run().sum())
+
+
+def stepping_rates() -> Iterator[PlannedRate]:
+    """Rates of stepping vector envs with random actions, beside those of other suites."""
+    for obs in ("percepts", "grid"):
+        envs = gymnasium.make_vec("Karel-Maze-v0", num_envs=NUM_ENVS, obs=obs)
+        yield _stepping_rate(f"vector env, Karel-Maze-v0, {obs}, {NUM_ENVS} envs", envs, STEPS)
+    cartpole = gymnasium.make_vec("CartPole-MORL-v0", num_envs=NUM_ENVS)
+    yield _stepping_rate(f"vector env, CartPole-MORL-v0, {NUM_ENVS} envs", cartpole, STEPS)
+    cartpole = gymnasium.make_vec("CartPole-v1", num_envs=NUM_ENVS)
+    yield _stepping_rate(f"vector env, Gymnasium's CartPole-v1, {NUM_ENVS} envs", cartpole, STEPS)
+    if importlib.util.find_spec("minigrid") is not None:
+        importlib.import_module("minigrid")
+        minigrid = gymnasium.make_vec(
+            "MiniGrid-Empty-8x8-v0", num_envs=16, vectorization_mode="sync"
+        )
+        yield _stepping_rate("SyncVectorEnv, MiniGrid-Empty-8x8-v0, 16 envs", minigrid, 20)
+
+
+def _stepping_rate(
+    what: str, envs: gymnasium.vector.VectorEnv[Any, Any, Any], steps: int
+) -> PlannedRate:
+    envs.reset(seed=0)
+    envs.action_space.seed(0)
+    actions = [envs.action_space.sample() for _ in range(steps)]
+
+    def run() -> int:
+        for action in actions:
+            envs.step(action)
+        return steps * envs.num_envs
+
+    return PlannedRate(what, "steps", run)
+
+
+def training_rates() -> Iterator[PlannedRate]:
+    """Rates of PPO on a task, and of the same PPO on an env that costs nothing."""
+    from benchmarks.speed.free_env import FreeVecEnv
+
+    task = KarelSB3VecEnv("Karel-Maze-v0", PPO_ENVS, seed=0, obs="percepts")
+    free = FreeVecEnv(PPO_ENVS, task.observation_space, task.action_space)
+    for what, env in (("Karel-Maze-v0", task), ("an env that returns constants", free)):
+        yield PlannedRate(
+            f"PPO, percepts, {PPO_ENVS} envs, {what}", "frames", partial(_train, env), repeats=3
+        )
+
+
+def _train(env: Any) -> int:
+    from stable_baselines3 import PPO
+
+    from agents.drl.hyperparameters import arguments, read_hyperparameters
+    from programmatic.threads import torch_threads
+
+    values = read_hyperparameters("ppo", "Karel-Maze-v0", "percepts")
+    for name in ("n_envs", "n_timesteps", "env_kwargs"):
+        values.pop(name, None)
+    with torch_threads(1):
+        PPO(env=env, device="cpu", seed=0, **arguments(values)).learn(PPO_STEPS)
+    return PPO_STEPS
+
+
+def memory_of_worlds(n: int = 1_000_000) -> int:
+    """Bytes of `n` worlds of 8x8."""
+    worlds = sample_worlds("Karel-Harvester-v0", n)
+    arrays: list[np.ndarray[Any, Any]] = [worlds.cells, worlds.robots, worlds.random_states]
+    return sum(array.nbytes for array in arrays)

@@ -1,0 +1,191 @@
+"""Statistics of returns over tasks and seeds that outliers do not sway.
+
+Source: Agarwal et al., Deep Reinforcement Learning at the Edge of the Statistical Precipice,
+NeurIPS 2021. A method's returns are an array (S, T): a row a seed, a column a task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from benchmarks.runs.planned_runs import Row
+from benchmarks.statistics.panels import line_style, panels, save_figure
+
+SAMPLES = 2000  # of a bootstrap
+THRESHOLDS = np.linspace(0.0, 1.0, 101)
+Returns = NDArray[np.float64]
+Statistic = Callable[[Returns], NDArray[np.float64]]
+
+
+def interquartile_mean(returns: Returns) -> NDArray[np.float64]:
+    """The mean of the middle half of all returns, those of all seeds and tasks.
+
+    Args:
+        returns: (..., S, T).
+
+    Returns:
+        (...).
+
+    Example:
+        >>> interquartile_mean(np.array([[-9.0, 0.5], [0.7, 1.0]])).item()
+        0.6
+    """
+    values = np.sort(returns.reshape(*returns.shape[:-2], -1), axis=-1)
+    cut = values.shape[-1] // 4
+    return values[..., cut : values.shape[-1] - cut].mean(axis=-1)
+
+
+def performance_profile(returns: Returns) -> NDArray[np.float64]:
+    """The share of runs whose return is more than each of the `THRESHOLDS`, the mean over tasks.
+
+    Args:
+        returns: (..., S, T).
+
+    Returns:
+        (..., thresholds).
+    """
+    return np.stack([(returns > tau).mean(axis=(-2, -1)) for tau in THRESHOLDS], axis=-1)
+
+
+def improvement_probability(ours: Returns, theirs: Returns) -> NDArray[np.float64]:
+    """How probably a run of ours has a larger return than one of theirs in a task drawn at random.
+
+    Equal returns count half.
+
+    Args:
+        ours: (..., S, T).
+        theirs: (..., S', T).
+
+    Returns:
+        (...).
+
+    Example:
+        >>> improvement_probability(np.array([[1.0], [0.5]]), np.array([[0.5], [0.2]])).item()
+        0.875
+    """
+    difference = np.sign(ours[..., :, None, :] - theirs[..., None, :, :])  # (..., S, S', T)
+    return (difference.mean(axis=(-3, -2, -1)) + 1) / 2
+
+
+def resampled(returns: Returns, seed: int, samples: int = SAMPLES) -> Returns:
+    """Resamples of a stratified bootstrap: each task's seeds are drawn anew, with replacement.
+
+    Args:
+        returns: (S, T).
+        seed: Of the bootstrap.
+        samples: How many.
+
+    Returns:
+        (samples, S, T).
+    """
+    drawn = np.random.default_rng(seed).integers(len(returns), size=(samples, *returns.shape))
+    return np.take_along_axis(returns[None], drawn, axis=1)
+
+
+def interval(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The 95 % percentile interval of resampled statistics, (samples, ...): (2, ...)."""
+    return np.percentile(values, [2.5, 97.5], axis=0)
+
+
+def returns_by_method(results: pd.DataFrame, worlds: str) -> dict[str, Returns]:
+    """The returns, (S, T), of each method that has all tasks, with as many seeds in each.
+
+    Args:
+        results: As `benchmarks.statistics.tidy.tidy` returns them.
+        worlds: One of `benchmarks.statistics.tidy.WORLDS`.
+
+    Returns:
+        By name; the tasks are those that any method has in such worlds. Methods that cannot act in
+        some of them are left out.
+    """
+    own = results[results["worlds"] == worlds]
+    tasks = list(own["env_id"].unique())
+    found = {}
+    for algo, group in own.groupby("algo", sort=False):
+        table = group.pivot(index="seed", columns="env_id", values="return").reindex(columns=tasks)
+        if not table.isna().any(axis=None):
+            found[str(algo)] = table.to_numpy(float)
+    return found
+
+
+def aggregates(returns: Mapping[str, Returns]) -> pd.DataFrame:
+    """The interquartile mean and the mean of each method, each with its 95 % interval.
+
+    Returns:
+        `algo`, `seeds`, `tasks`, `iqm`, `iqm_low`, `iqm_high`, `mean`, `mean_low`, `mean_high`.
+    """
+    statistics: dict[str, Statistic] = {
+        "iqm": interquartile_mean,
+        "mean": lambda values: values.mean(axis=(-2, -1)),
+    }
+    rows = []
+    for algo, values in returns.items():
+        row: Row = {"algo": algo, "seeds": values.shape[0], "tasks": values.shape[1]}
+        drawn = resampled(values, seed=0)
+        for name, statistic in statistics.items():
+            low, high = interval(statistic(drawn))
+            row |= {name: float(statistic(values)), f"{name}_low": low, f"{name}_high": high}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def profiles(returns: Mapping[str, Returns]) -> pd.DataFrame:
+    """The performance profile of each method with its pointwise 95 % interval.
+
+    Returns:
+        `algo`, `threshold`, `share`, `share_low`, `share_high`.
+    """
+    parts = []
+    for algo, values in returns.items():
+        low, high = interval(performance_profile(resampled(values, seed=0)))
+        shares = {"share": performance_profile(values), "share_low": low, "share_high": high}
+        parts.append(pd.DataFrame({"algo": algo, "threshold": THRESHOLDS, **shares}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def improvements(returns: Mapping[str, Returns]) -> pd.DataFrame:
+    """How probably each method is better than each other one.
+
+    Returns:
+        `algo`, `than`, `probability`, `probability_low`, `probability_high`: a row a pair.
+    """
+    rows = []
+    for algo, ours in returns.items():
+        for than, theirs in returns.items():
+            if algo != than:
+                drawn = resampled(ours, seed=0), resampled(theirs, seed=1)
+                low, high = interval(improvement_probability(*drawn))
+                pair = {"algo": algo, "than": than}
+                probability = float(improvement_probability(ours, theirs))
+                rows.append(
+                    pair
+                    | {"probability": probability}
+                    | {"probability_low": low, "probability_high": high}
+                )
+    return pd.DataFrame(
+        rows, columns=["algo", "than", "probability", "probability_low", "probability_high"]
+    )
+
+
+def plot_profiles(table: pd.DataFrame, path: Path) -> None:
+    """Draw performance profiles, a line a method with its band.
+
+    Args:
+        table: As `profiles` returns it.
+        path: The picture's file.
+    """
+    figure, (axis,) = panels(1)
+    figure.set_size_inches(6.4, 4.0)
+    for number, (algo, own) in enumerate(table.groupby("algo", sort=False)):
+        x, style = own["threshold"], line_style(number)
+        low, high = own["share_low"], own["share_high"]
+        axis.fill_between(x, low, high, color=style["color"], alpha=0.15, lw=0)
+        axis.plot(x, own["share"], **style, lw=1.6, label=str(algo))
+    axis.set(xlabel="return", ylabel="share of runs above it", ylim=(-0.03, 1.03), xlim=(0, 1))
+    figure.legend(loc="outside right upper", frameon=False)
+    save_figure(figure, path)

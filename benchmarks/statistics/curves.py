@@ -1,0 +1,181 @@
+"""Learning curves of searches and trainings: return over programs or frames, and over seconds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.ticker import EngFormatter, MaxNLocator
+from numpy.typing import NDArray
+
+from agents.drl.learning_curve import learning_curve
+from benchmarks.runs.baselines import BASELINES
+from benchmarks.runs.grid import SEARCHES, TRAININGS, GridRuns
+from benchmarks.runs.planned_runs import records
+from benchmarks.runs.search_runs import result_of
+from benchmarks.statistics.intervals import mean_band
+from benchmarks.statistics.panels import LOWEST_SHOWN, line_style, panels, save_figure
+from benchmarks.statistics.tidy import tidy
+
+FRAMES, EVALUATIONS, SECONDS = "frames", "evaluations", "seconds"
+PER_DECADE = 5  # points of a curve in each power of ten
+FIRST_SECOND = 0.01  # of a search's curve
+FIRST_TRAINED_SECOND = 1.0  # of a training's: its seconds are whole
+CURVE_COLUMNS = ("algo", "env_id", "seed", "unit", "x", "return")
+BAND_COLUMNS = ("algo", "env_id", "unit", "x", "return", "return_low", "return_high", "seeds")
+AXES = {
+    FRAMES: "frames",
+    EVALUATIONS: "programs evaluated",
+    SECONDS: "seconds of one core",
+}
+
+
+def learning_curves(runs: GridRuns) -> pd.DataFrame:
+    """The best return so far of each search, and the return of each training's evaluations.
+
+    Trees have none: they are made when a training, whose evaluations are another policy's, has
+    ended.
+
+    Returns:
+        `algo`, `env_id`, `seed`, `unit`, `x`, `return`: the return after x of the unit. Searches
+        have x in equal steps of its logarithm, from the first program that they evaluated on and
+        up to their end, after which the return stays. Trainings have their evaluations.
+    """
+    parts = []
+    for row in records(tidy(runs).drop_duplicates("run")):
+        kind, _, run = row["run"].partition("/")
+        if kind == SEARCHES:
+            curves = _of_search(run, runs.folder / SEARCHES)
+        elif BASELINES[row["algo"]].becomes_tree:
+            continue
+        else:
+            curves = _of_training(runs.folder / TRAININGS / run)
+        parts += [
+            pd.DataFrame({"unit": unit, "x": x, "return": y}).assign(
+                **{name: row[name] for name in ("algo", "env_id", "seed")}
+            )
+            for unit, (x, y) in curves.items()
+        ]
+    return _joined(parts, CURVE_COLUMNS)
+
+
+def _of_search(run: str, folder: Path) -> dict[str, tuple[NDArray[Any], NDArray[Any]]]:
+    result = result_of({"run": run}, folder)
+    returns = np.array([entry["return"] for entry in result.history])
+    curves = {}
+    for unit, end, first in (
+        (EVALUATIONS, result.evaluations, 1.0),
+        (SECONDS, result.seconds, FIRST_SECOND),
+    ):
+        found = np.array([entry[unit] for entry in result.history])
+        x = points(max(float(found[0]), first), float(end))
+        y = returns[np.searchsorted(found, x, side="right") - 1]
+        curves[unit] = x, y
+    return curves
+
+
+def points(first: float, last: float) -> NDArray[np.float64]:
+    """Points of `PER_DECADE` in each power of ten, and both ends.
+
+    Example:
+        >>> points(5.0, 100.0).round(1).tolist()
+        [5.0, 6.3, 10.0, 15.8, 25.1, 39.8, 63.1, 100.0]
+    """
+    steps = np.log10([first, max(first, last)]) * PER_DECADE
+    between = 10.0 ** (np.arange(np.ceil(steps[0]), np.floor(steps[1]) + 1) / PER_DECADE)
+    return np.unique(np.array([first, *between, max(first, last)]).round(6))
+
+
+def _of_training(run: Path) -> dict[str, tuple[NDArray[Any], NDArray[Any]]]:
+    curve = learning_curve(run)
+    returns = curve["return"].to_numpy()
+    return {unit: (curve[unit].to_numpy(), returns) for unit in (FRAMES, SECONDS)}
+
+
+def bands(curves: pd.DataFrame) -> pd.DataFrame:
+    """The mean over seeds of learning curves, with its 95 % bootstrap interval at each point.
+
+    A search that has ended keeps its return; between two evaluations of a training its return is
+    interpolated, at points that a logarithmic axis of seconds can show. The curves begin where all
+    seeds have a return.
+
+    Args:
+        curves: As `learning_curves` returns them.
+
+    Returns:
+        `algo`, `env_id`, `unit`, `x`, `return`, `return_low`, `return_high`, `seeds`.
+    """
+    parts = []
+    for (env_id, algo, unit), group in curves.groupby(["env_id", "algo", "unit"], sort=False):
+        seeds = [own for _, own in group.groupby("seed")]
+        first = max(own["x"].iloc[0] for own in seeds)
+        x = np.unique(group["x"])
+        x = x[x >= first]
+        is_search = EVALUATIONS in set(
+            curves[(curves["env_id"] == env_id) & (curves["algo"] == algo)]["unit"]
+        )
+        if unit == SECONDS and not is_search and x[-1] > FIRST_TRAINED_SECOND:
+            between = points(FIRST_TRAINED_SECOND, x[-1])
+            x = np.union1d(x[x >= FIRST_TRAINED_SECOND], between)
+        drawn = np.array([_at(x, own, is_search) for own in seeds])
+        mean, low, high = mean_band(drawn)
+        parts.append(
+            pd.DataFrame(
+                {
+                    **{"algo": algo, "env_id": env_id, "unit": unit, "x": x, "return": mean},
+                    **{"return_low": low, "return_high": high, "seeds": len(seeds)},
+                }
+            )
+        )
+    return _joined(parts, BAND_COLUMNS)
+
+
+def _joined(parts: list[pd.DataFrame], columns: tuple[str, ...]) -> pd.DataFrame:
+    """The rows of all parts; none where there is no part."""
+    return pd.concat(parts or [pd.DataFrame(columns=list(columns))], ignore_index=True)[
+        list(columns)
+    ]
+
+
+def _at(x: NDArray[Any], curve: pd.DataFrame, is_search: bool) -> NDArray[np.float64]:
+    known, returns = curve["x"].to_numpy(float), curve["return"].to_numpy(float)
+    if is_search:
+        return returns[np.searchsorted(known, x, side="right") - 1]
+    return np.interp(x, known, returns)
+
+
+def plot_bands(table: pd.DataFrame, unit: str, path: Path) -> None:
+    """Draw return over one unit, a panel a task, a line a method with its band over seeds.
+
+    Args:
+        table: As `bands` returns it.
+        unit: One of `AXES`.
+        path: The picture's file.
+    """
+    table = table[table["unit"] == unit]
+    figure, axes = panels(table["env_id"].nunique())
+    algos = list(table["algo"].unique())
+    for axis, (env_id, group) in zip(axes, table.groupby("env_id", sort=False), strict=True):
+        for algo, own in group.groupby("algo", sort=False):
+            style = line_style(algos.index(algo))
+            low, high = own["return_low"], own["return_high"]
+            axis.fill_between(own["x"], low, high, color=style["color"], alpha=0.15, lw=0)
+            axis.plot(own["x"], own["return"], **style, lw=1.6, label=str(algo))
+        lowest = min(0.0, float(group["return"].min()))
+        axis.set(title=str(env_id), ylim=(max(LOWEST_SHOWN, lowest) - 0.03, 1.03))
+        if unit == FRAMES:
+            axis.xaxis.set_major_locator(MaxNLocator(4))
+            axis.xaxis.set_major_formatter(EngFormatter(sep=""))  # 500k, 1M
+        elif (group["x"] > 0).any():
+            axis.set_xscale("log")
+    handles = {
+        label: h
+        for axis in axes
+        for h, label in zip(*axis.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(handles.values(), handles.keys(), loc="outside right upper", frameon=False)
+    figure.supxlabel(AXES[unit])
+    figure.supylabel("return, mean over seeds with 95 % interval")
+    save_figure(figure, path)

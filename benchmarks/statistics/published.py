@@ -1,0 +1,113 @@
+"""Published returns, as data: published.csv."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+FILE = Path(__file__).parents[1] / "published.csv"
+LEAPS = "LEAPS"
+LEAPS_BY_HPRL = "LEAPS run again by HPRL"
+SEARCH, OWN_SIZE, LARGE = "search", "own", "100x100"
+"""Worlds in published.csv: those of the search, others of the task's own size, and larger ones."""
+
+
+class Published(NamedTuple):
+    """A number from the literature."""
+
+    value: float
+    """The mean return."""
+    source: str
+    """Who published it: authors, venue and year."""
+    table: str
+    """Where in the paper, or what else it was taken from."""
+    seeds: float
+    """Runs that it is the mean of; NaN where that is not known."""
+    verified: bool
+    """Whether it was read in the paper itself."""
+    note: str
+    """How its evaluation differs from ours."""
+
+
+@cache
+def published_returns() -> pd.DataFrame:
+    """A row a number: `source`, `table`, `method`, `task` (an id), `worlds`, `unit`,
+    `return`, `seeds`, `evaluations` (the median number of programs until a return of 1.00),
+    `verified` (yes or no), `note`."""
+    return pd.read_csv(FILE, keep_default_na=False, na_values={"seeds": "", "evaluations": ""})
+
+
+def published_number(method: str, env_id: str, worlds: str = OWN_SIZE) -> Published | None:
+    """What was published of a method on a task; None where nothing was.
+
+    Args:
+        method: As in published.csv; upper and lower case are the same.
+        env_id: The task's id.
+        worlds: `SEARCH`, `OWN_SIZE` or `LARGE`.
+    """
+    rows = published_returns()
+    same = rows["method"].str.casefold() == method.casefold()
+    found = rows[same & (rows["task"] == env_id) & (rows["worlds"] == worlds)]
+    if not len(found):
+        return None
+    row = found.iloc[0]
+    return Published(
+        float(row["return"]),
+        str(row["source"]),
+        str(row["table"]),
+        float(row["seeds"]),
+        row["verified"] == "yes",
+        str(row["note"]),
+    )
+
+
+def published_return(method: str, env_id: str, worlds: str = OWN_SIZE) -> float:
+    """The mean return that was published of a method on a task; NaN where none was.
+
+    Args:
+        method, env_id, worlds: See `published_number`.
+
+    Example:
+        >>> published_return(LEAPS, "Karel-TopOff-v0"), published_return(LEAPS, "Karel-TopOff-v1")
+        (0.81, nan)
+    """
+    number = published_number(method, env_id, worlds)
+    return float("nan") if number is None else number.value
+
+
+def published_text(number: Published | None) -> str:
+    """A number in a table, with a question mark if it was not read in the paper; "-" for none."""
+    if number is None:
+        return "-"
+    text = f"{number.value:.3f}".removesuffix("0")
+    return text if number.verified else f"{text}?"
+
+
+def published_notes(numbers: Iterable[tuple[str, Published | None]]) -> str:
+    """What a table's caption says of the published numbers in it: whose they are, and how their
+    evaluation differs.
+
+    Args:
+        numbers: The method of each, and the number.
+    """
+    of: dict[tuple[str, str], list[str]] = {}
+    unverified = False
+    for method, number in numbers:
+        if number is not None:
+            methods = of.setdefault((f"{number.source}, {number.table}", number.note), [])
+            methods += [] if method in methods else [method]
+            unverified |= not number.verified
+    notes: dict[tuple[str, str], list[str]] = {}
+    for (source, note), methods in of.items():
+        notes.setdefault((", ".join(methods), source), []).extend([note] if note else [])
+    said = [
+        f"{methods}: {source}" + (f" ({'; '.join(differing)})." if differing else ".")
+        for (methods, source), differing in notes.items()
+    ]
+    if unverified:
+        said.append("Numbers with a question mark were not read in the paper itself.")
+    return " ".join(["Published:", *said]) if said else ""

@@ -1,0 +1,174 @@
+"""The console script `karel-gym`: finds the command's function, builds its options, runs it.
+
+A command is a function; its signature and docstring are its options and its help. SIGTERM ends it
+as Ctrl-C does, with a KeyboardInterrupt: long work then writes a checkpoint.
+"""
+
+from __future__ import annotations
+
+import _thread
+import importlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from karel_gym.cli.command_line import called_with
+from karel_gym.packages import explain, shadowing
+
+COMMANDS = {
+    "tasks": ("karel_gym.cli.commands:tasks", "list the tasks, or describe one"),
+    "play": ("karel_gym.cli.commands:play", "drive the robot with the keyboard"),
+    "run": ("programmatic.commands:run", "run a program in worlds of a task"),
+    "dataset": ("programmatic.leaps.commands:dataset", "make programs to train an embedding on"),
+    "pretrain": ("programmatic.leaps.commands:pretrain", "learn an embedding of programs"),
+    "train": ("agents.commands:train", "train a deep RL baseline"),
+    "tune": ("agents.commands:tune", "look for better hyperparameters of a baseline"),
+    "search": ("programmatic.search.commands:search", "search for a program that solves a task"),
+    "morl": ("agents.morl.commands:morl", "turn a policy into a program, repair it, and learn on"),
+    "synthesise": ("agents.morl.commands:synthesise", "find a program that imitates a policy"),
+    "verify": ("agents.morl.commands:verify", "prove that a program fulfils constraints"),
+    "repair": ("agents.morl.commands:repair", "change a program until its constraints are proven"),
+    "imitate": ("agents.morl.commands:imitate", "teach a policy network to act as a program does"),
+    "optimise": ("agents.morl.commands:optimise", "let a policy learn on from its weights"),
+    "evaluate": ("agents.commands:evaluate", "compare policies on the same start worlds"),
+    "report": ("benchmarks.report.commands:report", "write results, curves, replays as a page"),
+    "benchmark": ("benchmarks.commands:benchmark", "measure rates, times, and what searches reach"),
+}
+"""The function of each command, and what it does. Strings: no command loads another's imports."""
+
+EXTRAS = {
+    **{"z3": "morl", "sklearn": "morl", "optuna": "tune"},
+    **{"joblib": "benchmark", "ray": "ray", "jinja2": "report"},
+}
+"""The extra that brings a package."""
+TRACEBACK_VARIABLE = "KAREL_GYM_TRACEBACK"
+STOPS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
+"""The signals that end a command, and the last line on stderr then; the exit status is 128 plus the
+signal's number."""
+AGAIN_AFTER = 0.1  # seconds
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status.
+
+    Args:
+        arguments: The command and its options; None: this process's, which ends afterwards.
+    """
+    with _stopping(signal.SIG_DFL if arguments is None else None) as stops:
+        try:
+            if arguments is None:
+                sys.path.append("")  # last: the modules of a user's tasks in the working directory
+                arguments = sys.argv[1:]
+            return _run(list(arguments))
+        except BrokenPipeError:  # the reader of a pipe, such as `head`, has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        except (Exception, KeyboardInterrupt) as error:
+            if stops or isinstance(error, KeyboardInterrupt):  # C code makes other errors of it
+                stop = stops[0] if stops else signal.SIGINT
+                return _fail(STOPS[stop], status=128 + stop)
+            return _explain(error)
+
+
+def _run(arguments: Sequence[str]) -> int:
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(_overview())
+        return 0
+    if arguments[0] == "--version":
+        from karel_gym import __version__
+
+        print(f"karel-gym {__version__}")
+        return 0
+    name, *rest = arguments
+    if name not in COMMANDS:
+        return _fail(f"there is no command {name!r}; known are {', '.join(COMMANDS)}")
+    module, _, function = COMMANDS[name][0].partition(":")
+    room = module.partition(".")[0]
+    found = shadowing(room)
+    if found is not None:
+        return _fail(explain(room, found))
+
+    import tyro
+
+    command = getattr(importlib.import_module(module), function)
+    with called_with(arguments):
+        tyro.cli(command, prog=f"karel-gym {name}", args=rest)
+    return 0
+
+
+def _explain(error: Exception) -> int:
+    """Print the line that tells a user of an error; raise it again if it is none of a user's."""
+    if isinstance(error, ModuleNotFoundError) and error.name in EXTRAS:
+        extra = EXTRAS[error.name]
+        return _fail(f"this needs {error.name}, which pip install 'karel-gym[{extra}]' brings")
+    if not isinstance(error, ValueError | RuntimeError | OSError):
+        raise error
+    if os.environ.get(TRACEBACK_VARIABLE):
+        raise error
+    return _fail(str(error))
+
+
+@contextmanager
+def _stopping(after: signal.Handlers | None) -> Iterator[list[signal.Signals]]:
+    """Let the signals in `STOPS` raise a KeyboardInterrupt while the block runs.
+
+    Where Python cannot raise it, in a destructor for example, it comes again a moment later.
+
+    Args:
+        after: What the signals do after the block; None: what they did before it.
+
+    Yields:
+        The signals that have come.
+    """
+    came: list[signal.Signals] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield came
+        return
+
+    def stop(number: int, _: object) -> None:
+        came.append(signal.Signals(number))
+        raise KeyboardInterrupt
+
+    def report(lost: sys.UnraisableHookArgs) -> None:
+        if not isinstance(lost.exc_value, KeyboardInterrupt):
+            report_before(lost)
+            return
+        again = threading.Timer(AGAIN_AFTER, _thread.interrupt_main, came[:1])
+        again.daemon = True
+        again.start()
+
+    report_before, sys.unraisablehook = sys.unraisablehook, report
+    before = {number: signal.getsignal(number) for number in STOPS}
+    heard = {number: old for number, old in before.items() if old is not signal.SIG_IGN}
+    for number in heard:
+        signal.signal(number, stop)
+    try:
+        yield came
+    finally:
+        for number, old in heard.items():
+            signal.signal(number, old if after is None else after)
+        sys.unraisablehook = report_before
+
+
+def _overview() -> str:
+    width = max(map(len, COMMANDS))
+    commands = "\n".join(f"  {name:<{width}}  {text}" for name, (_, text) in COMMANDS.items())
+    return (
+        "usage: karel-gym COMMAND [options]\n\n"
+        "Karel tasks on which programs and neural networks compete.\n\n"
+        f"commands:\n{commands}\n\n"
+        "karel-gym COMMAND --help shows a command's options.\n"
+        f"With {TRACEBACK_VARIABLE}=1 in the environment, errors show where they arose."
+    )
+
+
+def _fail(message: str, status: int = 2) -> int:
+    print(f"karel-gym: {message}", file=sys.stderr)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The Gymnasium envs, single and vectorized, what they observe, and their adapters."""

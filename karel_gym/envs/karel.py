@@ -1,0 +1,220 @@
+"""`KarelEnv`: one episode of a Karel task at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import gymnasium
+import numpy as np
+from numpy.typing import NDArray
+
+from karel_gym.envs.kernel_env import KernelEnv
+from karel_gym.envs.masks import action_masks
+from karel_gym.envs.observations import observation_space, observe, signature_of_kind
+from karel_gym.rendering.layout import Frame, PanelLine
+from karel_gym.rendering.renderer import Renderer, ansi
+from karel_gym.rendering.window import Window, keys_to_commands
+from karel_gym.robot import ACTIONS
+from karel_gym.simulation.episode_arrays import EpisodeState
+from karel_gym.simulation.episodes import Episodes
+from karel_gym.specs import task_named
+from karel_gym.tasks.task import Task
+from karel_gym.world import World
+
+Observation = NDArray[np.uint8] | NDArray[np.float32]
+SOLVED_MARGIN = 1e-6  # a return this close to the task's largest is that: rewards are fractions
+
+
+class KarelEnv(KernelEnv):
+    """A Karel task.
+
+    Actions: 0 move, 1 turnLeft, 2 turnRight, 3 pickMarker, 4 putMarker. A move into a wall turns
+    the robot around; picking from an empty cell and putting on a full one do nothing.
+
+    Observations: `obs="grid"`: uint8, (16, H, W), one-hot planes: 0-3 robot facing N, E, S, W; 4
+    wall; 5-15 cell holds 0..10 markers. `obs="percepts"`: float32, (5,), each 0 or 1: front, left,
+    right is clear, markers present, no markers present. `obs="percepts+action"`: float32, (10,):
+    the same, and the previous action one-hot, none at the start.
+
+    `info` has `return`, the sum of the episode's rewards so far, `length`, the number of actions so
+    far, and `is_success`, whether the episode ended with the task solved.
+
+    Args:
+        task: The task, or where it is: 'module:NAME'. `gymnasium.make` fills it in.
+        obs: "grid", "percepts" or "percepts+action".
+        height, width: Size of the worlds, walls included; default the task's own.
+        max_steps: Horizon after which an episode is truncated; default the task's own. In
+            `gymnasium.make`, `max_episode_steps` is the same.
+        reward: "default"; "sparse", 1 when the task is complete; or, in Maze and StairClimber,
+            "dense", the progress in Manhattan distance over the initial distance.
+        render_mode: None, "human" (a window), "rgb_array" or "ansi".
+
+    Attributes:
+        signature: What a policy maps that observes percepts; None with grids.
+        title: What pictures call the episode; by default the id.
+        panel: Lines beside the world in pictures, such as `ProgramPolicy.panel(state)`: the program
+            that drives, with the statement highlighted that acted last.
+
+    Raises:
+        ValueError: An argument is out of its range; the message says what is allowed.
+
+    Example:
+        >>> import gymnasium, karel_gym
+        >>> env = gymnasium.make("Karel-Harvester-v0", obs="percepts")
+        >>> obs, info = env.reset(seed=0)
+        >>> obs, reward, terminated, truncated, info = env.step(3)
+        >>> obs.tolist(), round(reward, 3)
+        ([1.0, 1.0, 0.0, 0.0, 1.0], 0.028)
+    """
+
+    metadata: dict[str, Any] = {  # noqa: RUF012 (as the base class has it)
+        "render_modes": ["human", "rgb_array", "ansi"],
+        "render_fps": 10,
+    }
+    start_option = "world"
+    action_names = ACTIONS
+    episodes: Episodes
+
+    def __init__(
+        self,
+        task: Task | str,
+        obs: str = "grid",
+        height: int | None = None,
+        width: int | None = None,
+        max_steps: int | None = None,
+        reward: str = "default",
+        render_mode: str | None = None,
+    ) -> None:
+        if render_mode not in (None, *self.metadata["render_modes"]):
+            raise ValueError(
+                f"render_mode must be None, 'human', 'rgb_array' or 'ansi', got {render_mode!r}"
+            )
+        self.task = (task if isinstance(task, Task) else task_named(task)).with_reward(reward)
+        self.episodes = Episodes(self.task, 1, height, width, max_steps)
+        self.obs = obs
+        self.signature = signature_of_kind(obs)
+        self.observation_space = observation_space(obs, *self.shape)
+        self.action_space = gymnasium.spaces.Discrete(len(ACTIONS))
+        self.render_mode = render_mode
+        self.title = ""
+        self.panel: Sequence[PanelLine] = ()
+        self._status = ""
+        self._renderer: Renderer | None = None
+        self._window: Window | None = None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of the worlds, walls included."""
+        return self.episodes.height, self.episodes.width
+
+    @property
+    def world(self) -> World:
+        """The present world."""
+        return self.episodes.world(0)
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, dict[str, Any]]:
+        """Begin an episode.
+
+        Args:
+            seed: Of this and the following worlds, which are those of
+                `karel_gym.sample_worlds(env_id, n, seed)`, one after the other.
+            options: `{"world": World}` starts from that world instead of a random one.
+
+        Raises:
+            ValueError: An option is unknown, or the world has another size than this env's.
+        """
+        self._begin(seed, options)
+        self._status = ""
+        if self.render_mode == "human":
+            self.render()
+        return self._observe(), self._info(solved=False)
+
+    def step(self, action: np.int64 | int) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+        """Do one action, 0..4.
+
+        Raises:
+            ValueError: The action is none of 0..4.
+            gymnasium.error.ResetNeeded: The episode has ended, or none was begun.
+        """
+        reward, terminated, truncated = self._act(action)
+        solved = terminated and bool(is_solved(self.task, self.episodes.returns[0]))
+        self._status = "" if self._running else "solved" if solved else "failed"
+        if self.render_mode == "human":
+            self.render()
+        return self._observe(), reward, terminated, truncated, self._info(solved)
+
+    def set_state(self, state: EpisodeState) -> None:
+        """Go on from a state that `get_state`, or a vector env, copied.
+
+        Raises:
+            ValueError: It is the state of an episode in worlds of another size.
+        """
+        super().set_state(state)
+        self._status = ""
+
+    def render(self) -> Any:
+        """The present world as `render_mode` says: an rgb array, a text, or None and a window."""
+        if self.render_mode is None:
+            gymnasium.logger.warn(
+                "render() does nothing without a render_mode: make the env with "
+                'render_mode="rgb_array", "human" or "ansi"'
+            )
+            return None
+        frame = Frame(
+            step=int(self.episodes.lengths[0]),
+            episode_return=float(self.episodes.returns[0]),
+            title=self.title or (self.spec.id if self.spec else ""),
+            status=self._status,
+            panel=tuple(self.panel),
+        )
+        if self.render_mode == "ansi":
+            return ansi(self.world, frame)
+        if self._renderer is None:
+            self._renderer = Renderer(self.shape)
+        image = self._renderer.draw(self.world, frame)
+        if self.render_mode == "rgb_array":
+            return image
+        if self._window is None:
+            self._window = Window(self.metadata["render_fps"])
+        self._window.show(image)
+        return None
+
+    def close(self) -> None:
+        """Close the window, if there is one."""
+        if self._window is not None:
+            self._window.close()
+            self._window = None
+
+    def get_keys_to_action(self) -> dict[tuple[int, ...], int]:
+        """The action of each key, by pygame's number of the key, for `gymnasium.utils.play`.
+
+        Raises:
+            ImportError: pygame is not installed.
+        """
+        commands = keys_to_commands().items()
+        return {(key,): command for key, command in commands if isinstance(command, int)}
+
+    def action_masks(self) -> NDArray[np.bool_]:
+        """The actions that are of use now, bool, (5,); see `karel_gym.envs.masks`."""
+        episodes = self.episodes
+        masks: NDArray[np.bool_] = action_masks(episodes.cells, episodes.robots, episodes.width)
+        return masks[0]
+
+    def _observe(self) -> Observation:
+        episodes = self.episodes
+        observations = observe(
+            self.obs,
+            episodes.cells,
+            episodes.robots,
+            *self.shape,
+            previous=episodes.previous,
+        )
+        return cast(Observation, observations[0])
+
+
+def is_solved(task: Task, episode_return: Any) -> Any:
+    """Whether an episode of this return, a number or an array, solved the task."""
+    return episode_return >= task.max_return - SOLVED_MARGIN

@@ -1,0 +1,135 @@
+"""`KarelVectorEnv`: many Karel episodes at once, over the same kernels as `KarelEnv`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from gymnasium.vector import AutoresetMode
+from numpy.typing import NDArray
+
+from karel_gym.envs.karel import is_solved
+from karel_gym.envs.kernel_vector import KernelVectorEnv
+from karel_gym.envs.masks import action_masks
+from karel_gym.envs.observations import observation_space, observe, signature_of_kind
+from karel_gym.envs.safety import SafetyConstraint
+from karel_gym.rendering.layout import Frame
+from karel_gym.rendering.renderer import Renderer
+from karel_gym.robot import ACTIONS
+from karel_gym.simulation.devices import device_named
+from karel_gym.simulation.episodes import Episodes
+from karel_gym.specs import task_named
+from karel_gym.tasks.task import Task
+from karel_gym.world import World
+
+
+class KarelVectorEnv(KernelVectorEnv):
+    """N episodes of a Karel task, stepped by one call of a kernel.
+
+    Env i behaves like a `KarelEnv` of its own: the same seed gives the same trajectory, through
+    every reset. `info` has what `KarelEnv`'s has, as arrays of shape (N,). The option `worlds` of
+    `reset` is a sequence of N Worlds to start from.
+
+    Args:
+        task: The task, or where it is: 'module:NAME'. `gymnasium.make_vec` fills it in.
+        num_envs: N.
+        obs, height, width, max_steps, reward: As `KarelEnv`'s.
+        autoreset_mode: As `KernelVectorEnv`'s: "NextStep", "SameStep" or "Disabled".
+        render_mode: None, "rgb_array" or "rgb_array_list"; see `KernelVectorEnv`.
+        device: "cpu" or "cuda". The worlds of "cuda" are in the memory of torch's GPU, one thread
+            steps an env, and all arrays, those in infos too, are torch tensors there; `final_obs`
+            is one tensor, whose rows are of meaning where `_final_obs` is true.
+        constraints: What infos report on; they need the observations "percepts".
+        max_episode_steps: Gymnasium's name of `max_steps`; it takes the place of that.
+
+    Raises:
+        ValueError: An argument is out of its range; the message says what is allowed.
+        RuntimeError: The device is "cuda", and there is none or numba-cuda is not installed.
+    """
+
+    metadata: dict[str, Any] = {  # noqa: RUF012 (as the base class has it)
+        "render_modes": ["rgb_array"],
+        "render_fps": 10,
+    }
+    start_option = "worlds"
+    episodes: Episodes
+
+    def __init__(
+        self,
+        task: Task | str,
+        num_envs: int = 1,
+        obs: str = "grid",
+        height: int | None = None,
+        width: int | None = None,
+        max_steps: int | None = None,
+        reward: str = "default",
+        autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
+        render_mode: str | None = None,
+        device: str = "cpu",
+        constraints: Sequence[SafetyConstraint] = (),
+        max_episode_steps: int | None = None,
+    ) -> None:
+        if max_episode_steps is not None:
+            max_steps = max_episode_steps
+        self.task = (task if isinstance(task, Task) else task_named(task)).with_reward(reward)
+        self.episodes = Episodes(
+            self.task, num_envs, height, width, max_steps, device_named(device)
+        )
+        self.obs = obs
+        super().__init__(
+            self.episodes,
+            observation_space(obs, *self.shape),
+            ACTIONS,
+            signature_of_kind(obs),
+            autoreset_mode,
+            render_mode,
+            constraints,
+        )
+        self._renderer: Renderer | None = None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of the worlds, walls included."""
+        return self.episodes.height, self.episodes.width
+
+    @property
+    def worlds(self) -> list[World]:
+        """The present world of each env."""
+        return [self.episodes.world(i) for i in range(self.num_envs)]
+
+    def action_masks(self) -> Any:
+        """The actions that are of use now in each env, bool, (N, 5); see `karel_gym.envs.masks`."""
+        episodes = self.episodes
+        return action_masks(episodes.cells, episodes.robots, episodes.width, self.device)
+
+    def _images(self) -> tuple[NDArray[np.uint8], ...]:
+        if self._renderer is None:
+            self._renderer = Renderer(self.shape)
+        title = self.spec.id if self.spec else ""
+        return tuple(
+            self._renderer.draw(
+                world,
+                Frame(
+                    step=int(self.episodes.lengths[i]),
+                    episode_return=float(self.episodes.returns[i]),
+                    title=title,
+                ),
+            )
+            for i, world in enumerate(self.worlds)
+        )
+
+    def _observe(self) -> NDArray[Any]:
+        episodes = self.episodes
+        observations: NDArray[Any] = observe(
+            self.obs,
+            episodes.cells,
+            episodes.robots,
+            *self.shape,
+            self.device,
+            episodes.previous,
+        )
+        return observations
+
+    def _solved(self, terminated: Any, truncated: Any) -> Any:
+        return terminated & is_solved(self.task, self.episodes.returns)

@@ -1,0 +1,354 @@
+"""`KernelVectorEnv`: what vector envs share whose episodes are stepped by one call of a kernel."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import gymnasium
+import numpy as np
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+from numpy.typing import NDArray
+
+from karel_gym.envs.safety import (
+    SafetyConstraint,
+    Verdicts,
+    at_reset,
+    check_constraints,
+    cleared,
+    judge,
+)
+from karel_gym.envs.signature import Signature, unknown_action
+from karel_gym.envs.wrappers import LookAhead
+from karel_gym.simulation.episode_arrays import EpisodeArrays, EpisodeState
+from karel_gym.specs import OwnHorizon
+
+RENDER_MODES = ("rgb_array", "rgb_array_list")
+Step = tuple[
+    NDArray[Any], NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]
+]
+
+
+class KernelVectorEnv(OwnHorizon, VectorEnv[NDArray[Any], NDArray[np.int64], NDArray[Any]], ABC):
+    """N episodes, stepped by one call of a kernel.
+
+    Env i behaves like a single env of its own: the same seed gives the same trajectory, through
+    every reset. `info` has, as arrays of shape (N,), `return`, the sum of an episode's rewards so
+    far, `length`, the number of its actions so far, `is_success`, whether it ended with the task
+    solved, and, if there are constraints, `constraints`: by their names the `margin` and whether it
+    is `violated` by the step. As in Gymnasium's vector envs, beside each `key` there is `_key`,
+    bool, (N,): the envs that the entries are of; others are 0.
+
+    Args:
+        episodes: The episodes.
+        observation_space: Of one env.
+        actions: The names of the actions.
+        signature: What a policy maps; None where observations are not flat.
+        autoreset_mode: When an episode that has ended gives way to the next: at the next step
+            ("NextStep": that step's action is ignored, its reward is 0), in the same one
+            ("SameStep": the last observation and info are `final_obs` and `final_info`), or when
+            `reset(options={"reset_mask": bool (N,)})` says ("Disabled").
+        render_mode: None, "rgb_array" or "rgb_array_list": `render` then gives an env's images
+            since it was called, or since the episode began, as a list.
+        constraints: What infos report on.
+
+    Raises:
+        ValueError: An argument is out of its range; the message says what is allowed.
+    """
+
+    start_option: ClassVar[str]
+    """What `reset` calls the starts that a user gives; without its s, what a single env does."""
+
+    def __init__(
+        self,
+        episodes: EpisodeArrays,
+        observation_space: gymnasium.Space[Any],
+        actions: Sequence[str],
+        signature: Signature | None,
+        autoreset_mode: AutoresetMode | str,
+        render_mode: str | None,
+        constraints: Sequence[SafetyConstraint],
+    ) -> None:
+        super().__init__()
+        if render_mode not in (None, *RENDER_MODES):
+            raise ValueError(
+                f"render_mode must be None, 'rgb_array' or 'rgb_array_list', got {render_mode!r}"
+            )
+        self.device = episodes.device
+        self.num_envs = len(episodes)
+        self.signature = signature
+        self.autoreset_mode = AutoresetMode(autoreset_mode)
+        self.metadata = {**self.metadata, "autoreset_mode": self.autoreset_mode}
+        self.render_mode = render_mode
+        self.constraints = check_constraints(constraints)
+        if self.constraints and (signature is None or self.device.array_type is not np.ndarray):
+            raise ValueError("constraints need flat observations and the device 'cpu'")
+        self.single_observation_space = observation_space
+        self.single_action_space = gymnasium.spaces.Discrete(len(actions))
+        self.observation_space = batch_space(self.single_observation_space, self.num_envs)
+        self.action_space = batch_space(self.single_action_space, self.num_envs)
+        self._actions = tuple(actions)
+        self.episodes = episodes
+        self._ended = self._no_envs()
+        self._seeded = np.zeros(self.num_envs, dtype=np.bool_)
+        self._observed: Any = None  # at the step before, for the constraints
+        self._frames: list[list[NDArray[np.uint8]]] = [[] for _ in range(self.num_envs)]
+
+    def reset(
+        self,
+        *,
+        seed: int | Sequence[int | None] | None = None,
+        options: dict[str, Any] | None = None,
+    ) -> tuple[NDArray[Any], dict[str, Any]]:
+        """Begin an episode in every env, or in some.
+
+        Args:
+            seed: Env i is seeded with `seed + i`, or with `seed[i]` where that is not None; an env
+                that was never seeded draws a seed from the operating system.
+            options: A sequence of N starts, under the name that the env gives them; `reset_mask`:
+                array of bool, (N,), the envs to reset, one at least.
+
+        Raises:
+            ValueError: The seeds or an option have the wrong length or name.
+            TypeError: The mask is no array of bool.
+        """
+        options = dict(options or {})
+        which = self._reset_mask(options.pop("reset_mask", None))
+        starts = options.pop(self.start_option, None)
+        if options:
+            raise ValueError(
+                f"the options of reset are {self.start_option!r} and 'reset_mask', "
+                f"got {sorted(options)}"
+            )
+        self._seed(seed, which)
+        begun = self.device.from_host(which)
+        if starts is None:
+            self.episodes.reset(begun)
+        else:
+            self._check_length(self.start_option, starts)
+            for i in np.flatnonzero(which):
+                self.episodes.load(int(i), starts[i])
+        self._ended = self._ended & ~begun
+        observations = self._remembered()
+        info = self._info(self._no_envs(), at_reset(self.constraints, self.num_envs))
+        self._collect_frames(begun)
+        return observations, self._masked(info, None if which.all() else begun)
+
+    def step(self, actions: NDArray[np.integer[Any]]) -> Step:
+        """Do one action in every env.
+
+        Args:
+            actions: int, (N,); with the device "cuda" also a tensor.
+
+        Returns:
+            Observations (N, ...), rewards float64 (N,), terminated and truncated bool (N,), info.
+
+        Raises:
+            ValueError: There are not N actions, or one is no action's number.
+            gymnasium.error.ResetNeeded: An env was never reset, or has ended with autoreset
+                disabled.
+        """
+        actions = self._check_actions(actions)
+        if self.autoreset_mode is AutoresetMode.DISABLED:
+            self._check_running()
+        else:
+            self._check_begun()
+        observed, begun = self._observed, self._ended
+        rewards, terminated, truncated = self.episodes.step(actions, begun)
+        ended = terminated | truncated
+        observations = self._remembered()
+        verdicts = cleared(judge(self.constraints, observed, actions, observations), begun)
+        info = self._info(self._solved(terminated, truncated), verdicts)
+        if self.autoreset_mode is AutoresetMode.SAME_STEP:
+            final: dict[str, Any] = {}
+            if ended.any():
+                observations, info, final = self._restart(ended, observations, info)
+                begun = ended
+            info = self._masked(info) | final
+            ended = self._no_envs()
+        else:
+            info = self._masked(info)
+        self._ended = ended
+        self._collect_frames(begun)
+        return observations, rewards, terminated, truncated, info
+
+    def look_ahead(self) -> LookAhead:
+        """What each action would lead to in each env; the envs stay as they are.
+
+        Returns:
+            Observations (N, A, ...), rewards (N, A) and terminated (N, A).
+
+        Raises:
+            gymnasium.error.ResetNeeded: An env was never reset, or has ended.
+        """
+        self._check_running()
+        return LookAhead(*self.episodes.outcomes(len(self._actions), self._observe))
+
+    def get_states(self) -> list[EpisodeState]:
+        """A copy of all that each episode is; `set_states` takes it, as does a single env."""
+        self._check_running()
+        return [self.episodes.get_state(i) for i in range(self.num_envs)]
+
+    def set_states(self, states: Sequence[EpisodeState]) -> NDArray[Any]:
+        """Let episodes go on from states that `get_states`, or a single env, copied.
+
+        Returns:
+            What is observed there, (N, ...).
+
+        Raises:
+            ValueError: There are not N states, or one is of other envs.
+        """
+        self._check_length("states", states)
+        for i, state in enumerate(states):
+            self.episodes.set_state(i, state)
+        self._ended = self._no_envs()
+        self._seeded[:] = True
+        return self._remembered()
+
+    def render(self) -> tuple[Any, ...] | None:
+        """An rgb array per env, or a list of them, or None, as `render_mode` says."""
+        if self.render_mode is None:
+            return None
+        if self.render_mode == "rgb_array":
+            return self._images()
+        frames, self._frames = self._frames, [[] for _ in range(self.num_envs)]
+        return tuple(frames)
+
+    @abstractmethod
+    def _images(self) -> tuple[NDArray[np.uint8], ...]:
+        """An rgb array per env."""
+
+    @abstractmethod
+    def _observe(self) -> NDArray[Any]:
+        """What is observed now, (N, ...)."""
+
+    @abstractmethod
+    def _solved(self, terminated: Any, truncated: Any) -> Any:
+        """In which episodes that end in these ways the task is solved, bool, (N,)."""
+
+    def _restart(
+        self, ended: NDArray[np.bool_], observations: NDArray[Any], info: dict[str, Any]
+    ) -> tuple[NDArray[Any], dict[str, Any], dict[str, Any]]:
+        """Reset the envs that have ended: observations, info, and what they ended with."""
+        final_obs = observations
+        if isinstance(observations, np.ndarray):  # then in the form that Gymnasium gives it
+            final_obs = np.full(self.num_envs, None, dtype=object)
+            for i in self._numbers(ended):
+                final_obs[i] = observations[i]
+        final: dict[str, Any] = {"final_obs": final_obs, "_final_obs": ended}
+        final |= {"final_info": self._masked(info, ended), "_final_info": ended}
+        self.episodes.reset(ended)
+        verdicts = cleared(info.get("constraints", {}), ended)
+        return self._remembered(), self._info(self._no_envs(), verdicts), final
+
+    def _masked(self, info: dict[str, Any], mask: Any = None) -> dict[str, Any]:
+        """The info with a mask beside each entry, in Gymnasium's form; None: of all envs."""
+        masked: dict[str, Any] = {}
+        of = ~self._no_envs() if mask is None else mask
+        for key, value in info.items():
+            if isinstance(value, dict):
+                value = self._masked(value, mask)
+            elif mask is not None:
+                value = self.device.copy(value)
+                value[~mask] = 0
+            masked[key], masked[f"_{key}"] = value, of
+        return masked
+
+    def _collect_frames(self, begun: Any) -> None:
+        """Remember the images of now, and forget those before the episodes `begun`, bool, (N,)."""
+        if self.render_mode != "rgb_array_list":
+            return
+        for i in self._numbers(begun):
+            self._frames[i] = []
+        for frames, image in zip(self._frames, self._images(), strict=True):
+            frames.append(image)
+
+    def _remembered(self) -> NDArray[Any]:
+        """What is observed now; the constraints need it again after the next step."""
+        observations = self._observe()
+        if self.constraints:
+            self._observed = observations.copy()  # users may change what they are given
+        return observations
+
+    def _no_envs(self) -> Any:
+        """A mask of the envs, bool, (N,), that holds none."""
+        return self.device.zeros((self.num_envs,), np.bool_)
+
+    def _numbers(self, mask: Any) -> list[int]:
+        """The numbers of the envs that a mask holds."""
+        numbers: list[int] = np.flatnonzero(self.device.to_host(mask)).tolist()
+        return numbers
+
+    def _reset_mask(self, mask: Any) -> NDArray[np.bool_]:
+        if mask is None:
+            return np.ones(self.num_envs, dtype=np.bool_)
+        if not isinstance(mask, (np.ndarray, self.device.array_type)):
+            raise TypeError(f"reset_mask must be an array of bool, got a {type(mask).__name__}")
+        mask = self.device.to_host(self.device.asarray(mask))
+        if mask.shape != (self.num_envs,):
+            raise ValueError(
+                f"reset_mask must be of shape ({self.num_envs},), got the shape {mask.shape}"
+            )
+        if mask.dtype != np.bool_:
+            raise TypeError(f"reset_mask must be of bool, got {mask.dtype}")
+        if not mask.any():
+            raise ValueError("reset_mask must be true for at least one env")
+        return mask
+
+    def _seed(self, seed: int | Sequence[int | None] | None, which: NDArray[np.bool_]) -> None:
+        seeds: Sequence[int | None]
+        if seed is None:
+            seeds = [None] * self.num_envs
+        elif isinstance(seed, (int, np.integer)):
+            self._np_random, self._np_random_seed = gymnasium.utils.seeding.np_random(int(seed))
+            seeds = range(int(seed), int(seed) + self.num_envs)
+        else:
+            seeds = seed
+            self._check_length("seed", seeds)
+        for i in np.flatnonzero(which).tolist():
+            own = seeds[i]
+            if own is None and not self._seeded[i]:
+                own = int(self.np_random.integers(2**63))
+            if own is not None:
+                self.episodes.seed(i, int(own))
+                self._seeded[i] = True
+
+    def _check_length(self, name: str, values: Sequence[Any]) -> None:
+        if len(values) != self.num_envs:
+            raise ValueError(
+                f"{name} must have one entry an env: {self.num_envs}, got {len(values)}"
+            )
+
+    def _check_actions(self, actions: Any) -> Any:
+        actions = self.device.asarray(actions)
+        shape, dtype = tuple(actions.shape), self.device.dtype(actions)
+        if shape != (self.num_envs,) or not np.issubdtype(dtype, np.integer):
+            raise ValueError(
+                f"actions must be integers of shape ({self.num_envs},), got {dtype}, {shape}"
+            )
+        if actions.min() < 0 or actions.max() >= len(self._actions):
+            faulty = actions[(actions < 0) | (actions >= len(self._actions))][0]
+            raise unknown_action(self._actions, int(faulty))
+        return self.device.asarray(actions, np.int64)
+
+    def _check_begun(self) -> None:
+        if not self._seeded.all():
+            raise gymnasium.error.ResetNeeded("call reset() to begin an episode in every env")
+
+    def _check_running(self) -> None:
+        self._check_begun()
+        if self._ended.any():
+            raise gymnasium.error.ResetNeeded(
+                f"envs {self._numbers(self._ended)} have ended: "
+                'call reset(options={"reset_mask": ...})'
+            )
+
+    def _info(self, solved: Any, verdicts: Verdicts) -> dict[str, Any]:
+        info = {
+            "return": self.device.copy(self.episodes.returns),
+            "length": self.device.copy(self.episodes.lengths),
+            "is_success": solved,
+        }
+        return info | ({"constraints": verdicts} if verdicts else {})

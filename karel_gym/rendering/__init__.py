@@ -1,0 +1,1 @@
+"""Pictures of episodes: images, text, the window, and play by keyboard."""

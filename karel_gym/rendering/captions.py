@@ -1,0 +1,222 @@
+"""The text beside a drawn world: the caption above it and the panel with a program's lines."""
+
+from __future__ import annotations
+
+import functools
+import warnings
+
+import pygame
+
+from karel_gym.rendering.layout import Frame, PanelLine
+from karel_gym.rendering.sprites import Colour, mix
+
+BACKGROUND: Colour = (24, 30, 43)
+PANEL: Colour = (31, 38, 54)
+TEXT: Colour = (236, 239, 244)
+MUTED: Colour = (148, 160, 182)
+KEYWORD: Colour = (134, 196, 250)
+HIGHLIGHT: Colour = (62, 84, 124)
+ACCENT: Colour = (250, 190, 60)
+GOOD: Colour = (72, 190, 160)
+BAD: Colour = (240, 128, 88)
+
+MONOSPACE = "dejavusansmono,liberationmono,menlo,consolas,notosansmono,couriernew"
+LARGEST_LINE, SCROLLED_LINE, SMALLEST_LINE = 16, 14, 11  # pixels
+INDENT = "  "
+MOST_PICTURES = 2_000
+
+
+@functools.cache
+def _monospace() -> str | None:
+    """The file of a monospace font of this machine; None where there is none."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that this machine cannot list its fonts
+        return pygame.font.match_font(MONOSPACE)
+
+
+class Typeface:
+    """A font in every size; None is the font that pygame brings along.
+
+    It keeps pictures of texts and no font: whoever calls `pygame.quit()` frees all fonts, and
+    the next use of one would crash.
+    """
+
+    def __init__(self, file: str | None = None) -> None:
+        self._file = file
+        self._pictures: dict[tuple[str, int, Colour], pygame.Surface] = {}
+        self._widths: dict[tuple[str, int], int] = {}
+        self._heights: dict[int, int] = {}
+
+    def render(self, text: str, size: int, colour: Colour) -> pygame.Surface:
+        """`text` in `size` pixels, on a transparent ground."""
+        key = (text, size, colour)
+        if key not in self._pictures:
+            if len(self._pictures) >= MOST_PICTURES:
+                self._pictures.clear()
+            self._pictures[key] = self._font(size).render(text, True, colour)
+        return self._pictures[key]
+
+    def width(self, text: str, size: int) -> int:
+        """The pixels that `text` takes."""
+        key = (text, size)
+        if key not in self._widths:
+            if len(self._widths) >= MOST_PICTURES:
+                self._widths.clear()
+            self._widths[key] = self._font(size).size(text)[0]
+        return self._widths[key]
+
+    def height(self, size: int) -> int:
+        """The pixels from one line to the next."""
+        if size not in self._heights:
+            self._heights[size] = self._font(size).get_linesize()
+        return self._heights[size]
+
+    def fit(self, text: str, size: int, width: int) -> str:
+        """`text`, cut short with an ellipsis where it is wider than `width` pixels."""
+        if self.width(text, size) <= width:
+            return text
+        font = self._font(size)
+        while text and font.size(text + "...")[0] > width:
+            text = text[:-1]
+        return text + "..."
+
+    def _font(self, size: int) -> pygame.font.Font:
+        if not pygame.font.get_init():
+            pygame.font.init()
+        return pygame.font.Font(self._file, size)
+
+
+class Caption:
+    """The bar above a world: title, status and hint to the left, step and return to the right."""
+
+    def __init__(self) -> None:
+        self._type = Typeface()
+
+    def draw(self, surface: pygame.Surface, area: pygame.Rect, frame: Frame) -> None:
+        """Draw the texts of `frame` on `area`."""
+        surface.fill(BACKGROUND, area)
+        margin, top, bottom = 14, area.top + 13, area.top + 32
+        right = area.right - margin
+        for label, value in (
+            ("return", f"{round(frame.episode_return, 3) + 0.0:.3f}"),
+            ("step", f"{frame.step:,}"),
+        ):
+            name = self._type.render(label, 17, MUTED)
+            surface.blit(name, (right - name.get_width(), top))
+            start = right
+            for digit in reversed(value):  # one by one, as numbers are ever new and digits are not
+                picture = self._type.render(digit, 26, TEXT)
+                start -= picture.get_width()
+                surface.blit(picture, (start, bottom))
+            # the least width keeps the step in its place while the return grows
+            right -= max(58, name.get_width(), right - start) + margin
+        left = area.left + margin
+        title = self._type.fit(frame.title, 24, right - left)
+        below = bool(frame.status or frame.hint)
+        line = self._type.render(title, 24, TEXT)
+        surface.blit(line, (left, top - 2 if below else area.centery - line.get_height() // 2))
+        if frame.status:
+            colour = {"solved": GOOD, "failed": BAD}.get(frame.status, MUTED)
+            chip = self._type.render(frame.status, 17, BACKGROUND)
+            box = pygame.Rect(left, bottom + 1, chip.get_width() + 14, chip.get_height() + 5)
+            pygame.draw.rect(surface, colour, box, border_radius=box.height // 2)
+            surface.blit(chip, chip.get_rect(center=box.center))
+            left = box.right + 8
+        hint = self._type.fit(frame.hint, 17, right - left)
+        surface.blit(self._type.render(hint, 17, MUTED), (left, bottom + 4))
+
+
+class Panel:
+    """A list of lines, of which those that are at work now stand out.
+
+    The type is so large that all lines fit, in width and in number. More lines than fit in the
+    smallest type scroll, so that the first highlighted line stays in view.
+    """
+
+    def __init__(self) -> None:
+        self._heading = Typeface()
+        self._type = Typeface(_monospace())
+        self._measured: tuple[object, int] = (None, 0)
+        self._view: object = None
+        self._shown: dict[int, PanelLine] = {}
+
+    def draw(self, surface: pygame.Surface, area: pygame.Rect, frame: Frame) -> None:
+        """Draw the panel of `frame` on `area`; `surface` shows there what this drew last."""
+        inner = pygame.Rect(area.left + 16, area.top + 36, area.width - 28, area.height - 46)
+        lines = frame.panel
+        size = self._line_size(lines, inner)
+        height = self._type.height(size)
+        room = max(1, inner.height // height)
+        first = _first_in_view(lines, room)
+        view = (tuple(area), frame.panel_title, size, first, len(lines))
+        if view != self._view:
+            self._view, self._shown = view, {}
+            surface.fill(PANEL, area)
+            heading = self._heading.render(frame.panel_title, 17, MUTED)
+            surface.blit(heading, (area.left + 16, area.top + 13))
+            if first > 0:
+                _draw_more(surface, inner.right - 8, area.top + 24, up=True)
+            if first + room < len(lines):
+                _draw_more(surface, inner.right - 8, area.bottom - 8, up=False)
+        for place, line in enumerate(lines[first : first + room]):
+            if self._shown.get(place) != line:
+                self._shown[place] = line
+                box = pygame.Rect(inner.left, inner.top + place * height, inner.width, height)
+                self._draw_line(surface, box, line, size)
+
+    def _line_size(self, lines: tuple[PanelLine, ...], inner: pygame.Rect) -> int:
+        texts = tuple(line.indent * INDENT + line.text for line in lines)
+        key = (texts, inner.size)
+        if self._measured[0] != key:
+            self._measured = (key, self._largest_fit(texts, inner))
+        return self._measured[1]
+
+    def _largest_fit(self, texts: tuple[str, ...], inner: pygame.Rect) -> int:
+        longest = max(texts, key=len)
+        fitting = [
+            size
+            for size in range(SMALLEST_LINE, LARGEST_LINE + 1)
+            if self._type.width(longest, size) <= inner.width
+        ] or [SMALLEST_LINE]
+        all_in_view = [
+            size for size in fitting if self._type.height(size) * len(texts) <= inner.height
+        ]
+        return max(all_in_view) if all_in_view else min(SCROLLED_LINE, max(fitting))
+
+    def _draw_line(
+        self, surface: pygame.Surface, box: pygame.Rect, line: PanelLine, size: int
+    ) -> None:
+        bar = box.inflate(16, 0)
+        surface.fill(PANEL, bar)
+        if line.highlighted:
+            pygame.draw.rect(surface, HIGHLIGHT, bar, border_radius=4)
+            pygame.draw.rect(surface, ACCENT, (bar.left, bar.top, 4, bar.height), border_radius=2)
+        x = box.left + self._type.width(line.indent * INDENT, size)
+        space = self._type.width(" ", size)
+        for word in self._type.fit(line.text, size, box.right - x).split(" "):
+            if word:
+                picture = self._type.render(word, size, _word_colour(word, line.highlighted))
+                surface.blit(picture, (x, box.top))
+                x += picture.get_width()
+            x += space
+
+
+def _word_colour(word: str, highlighted: bool) -> Colour:
+    """Words in capitals read as keywords, brackets as punctuation."""
+    if word.endswith(("(", ")")) and len(word) <= 2:
+        return mix(MUTED, TEXT, 0.3) if highlighted else mix(MUTED, PANEL, 0.3)
+    if word[:1].isupper() and word.split("=")[0].isupper():
+        return KEYWORD
+    return TEXT
+
+
+def _first_in_view(lines: tuple[PanelLine, ...], room: int) -> int:
+    """The index of the top line, when `room` lines are in view: the highlighted one is amidst."""
+    highlighted = next((i for i, line in enumerate(lines) if line.highlighted), 0)
+    return min(max(0, highlighted - room // 2), max(0, len(lines) - room))
+
+
+def _draw_more(surface: pygame.Surface, x: int, y: int, up: bool) -> None:
+    """A small arrowhead: there are more lines this way."""
+    tip = -5 if up else 5
+    pygame.draw.polygon(surface, MUTED, [(x - 6, y), (x + 6, y), (x, y + tip)])

@@ -1,0 +1,123 @@
+"""A person drives the robot with the keyboard."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import gymnasium
+
+from karel_gym.registration import spec_of
+from karel_gym.rendering.layout import Frame, PanelLine
+from karel_gym.rendering.renderer import Renderer
+from karel_gym.rendering.window import Window, check_display
+from karel_gym.world import World
+
+LEGEND = tuple(
+    PanelLine(0, f"{keys:<8}{meaning}")
+    for keys, meaning in (
+        ("up", "move"),
+        ("left", "turnLeft"),
+        ("right", "turnRight"),
+        ("p space", "pickMarker"),
+        ("o u", "putMarker"),
+        ("", ""),
+        ("r", "new world"),
+        ("q esc", "quit"),
+    )
+)
+"""The keys, as lines of the panel; the table itself is `karel_gym.rendering.window.KEYS`."""
+NEW_WORLD_HINT = "press r for a new world"
+
+
+def play(
+    env_id: str,
+    *,
+    height: int | None = None,
+    width: int | None = None,
+    seed: int | None = None,
+    fps: float = 30,
+    **options: Any,
+) -> list[float]:
+    """Open a window in which a person drives the robot, until they close it.
+
+    Args:
+        env_id: Such as "Karel-Maze-v0".
+        height: Height of the worlds in cells, walls included; None is the task's own.
+        width: Width of the worlds.
+        seed: Of the first world; those after it follow from it. None draws one at random.
+        fps: How often a second the keys are read.
+        options: More arguments of `gymnasium.make`, such as `reward="sparse"`.
+
+    Returns:
+        The returns of the episodes that came to their end.
+
+    Raises:
+        ValueError: The task is unknown or has no robot, or an argument is out of its range.
+        ImportError: pygame is not installed.
+        RuntimeError: There is no display to open a window on.
+    """
+    size = {"height": height, "width": width}
+    options |= {name: cells for name, cells in size.items() if cells is not None}
+    spec_of(env_id)
+    check_display()
+    env = gymnasium.make(env_id, render_mode=None, **options)
+    window = Window(fps, title=env_id)
+    try:
+        return play_in(env, window, seed=seed, title=env_id)
+    finally:
+        window.close()
+        env.close()
+
+
+def play_in(
+    env: gymnasium.Env[Any, Any], window: Window, *, seed: int | None = None, title: str = ""
+) -> list[float]:
+    """Let a person drive the robot of `env`, shown in `window`, until the window is closed.
+
+    Args:
+        env: Its `unwrapped.world` is the present `World`.
+        window: Where to show it, and whose keys to follow.
+        seed: Of the first world.
+        title: What the caption calls it.
+
+    Returns:
+        The returns of the episodes that came to their end.
+
+    Raises:
+        ValueError: The env has no such world.
+    """
+    returns: list[float] = []
+    karel: Any = env.unwrapped
+    env.reset(seed=seed)
+    if not isinstance(getattr(karel, "world", None), World):
+        raise ValueError(f"{title or env} is no Karel task: it has no robot to drive")
+    renderer = Renderer(karel.world.shape)
+    new = Frame(title=title, panel=LEGEND, panel_title="keys")
+    frame = new
+    while not window.closed:
+        window.show(renderer.draw(karel.world, frame))
+        for command in window.commands():
+            if command == "reset":
+                env.reset()
+                frame = new
+            elif isinstance(command, int) and not frame.status:
+                frame = _after(env, command, frame)
+                if frame.status:
+                    returns.append(frame.episode_return)
+    return returns
+
+
+def _after(env: gymnasium.Env[Any, Any], action: int, frame: Frame) -> Frame:
+    """Do `action`; what to tell of the episode now."""
+    _, reward, terminated, truncated, info = env.step(action)
+    status = ""
+    if terminated or truncated:
+        status = "solved" if info.get("is_success", False) else "ended"
+    return replace(
+        frame,
+        step=frame.step + 1,
+        episode_return=frame.episode_return + float(reward),
+        status=status,
+        hint=NEW_WORLD_HINT if status else "",
+    )

@@ -1,0 +1,1 @@
+"""Compiled simulation: kernels, random numbers, devices, and the arrays of running episodes."""

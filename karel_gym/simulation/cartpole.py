@@ -1,0 +1,265 @@
+"""The cart and its pole: the dynamics as kernels, written here only, and many episodes of them.
+
+Source: Barto, Sutton and Anderson, Neuronlike adaptive elements that can solve difficult learning
+control problems (1983); the equations of Florian, Correct equations for the dynamics of the
+cart-pole system (2007), with the constants and the Euler steps of Gymnasium's CartPole.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from karel_gym.simulation.devices import CPU
+from karel_gym.simulation.episode_arrays import EpisodeArrays, max_steps_or
+from karel_gym.simulation.kernels import index, inner, kernel
+from karel_gym.simulation.rng import draw_state, states_of, uniform
+
+GRAVITY = 9.8  # m/s^2
+CART_MASS, POLE_MASS = 1.0, 0.1  # kg
+TOTAL_MASS = CART_MASS + POLE_MASS
+HALF_LENGTH = 0.5  # m, of the pole
+POLE_MASS_LENGTH = POLE_MASS * HALF_LENGTH
+FORCE = 10.0  # N
+TIME_STEP = 0.02  # s
+TRACK = 2.4  # m; beyond it, on either side, the episode ends
+TILT = 12 * 2 * math.pi / 360  # rad; likewise
+START = 0.05  # a start state's features are within this of 0
+MAX_STEPS = 200
+
+ACTIONS = ("left", "right")
+"""The actions by number."""
+
+
+class CartState(NamedTuple):
+    """Where cart and pole are, and how fast."""
+
+    cart_position: float
+    """In m, 0 in the middle of the track."""
+    cart_velocity: float
+    """In m/s."""
+    pole_angle: float
+    """In rad, 0 upright, positive to the right."""
+    pole_angular_velocity: float
+    """In rad/s."""
+
+
+@inner
+def transition(state: CartState, action: int) -> CartState:
+    """The state one time step after an action."""
+    x, v, angle, spin = state
+    force = FORCE if action == 1 else -FORCE
+    cos, sin = math.cos(angle), math.sin(angle)
+    push = (force + POLE_MASS_LENGTH * (spin * spin) * sin) / TOTAL_MASS
+    spin_change = (GRAVITY * sin - cos * push) / (
+        HALF_LENGTH * (4.0 / 3.0 - POLE_MASS * (cos * cos) / TOTAL_MASS)
+    )
+    v_change = push - POLE_MASS_LENGTH * spin_change * cos / TOTAL_MASS
+    return CartState(
+        x + TIME_STEP * v,
+        v + TIME_STEP * v_change,
+        angle + TIME_STEP * spin,
+        spin + TIME_STEP * spin_change,
+    )
+
+
+@inner
+def has_fallen(state: CartState) -> bool:
+    """Whether the cart is beyond the track's end, or the pole tilts too far: the episode ends."""
+    return abs(state.cart_position) > TRACK or abs(state.pole_angle) > TILT
+
+
+@inner
+def initial_state(rng: Any) -> CartState:
+    """A random start state from a random state, uint64, (1,)."""
+    x = uniform(rng, -START, START)
+    v = uniform(rng, -START, START)
+    angle = uniform(rng, -START, START)
+    return CartState(x, v, angle, uniform(rng, -START, START))
+
+
+@inner
+def read(states: Any, i: Any) -> CartState:
+    """State `i` of states float64, (4, N)."""
+    return CartState(states[0, i], states[1, i], states[2, i], states[3, i])
+
+
+@inner
+def write(states: Any, i: Any, state: CartState) -> None:
+    """Make `state` state `i` of states float64, (4, N)."""
+    states[0, i] = state.cart_position
+    states[1, i] = state.cart_velocity
+    states[2, i] = state.pole_angle
+    states[3, i] = state.pole_angular_velocity
+
+
+@kernel
+def draw_starts(first: int, last: int, step: int, rngs: Any, states: Any) -> None:
+    """Write a start state, float64, (4, N), for each random state, uint64, (N, 1)."""
+    for k in range(first, last, step):
+        i = index(k)
+        write(states, i, initial_state(rngs[i]))
+
+
+@inner
+def begin_episode(i: Any, states: Any, rngs: Any, streams: Any, returns: Any, lengths: Any) -> None:
+    """Begin episode `i` at random."""
+    rngs[i, 0] = draw_state(streams[i])
+    write(states, i, initial_state(rngs[i]))
+    returns[i], lengths[i] = 0.0, 0
+
+
+@kernel
+def begin_carts(
+    first: int,
+    last: int,
+    step: int,
+    which: Any,
+    states: Any,
+    rngs: Any,
+    streams: Any,
+    returns: Any,
+    lengths: Any,
+) -> None:
+    """Begin the episodes `which`, bool, (N,), at random."""
+    for k in range(first, last, step):
+        i = index(k)
+        if which[i]:
+            begin_episode(i, states, rngs, streams, returns, lengths)
+
+
+@kernel
+def step_carts(
+    first: int,
+    last: int,
+    step: int,
+    actions: Any,
+    restarting: Any,
+    states: Any,
+    rngs: Any,
+    streams: Any,
+    returns: Any,
+    lengths: Any,
+    max_steps: int,
+    rewards: Any,
+    terminated: Any,
+    truncated: Any,
+) -> None:
+    """Do one action an episode, or begin a new episode where `restarting`, bool, (N,), says so.
+
+    Writes `rewards`, float64, `terminated` and `truncated`, bool, each (N,).
+    """
+    for k in range(first, last, step):
+        i = index(k)
+        if restarting[i]:
+            begin_episode(i, states, rngs, streams, returns, lengths)
+            rewards[i], terminated[i], truncated[i] = 0.0, False, False
+            continue
+        state = transition(read(states, i), actions[i])
+        write(states, i, state)
+        rewards[i] = 1.0
+        returns[i] += rewards[i]
+        lengths[i] += 1
+        terminated[i] = has_fallen(state)
+        truncated[i] = lengths[i] >= max_steps and not terminated[i]
+
+
+class CartPoleEpisodes(EpisodeArrays):
+    """N episodes of CartPole.
+
+    Args:
+        n: N, from 1 up.
+        max_steps: Horizon after which an episode is truncated.
+
+    Attributes:
+        states: float64, (4, N); a row each for the fields of `CartState`.
+        rngs: uint64, (N, 1); the random state that the start state was drawn from.
+        streams, returns, lengths: As `EpisodeArrays` has them.
+
+    Raises:
+        ValueError: `n` or `max_steps` is below 1.
+    """
+
+    def __init__(self, n: int, max_steps: int | None = None) -> None:
+        super().__init__(n, CPU)
+        self.max_steps = max_steps_or(MAX_STEPS, max_steps)
+        self.states = np.zeros((len(CartState._fields), n))
+        self.rngs = np.zeros((n, 1), dtype=np.uint64)
+        self._begin = CPU.kernel(begin_carts)
+        self._step = CPU.kernel(step_carts)
+
+    @property
+    def arrays(self) -> tuple[Any, ...]:
+        """All arrays that change as episodes run; each has a row an episode."""
+        return self.states.T, self.rngs, self.streams, self.returns, self.lengths
+
+    def reset(self, which: Any) -> None:
+        """Begin the episodes `which`, bool, (N,), at random."""
+        self._begin(len(self), which, *self._running)
+
+    def load(self, index: int, start: ArrayLike) -> None:
+        """Begin episode `index` in the state `start`, float, (4,).
+
+        Raises:
+            ValueError: It is not four finite numbers.
+        """
+        try:
+            values = np.asarray(start, dtype=np.float64)
+        except OverflowError:
+            values = np.full(len(CartState._fields), np.inf)
+        if values.shape != self.states.shape[:1] or not np.isfinite(values).all():
+            raise ValueError(
+                f"a state is finite {', '.join(CartState._fields)}; got {np.asarray(start)!r}"
+            )
+        self.states[:, index] = values
+        self.returns[index], self.lengths[index] = 0.0, 0
+
+    def step(self, actions: Any, restarting: Any = None) -> tuple[Any, Any, Any]:
+        """Do one action an episode; see `EpisodeArrays.step`."""
+        n = len(self)
+        rewards = np.empty(n)
+        terminated, truncated = np.empty(n, dtype=np.bool_), np.empty(n, dtype=np.bool_)
+        if restarting is None:
+            restarting = np.zeros(n, dtype=np.bool_)
+        self._step(
+            n,
+            actions,
+            restarting,
+            *self._running,
+            self.max_steps,
+            rewards,
+            terminated,
+            truncated,
+        )
+        return rewards, terminated, truncated
+
+    def observe(self) -> NDArray[np.float32]:
+        """What is observed: the states as float32, (N, 4)."""
+        return np.ascontiguousarray(self.states.T, dtype=np.float32)
+
+    @property
+    def _running(self) -> tuple[Any, ...]:
+        return self.states, self.rngs, self.streams, self.returns, self.lengths
+
+
+def sample_states(n: int, seed: int = 0) -> NDArray[np.float64]:
+    """Random start states, float64, (n, 4).
+
+    They are those in which an env starts at `reset(seed=seed)` and at the resets after it; state i
+    is the same whatever `n` is.
+
+    Args:
+        n: How many, from 1 up.
+        seed: 0 .. 2**64 - 1.
+
+    Raises:
+        ValueError: `n` is below 1, or the seed out of its range.
+    """
+    if n < 1:
+        raise ValueError(f"n must be at least 1, got {n}")
+    states = np.empty((len(CartState._fields), n))
+    CPU.kernel(draw_starts)(n, states_of(seed, n)[:, None], states)
+    return states.T.copy()

@@ -1,0 +1,232 @@
+"""Compiled kernels: cached on disk, and specialised to a task.
+
+Small functions are compiled with `inner` and called from kernels only. The functions that Python
+calls are `Kernel`s. Both may call the three functions that every task defines (`generate`, `begin`,
+`reward`: see `karel_gym.tasks.task`); such a kernel exists once a task, as `kernel.of(task)`,
+compiled with that task's functions in their place.
+
+A kernel that treats many things, one after the other and each by itself, takes `first`, `last` and
+`step` before its other arguments: it treats those in range(first, last, step). Such a kernel also
+runs on a GPU, where each thread has its own share of the things (see `karel_gym.simulation.cuda`).
+
+numba's cache on disk only notices changes of the file that holds the outermost function. A kernel's
+name in the cache therefore ends in a fingerprint of all the code that it calls. If nothing can be
+cached, kernels compile in every process, and a warning says so once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cache, lru_cache
+from types import CellType, CodeType, FunctionType
+from typing import Any, Protocol, cast
+
+import numba
+import numpy as np
+from numba.core import config as numba_config
+from numba.core.caching import FunctionCache
+from numba.core.dispatcher import Dispatcher
+
+from karel_gym.simulation.compiling import compiling
+
+TASK_FUNCTIONS = ("generate", "begin", "reward")
+"""The names under which kernels call what a task defines."""
+
+
+class TaskFunctions(Protocol):
+    """What a task defines for kernels to call; see `karel_gym.tasks.task`."""
+
+    @property
+    def generate(self) -> Any:
+        """Write a start world."""
+
+    @property
+    def begin(self) -> Any:
+        """Prepare the episode from a world."""
+
+    @property
+    def reward(self) -> Any:
+        """Judge an action."""
+
+    def __hash__(self) -> int:
+        """Compiled kernels are kept by task."""
+
+
+inner = numba.njit(nogil=True, error_model="numpy", forceinline=True)
+"""Compile a function that kernels call. It compiles with its caller and is cached with it."""
+
+
+@inner
+def index(k: int) -> Any:
+    """`k` as an index that is known not to be negative: arrays need not check for that."""
+    return np.uintp(k)
+
+
+@inner
+def product(a: float, b: float) -> float:
+    """a * b, rounded: a sum that it is part of must not be fused with it, as GPUs would."""
+    return a * b
+
+
+class Kernel:
+    """A compiled function that Python calls. It is pickled by its name, as functions are.
+
+    Args:
+        function: A function in numba's subset of Python, over arrays and numbers.
+    """
+
+    def __init__(self, function: FunctionType) -> None:
+        self.function = function
+        self.__doc__ = function.__doc__
+        self.__module__ = function.__module__
+        self._compile_for = lru_cache(maxsize=None)(self._compile)
+
+    def __call__(self, *args: Any) -> Any:
+        return self._compile_for(None)(*args)
+
+    def __reduce__(self) -> str:
+        return self.function.__qualname__
+
+    def of(self, task: TaskFunctions | None) -> Callable[..., Any]:
+        """This kernel with `task`'s generate, begin and reward; None: it calls none of them."""
+        return self._compile_for(task)
+
+    def _compile(self, task: TaskFunctions | None) -> Callable[..., Any]:
+        function = bind(self.function, task, _inner_for)
+        digest = hashlib.sha256(f"bounds checked: {numba_config.BOUNDSCHECK}".encode())  # type: ignore[attr-defined]
+        _update(digest, function, set())
+        function.__qualname__ = f"{self.function.__name__}_{digest.hexdigest()[:16]}"
+        compiled: Any = numba.njit(nogil=True, error_model="numpy")(function)
+        try:
+            compiled._cache = _KernelCache(function)  # type: ignore[no-untyped-call]
+        except RuntimeError:
+            _say_uncached("no folder for the cache can be written")
+        return _Announced(compiled, self, task)
+
+
+class _KernelCache(FunctionCache):
+    """numba's cache on disk, whose faults (a full disk, a damaged file) cost a compilation only."""
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        try:
+            return super().load_overload(sig, target_context)  # type: ignore[no-untyped-call]
+        except Exception as error:  # a damaged pickle raises anything
+            _say_uncached(f"the cache in {self.cache_path} is damaged ({type(error).__name__})")
+            with suppress(OSError):
+                self.flush()  # type: ignore[no-untyped-call]
+            return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        try:
+            super().save_overload(sig, data)  # type: ignore[no-untyped-call]
+        except OSError as error:
+            _say_uncached(f"the cache in {self.cache_path} cannot be written ({error.strerror})")
+
+
+@cache
+def _say_uncached(reason: str) -> None:
+    """Warn that kernels are compiled anew, once per reason."""
+    warnings.warn(
+        f"{reason}: kernels are compiled anew, which takes seconds to minutes. "
+        "NUMBA_CACHE_DIR names another folder for the cache",
+        RuntimeWarning,
+        stacklevel=2,
+    )
+
+
+class _Announced:
+    """A compiled function whose first call may take seconds, and says so."""
+
+    def __init__(self, compiled: Dispatcher, kernel: Kernel, task: TaskFunctions | None) -> None:
+        self.compiled = compiled
+        self.kernel = kernel
+        self.task = task
+        self._is_compiled = False
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Kernel.of, (self.kernel, self.task)
+
+    def __call__(self, *args: Any) -> Any:
+        if self._is_compiled:
+            return self.compiled(*args)
+        with compiling(self.kernel.function.__name__, lambda: bool(self.compiled.signatures)):
+            result = self.compiled(*args)
+        self._is_compiled = True
+        return result
+
+
+def kernel(function: Callable[..., Any]) -> Kernel:
+    """Make a function a `Kernel`."""
+    return Kernel(cast(FunctionType, function))
+
+
+def bind(
+    function: FunctionType,
+    task: TaskFunctions | None,
+    compiled: Callable[[Dispatcher, TaskFunctions | None], Any],
+) -> FunctionType:
+    """A copy of `function` that calls other functions by the same names.
+
+    Args:
+        function: A function, not compiled.
+        task: What stands in the place of the stand-ins `generate`, `begin` and `reward`.
+        compiled: `compiled(f, task)` takes the place of every compiled function f; f is bound to
+            `task`, or to none where it belongs to a task itself.
+    """
+
+    def replaced(value: Any) -> Any:
+        return compiled(value, task) if isinstance(value, Dispatcher) else value
+
+    scope = dict(function.__globals__)
+    for name in scope.keys() & set(function.__code__.co_names):
+        if task is not None and name in TASK_FUNCTIONS:
+            scope[name] = compiled(getattr(task, name), None)
+        else:
+            scope[name] = replaced(scope[name])
+    cells = tuple(CellType(replaced(cell.cell_contents)) for cell in function.__closure__ or ())
+    return FunctionType(
+        function.__code__, scope, function.__name__, function.__defaults__, cells or None
+    )
+
+
+@cache
+def _inner_for(function: Dispatcher, task: TaskFunctions | None) -> Dispatcher:
+    if task is None or not _needs_task(cast(FunctionType, function.py_func)):
+        return function
+    return inner(bind(cast(FunctionType, function.py_func), task, _inner_for))
+
+
+def _needs_task(function: FunctionType) -> bool:
+    """Whether `function` calls what tasks define, itself or in what it calls."""
+    called = {name: function.__globals__.get(name) for name in function.__code__.co_names}
+    return any(
+        name in TASK_FUNCTIONS or (isinstance(value, Dispatcher) and _needs_task(value.py_func))
+        for name, value in called.items()
+    )
+
+
+def _update(digest: Any, function: FunctionType, seen: set[CodeType]) -> None:
+    """Add to `digest` what `function` compiles to: its code and all that it calls and uses."""
+    code = function.__code__
+    if code in seen:
+        return
+    seen.add(code)
+    digest.update(function.__module__.encode())  # numba's cached code imports it by this name
+    digest.update(code.co_code)
+    digest.update(repr([c for c in code.co_consts if not isinstance(c, CodeType)]).encode())
+    digest.update(repr((code.co_names, function.__defaults__, function.__kwdefaults__)).encode())
+    cells = [cell.cell_contents for cell in function.__closure__ or ()]
+    for value in [function.__globals__.get(name) for name in code.co_names] + cells:
+        if isinstance(value, Dispatcher):
+            _update(digest, value.py_func, seen)
+        elif isinstance(value, FunctionType):
+            _update(digest, value, seen)
+        elif isinstance(value, type):
+            digest.update(repr(getattr(value, "_fields", value.__qualname__)).encode())
+        elif isinstance(value, np.ndarray):
+            digest.update(f"{value.dtype} {value.shape}".encode() + value.tobytes())
+        elif not callable(value):
+            digest.update(repr(value).encode())

@@ -1,0 +1,1 @@
+"""The language of constraints on a policy."""

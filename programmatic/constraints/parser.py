@@ -1,0 +1,125 @@
+"""The language of constraints, from text to statements.
+
+    upright: always pole_angle >= 0.05 and pole_angular_velocity >= 0 implies action == right
+    never action == putMarker
+    calm: always -0.1 <= pole_angular_velocity <= 0.1 implies action in {left, right}
+    assume markersPresent + noMarkersPresent == 1
+    safe: always pole_angle in [-0.1, 0.1] implies abs(next(pole_angle)) <= 0.2095
+    keep: from abs(pole_angle) <= 0.05 forever abs(pole_angle) <= 0.2095
+
+A statement is a line, with brackets open also several; its name may be left out. What follows `#`
+is a comment.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from karel_gym.envs.signature import Signature
+from programmatic.constraints.expressions import (
+    STATEMENTS,
+    ExpressionParser,
+    choice,
+    shown,
+    suggestion,
+)
+from programmatic.constraints.formulas import Formula, Not, names_action, names_next
+from programmatic.constraints.statements import Always, Constraint, Constraints, Forever
+
+__all__ = [
+    "Always",
+    "Constraint",
+    "Constraints",
+    "Forever",
+    "load_constraints",
+    "parse_constraints",
+]
+
+
+def load_constraints(path: str | os.PathLike[str], signature: Signature) -> Constraints:
+    """The constraints of a file; see `parse_constraints`.
+
+    Raises:
+        SourceError: The file is not well-formed.
+        OSError: It cannot be read.
+    """
+    return parse_constraints(Path(path).read_text(encoding="utf-8"), signature, os.fspath(path))
+
+
+def parse_constraints(text: str, signature: Signature, name: str = "constraints") -> Constraints:
+    """The constraints of a text in the language above.
+
+    Args:
+        text: One statement a line.
+        signature: What features and actions are called.
+        name: What errors call the text.
+
+    Raises:
+        SourceError: The text is not well-formed; the message says where, and what would be right.
+
+    Example:
+        >>> from karel_gym.envs.signature import Feature
+        >>> signature = Signature((Feature("speed", "m/s"),), ("brake", "coast"))
+        >>> for constraint in parse_constraints("slow: always speed > 3 implies brake", signature):
+        ...     print(constraint.name, "|", constraint)
+        slow | always speed > 3 implies action == brake
+    """
+    return _StatementParser(text, signature, name).constraints()
+
+
+class _StatementParser(ExpressionParser):
+    """A file of statements: each is a keyword with one or two conditions."""
+
+    def constraints(self) -> Constraints:
+        statements: dict[str, Constraint] = {}
+        assumptions: list[Formula] = []
+        while self.token.kind != "end":
+            begin = self.token
+            if begin.kind in ("indent", "dedent"):
+                raise self.error("a statement begins at the start of a line, without indentation")
+            statement = self._statement()
+            if self.token.kind != "newline":
+                raise self.error(f"expected the end of the statement, got {shown(self.token)}")
+            self.take()
+            if not isinstance(statement, Always | Forever):
+                assumptions.append(statement)
+            elif statement.name in statements:
+                raise self.error(f"two constraints are named {statement.name!r}", begin)
+            else:
+                statements[statement.name] = statement
+        return Constraints(self._signature, tuple(statements.values()), tuple(assumptions))
+
+    def _statement(self) -> Constraint | Formula:
+        begin, signature = self.token, self._signature
+        name = f"line {begin.line}"
+        if begin.kind == "name" and self._tokens[self._at + 1].text == ":":
+            name = self.take().text
+            self.take()
+        keyword = self.token
+        if keyword.text not in STATEMENTS:
+            raise self.error(
+                f"expected {choice(STATEMENTS)}, got {shown(keyword)}"
+                + suggestion(keyword.text, STATEMENTS)
+            )
+        self.take()
+        if keyword.text == "always":
+            return Always(name, signature, self.formula())
+        if keyword.text == "never":
+            return Always(name, signature, Not(self.formula()))
+        if keyword.text == "assume":
+            if name != f"line {begin.line}":
+                raise self.error("an assumption has no name", begin)
+            return self._state_formula("an assumption")
+        start = self._state_formula("the start of 'from'")
+        self.expect("forever")
+        return Forever(name, signature, start, self._state_formula("what holds 'forever'"))
+
+    def _state_formula(self, what: str) -> Formula:
+        token = self.token
+        formula = self.formula()
+        if names_action(formula) or names_next(formula):
+            raise self.error(
+                f"{what} is a condition on states, with neither an action nor next()", token
+            )
+        return formula

@@ -1,0 +1,159 @@
+"""Random programs by the grammar's probabilities, in a kernel over token arrays.
+
+Source of the probabilities: the program generator of LEAPS (Trivedi et al., NeurIPS 2021).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from karel_gym.simulation.kernels import inner, kernel
+from karel_gym.simulation.rng import below, states_of
+from programmatic.dsl import Program
+from programmatic.dsl import tokens as t
+
+MAX_PROGRAM_TOKENS = 45
+MAX_DEPTH = 6
+MAX_NESTED = 4
+
+# Of each hundred statements the first 15 are WHILEs, those up to 18 REPEATs, ...
+WHILES, REPEATS, SEQUENCES, ACTIONS, IFS = 15, 18, 68, 88, 96
+NEGATED = 10  # of a hundred conditions
+ACTION_PERCENTS = np.array([50, 65, 80, 90, 100])  # cumulative, in the order of the action numbers
+PERCEPT_PERCENTS = np.array([50, 65, 80, 90, 100])
+ACTION_TOKENS = np.array(t.ACTION_TOKENS)
+PERCEPT_TOKENS = np.array(t.PERCEPT_TOKENS)
+
+STATEMENT = 64  # a statement that is still to be drawn: STATEMENT | depth << 8 | nesting << 16
+CONDITION = 65
+
+
+@inner
+def pick(percents: Any, rng: Any) -> int:
+    """An index, drawn by its cumulative percentages."""
+    draw = below(rng, 100)
+    index = 0
+    while draw >= percents[index]:
+        index += 1
+    return index
+
+
+@inner
+def push_block(stack: Any, size: int, opening: int, statement: int, closing: int) -> int:
+    """Push what a block is made of; the top of the stack is written first."""
+    stack[size], stack[size + 1], stack[size + 2] = closing, statement, opening
+    return size + 3
+
+
+@inner
+def push_condition(stack: Any, size: int) -> int:
+    stack[size], stack[size + 1], stack[size + 2] = t.C_CLOSE, CONDITION, t.C_OPEN
+    return size + 3
+
+
+@inner
+def draw_statement(stack: Any, size: int, depth: int, nesting: int, rng: Any) -> int:
+    """Replace a statement to be drawn by what it is made of; returns the new size of the stack."""
+    draw = below(rng, 100)
+    if depth >= MAX_DEPTH:
+        draw = SEQUENCES
+    while nesting >= MAX_NESTED and (draw < REPEATS or draw >= ACTIONS):
+        draw = below(rng, 100)
+    same = STATEMENT | (depth + 1) << 8 | nesting << 16
+    nested = STATEMENT | (depth + 1) << 8 | (nesting + 1) << 16
+    if draw < WHILES:
+        size = push_block(stack, size, t.W_OPEN, nested, t.W_CLOSE)
+        size = push_condition(stack, size)
+        stack[size] = t.WHILE
+    elif draw < REPEATS:
+        size = push_block(stack, size, t.R_OPEN, nested, t.R_CLOSE)
+        stack[size] = t.R_0 + below(rng, t.MAX_TIMES + 1)
+        size += 1
+        stack[size] = t.REPEAT
+    elif draw < SEQUENCES:
+        stack[size] = same
+        size += 1
+        stack[size] = same
+    elif draw < ACTIONS:
+        stack[size] = ACTION_TOKENS[pick(ACTION_PERCENTS, rng)]
+    elif draw < IFS:
+        size = push_block(stack, size, t.I_OPEN, nested, t.I_CLOSE)
+        size = push_condition(stack, size)
+        stack[size] = t.IF
+    else:
+        size = push_block(stack, size, t.E_OPEN, nested, t.E_CLOSE)
+        stack[size] = t.ELSE
+        size = push_block(stack, size + 1, t.I_OPEN, nested, t.I_CLOSE)
+        size = push_condition(stack, size)
+        stack[size] = t.IFELSE
+    return size + 1
+
+
+@inner
+def draw_program(tokens: Any, stack: Any, rng: Any) -> int:
+    """Draw one program into `tokens`; returns its length, 0 if it has no room."""
+    tokens[0], tokens[1] = t.DEF, t.RUN
+    length = 2
+    size = push_block(stack, 0, t.M_OPEN, STATEMENT, t.M_CLOSE)
+    while size > 0:
+        size -= 1
+        item = stack[size]
+        if item & STATEMENT and item != CONDITION:
+            size = draw_statement(stack, size, (item >> 8) & 255, item >> 16, rng)
+        elif item == CONDITION:
+            percept = PERCEPT_TOKENS[pick(PERCEPT_PERCENTS, rng)]
+            stack[size] = percept
+            if below(rng, 100) < NEGATED:
+                stack[size], stack[size + 1] = t.C_CLOSE, percept
+                stack[size + 2], stack[size + 3] = t.C_OPEN, t.NOT
+                size += 3
+            size += 1
+        else:
+            if length == tokens.size:
+                return 0
+            tokens[length] = item
+            length += 1
+    return length
+
+
+@kernel
+def draw_programs(tokens: Any, lengths: Any, rngs: Any) -> None:
+    """Fill `tokens`, int8, (N, L), with programs and `lengths`, int64, (N,); `rngs` is (N, 1)."""
+    # Each statement that waits pushes at most 10 items, and depth bounds how many can wait.
+    stack = np.empty(16 * (MAX_DEPTH + 2), dtype=np.int64)
+    for i in range(len(tokens)):
+        lengths[i] = 0
+        while lengths[i] == 0:
+            lengths[i] = draw_program(tokens[i], stack, rngs[i])
+        tokens[i, lengths[i] :] = t.PAD
+
+
+def sample_tokens(n: int, seed: int = 0, max_tokens: int = MAX_PROGRAM_TOKENS) -> NDArray[np.int8]:
+    """`n` random programs as token ids, int8, (n, max_tokens), padded with 50.
+
+    Statements are at most 6 deep with 4 nested control structures; longer programs are drawn again.
+    Program i is the same whatever `n` is.
+
+    Raises:
+        ValueError: `n` is below 1, or no program has so few tokens.
+    """
+    if n < 1:
+        raise ValueError(f"n must be at least 1, got {n}")
+    if max_tokens < 5:
+        raise ValueError(f"the shortest program has 5 tokens, got max_tokens={max_tokens}")
+    tokens = np.empty((n, max_tokens), dtype=np.int8)
+    draw_programs(tokens, np.empty(n, dtype=np.int64), states_of(seed, n)[:, None])
+    return tokens
+
+
+def sample_programs(n: int, seed: int = 0, max_tokens: int = MAX_PROGRAM_TOKENS) -> list[Program]:
+    """`n` random programs; see `sample_tokens`.
+
+    Example:
+        >>> print(sample_programs(2, seed=1)[1])
+        DEF run m( IF c( leftIsClear c) i( move i) m)
+    """
+    return [Program.from_tokens(row) for row in sample_tokens(n, seed, max_tokens).tolist()]

@@ -1,0 +1,1 @@
+"""The data set of an embedding: programs and their demonstrations."""

@@ -1,0 +1,322 @@
+"""The data set that the program embedding is trained on: programs and their demonstrations.
+
+A file is HDF5, with one dataset an array, and the settings as JSON in the attribute `config`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from karel_gym.simulation.rng import states_of, stream_of
+from karel_gym.world import WorldBatch
+from karel_gym.world_rules import check_size
+from programmatic.dsl.sampling import MAX_PROGRAM_TOKENS
+from programmatic.dsl.tokens import PAD
+from programmatic.leaps.data.demonstrations import STOP, behaviour_match
+from programmatic.leaps.data.original_dataset import DATA_FILE, ID_FILE, read_original
+from programmatic.machine.bytecode import compile_tokens
+from programmatic.runs import RunError, replacing
+
+PARTS = ("train", "valid", "test")
+"""The parts by number."""
+SHARES = (70, 15, 15)
+"""Of each part, in percent."""
+CONFIG = "config"
+BLOCK, MARK = 512, b"a data set of karel-gym, SHA-256 of all that follows: "
+"""Bytes before HDF5's own, and what they begin with."""
+CHUNK = 256  # programs; what is read at once, and compressed at once
+
+DTYPES = {
+    "tokens": np.int8,
+    "cells": np.uint8,
+    "robots": np.int16,
+    "actions": np.int8,
+    "lengths": np.int8,
+    "split": np.uint8,
+}
+
+
+@dataclass(frozen=True)
+class DatasetConfig:
+    """The settings of a data set; the defaults are those of LEAPS."""
+
+    programs: int = 50_000
+    """Number of programs that are split into training, validation and test programs."""
+    extra: int = 0
+    """Number of further programs, all of them for training. Data sets that differ in nothing else
+    have the same validation and test programs."""
+    demonstrations: int = 10
+    """Demonstrations a program."""
+    height: int = 8
+    """Height of the worlds in cells, walls included."""
+    width: int = 8
+    """Width of the worlds in cells, walls included."""
+    wall_probability: float = 0.1
+    """Chance of a wall on each inner cell, at most 0.9."""
+    marker_probability: float = 0.1
+    """Chance of a marker on each free cell."""
+    min_states: int = 4
+    """The fewest states of a demonstration, its start included."""
+    max_states: int = 20
+    """The most states of a demonstration, its start included."""
+    max_trials: int = 100
+    """Worlds that are tried to find a program's demonstrations, before it is dropped."""
+    seed: int = 0
+    """Of the programs, the worlds and the split; equal seeds give equal data sets."""
+
+    def check(self) -> None:
+        """Raise a `ValueError` if no data set can be made with these settings."""
+        check_size(self.height, self.width)
+        limits = {
+            "programs": (1, 2**31),
+            "extra": (0, 2**31),
+            "demonstrations": (1, 1000),
+            "wall_probability": (0, 0.9),
+            "marker_probability": (0, 1),
+            "min_states": (1, self.max_states),
+            "max_states": (2, 128),
+            "max_trials": (self.demonstrations, 2**31),
+            "seed": (0, 2**64 - 1),
+        }
+        for name, (lowest, highest) in limits.items():
+            if not lowest <= getattr(self, name) <= highest:
+                raise ValueError(
+                    f"{name} must be in {lowest} to {highest}, got {getattr(self, name)}"
+                )
+        if self.height * self.width > 2**15:
+            raise ValueError(
+                f"worlds of a data set have at most {2**15:,} cells, got {self.height}x{self.width}"
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class ProgramDataset:
+    """N programs, each with D demonstrations of at most T actions.
+
+    Args:
+        tokens: int8, (N, 45); programs from DEF on, padded with 50.
+        cells: uint8, (N, D, H*W); the worlds in which the demonstrations start.
+        robots: int16, (N, D, 2); position (row * W + column) and heading at the start.
+        actions: int8, (N, D, T); padded with 5.
+        lengths: int8, (N, D); numbers of actions.
+        split: uint8, (N,); 0 train, 1 valid, 2 test.
+        config: The settings it was made with, as JSON values, among them `height` and `width`.
+
+    Raises:
+        ValueError: The arrays' shapes or types are others.
+    """
+
+    tokens: NDArray[np.int8]
+    cells: NDArray[np.uint8]
+    robots: NDArray[np.int16]
+    actions: NDArray[np.int8]
+    lengths: NDArray[np.int8]
+    split: NDArray[np.uint8]
+    config: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        n, d, t = self.actions.shape if self.actions.ndim == 3 else (len(self.actions), 0, 0)
+        shapes = {
+            "actions": (n, d, t),
+            "tokens": (n, MAX_PROGRAM_TOKENS),
+            "cells": (n, d, self.height * self.width),
+            "robots": (n, d, 2),
+            "lengths": (n, d),
+            "split": (n,),
+        }
+        for name, shape in shapes.items():
+            array = getattr(self, name)
+            if array.shape != shape or array.dtype != DTYPES[name]:
+                raise ValueError(
+                    f"{name} must be {np.dtype(DTYPES[name])} of shape {shape}, "
+                    f"got {array.dtype} of shape {array.shape}"
+                )
+
+    @property
+    def height(self) -> int:
+        """Height of the worlds, walls included."""
+        return int(self.config["height"])
+
+    @property
+    def width(self) -> int:
+        """Width of the worlds, walls included."""
+        return int(self.config["width"])
+
+    @property
+    def n_tokens(self) -> NDArray[np.int64]:
+        """The programs' numbers of tokens: int64, (N,)."""
+        return np.asarray((self.tokens != PAD).sum(axis=1))
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def subset(self, rows: Any) -> ProgramDataset:
+        """The programs `rows`: indices, a slice or a mask."""
+        arrays = {name: getattr(self, name)[rows] for name in DTYPES}
+        return ProgramDataset(**arrays, config=self.config)
+
+    def part(self, name: Literal["train", "valid", "test"]) -> ProgramDataset:
+        """The programs of a part.
+
+        Raises:
+            ValueError: There is no such part.
+        """
+        if name not in PARTS:
+            raise ValueError(f"part must be one of {', '.join(map(repr, PARTS))}, got {name!r}")
+        return self.subset(self.split == PARTS.index(name))
+
+    def behaviour_match(self, tokens: NDArray[Any], rows: Any = slice(None)) -> NDArray[np.float64]:
+        """How far programs do what the demonstrations do: float64, (P, D); see `demonstrations`.
+
+        Args:
+            tokens: integers, (P, L); programs from DEF on, padded with 50.
+            rows: The P programs of the data set that they are compared with.
+        """
+        return behaviour_match(
+            tokens,
+            self.cells[rows],
+            self.width,
+            self.robots[rows],
+            self.actions[rows],
+            self.lengths[rows],
+        )
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the data set to an HDF5 file, as a whole or not at all.
+
+        Raises:
+            RunError: The file cannot be written.
+        """
+        path = Path(path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # In memory: HDF5 crashes the interpreter where it cannot write a file to its end.
+            whole = io.BytesIO()
+            with h5py.File(whole, "w", userblock_size=BLOCK) as file:
+                file.attrs[CONFIG] = json.dumps(self.config)
+                for name in DTYPES:
+                    array = getattr(self, name)
+                    chunks = (min(CHUNK, len(self)), *array.shape[1:])
+                    file.create_dataset(
+                        name, data=array, chunks=chunks, compression="gzip", shuffle=True
+                    )
+            contents = whole.getvalue()[BLOCK:]
+            with replacing(path) as temporary:
+                temporary.write_bytes(_mark(contents).ljust(BLOCK) + contents)
+        except OSError as error:
+            raise RunError(f"{path} cannot be written: {error.strerror or error}") from None
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> ProgramDataset:
+        """Read a data set.
+
+        Args:
+            path: A file of ours, or the original data set of LEAPS: its folder, or its data.hdf5
+                with id.txt beside it (see `programmatic.leaps.data.original_dataset`).
+
+        Raises:
+            RunError: There is none, or it is damaged; the message says what is wrong.
+        """
+        path = Path(path)
+        file = path / DATA_FILE if path.is_dir() else path
+        if not file.exists():
+            what = f"it has no {DATA_FILE}" if path.is_dir() else "there is no such file"
+            raise RunError(
+                f"{path} is no data set: {what}; `karel-gym dataset --out FILE` makes one"
+            )
+        with _reading(file):
+            _check_mark(file)
+        with _reading(file), h5py.File(file, "r") as opened:
+            if CONFIG in opened.attrs:
+                dataset = _read(opened)
+            elif (file.parent / ID_FILE).exists():
+                arrays, config = read_original(opened, file.parent / ID_FILE)
+                split = split_of(len(arrays["tokens"]), 0)
+                dataset = cls(**arrays, split=split, config=config)
+            else:
+                raise ValueError(
+                    f"it has neither the attribute {CONFIG!r} of a data set of ours nor, "
+                    f"beside it, the {ID_FILE} of one of LEAPS"
+                )
+            _check_contents(dataset)
+        return dataset
+
+
+def split_of(n: int, seed: int, extra: int = 0) -> NDArray[np.uint8]:
+    """The part of each program: uint8, (n + extra,).
+
+    Of the first `n` 70 % are drawn to train, 15 % to validate and 15 % to test; the `extra` ones
+    behind them are to train.
+    """
+    order = np.argsort(states_of(int(stream_of(seed)), n), kind="stable")
+    bounds = np.cumsum(SHARES)[:-1] * n // sum(SHARES)
+    split = np.zeros(n + extra, dtype=np.uint8)
+    for number, rows in enumerate(np.split(order, bounds)):
+        split[rows] = number
+    return split
+
+
+def _mark(contents: bytes) -> bytes:
+    return MARK + hashlib.sha256(contents).hexdigest().encode()
+
+
+def _check_mark(path: Path) -> None:
+    """Raise a ValueError if a file of ours was cut off or changed: HDF5 may read it for ever."""
+    with path.open("rb") as file:
+        block = file.read(BLOCK)
+        if block.startswith(MARK) and block.rstrip() != _mark(file.read()):
+            raise ValueError("it was cut off or changed since it was written")
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, KeyError, RuntimeError, ValueError) as error:  # what HDF5 raises, and we
+        raise RunError(f"{path} is no data set, or it is damaged: {error}") from None
+
+
+def _read(file: h5py.File) -> ProgramDataset:
+    config = json.loads(file.attrs[CONFIG])
+    if not isinstance(config, dict) or not {"height", "width"} <= config.keys():
+        raise ValueError(f"its {CONFIG} does not tell the size of the worlds")
+    missing = [name for name in DTYPES if not isinstance(file.get(name), h5py.Dataset)]
+    if missing:
+        raise ValueError(f"it lacks the arrays {', '.join(missing)}")
+    return ProgramDataset(**{name: file[name][()] for name in DTYPES}, config=config)
+
+
+def _check_contents(dataset: ProgramDataset) -> None:
+    """Raise a ValueError if a program, world or action cannot be: kernels do not check them."""
+    if not len(dataset):
+        raise ValueError("it has no programs")
+    compile_tokens(dataset.tokens)
+    n = dataset.lengths.size
+    positions, headings = dataset.robots.reshape(n, 2).T
+    rows, cols = np.divmod(positions, dataset.width)
+    WorldBatch(
+        dataset.cells.reshape(n, dataset.height, dataset.width),
+        np.stack([rows, cols, headings], axis=1),
+        np.zeros(n, dtype=np.uint64),
+    )
+    n_actions = dataset.actions.shape[2]
+    if ((dataset.lengths < 0) | (dataset.lengths > n_actions)).any():
+        raise ValueError(f"lengths must be in 0 to {n_actions}")
+    is_action = (dataset.actions >= 0) & (dataset.actions < STOP)
+    ends = np.arange(n_actions) >= dataset.lengths[..., None]
+    if (np.where(ends, dataset.actions != STOP, ~is_action)).any():
+        raise ValueError(f"actions must be in 0 to {STOP - 1}, and {STOP} behind their end")
+    if (dataset.split >= len(PARTS)).any():
+        raise ValueError(f"split must be in 0 to {len(PARTS) - 1}")

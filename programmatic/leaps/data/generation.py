@@ -1,0 +1,156 @@
+"""Making a data set: random programs, and demonstrations that cover every branch of each."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from karel_gym.simulation.rng import states_of
+from programmatic.dsl.sampling import MAX_PROGRAM_TOKENS, draw_programs
+from programmatic.leaps.data.coverage import CERTAIN, demonstrate_programs
+from programmatic.leaps.data.dataset import DTYPES, DatasetConfig, ProgramDataset, split_of
+from programmatic.machine.parallel import in_parallel
+from programmatic.runs import versions
+
+AT_ONCE = 8_192
+"""Programs that are drawn at once."""
+MOST_IN_VAIN = 32
+"""Times that none of the programs drawn at once has demonstrations, before that is an error."""
+
+
+def generate(config: DatasetConfig | None = None) -> ProgramDataset:
+    """Make a data set, on all cores.
+
+    Programs are drawn by the grammar's probabilities (`programmatic.dsl.sampling`), each once. A
+    program is dropped, and a further one drawn, unless within `max_trials` random worlds enough
+    demonstrations are found that make each condition of an IF, IFELSE or WHILE true at least once
+    and false at least once. Every demonstration is a whole run of the program, up to its end.
+
+    Each program has a random stream of its own: program i and its demonstrations are the same
+    whatever the number of programs and of cores.
+
+    Two things differ from the original's generator. There a demonstration that raises the coverage
+    may be shorter than `min_states`; here none is. There a run ends in an error, and is no
+    demonstration, when the robot moves into a wall, picks from an empty cell or puts on a full one;
+    here such actions do what they do in every env.
+
+    Args:
+        config: The settings; by default those of LEAPS.
+
+    Returns:
+        The data set. Its `config` also tells how many programs were drawn in all, how many of them
+        were repeated (drawn before) or dropped, and the versions of what made it.
+
+    Raises:
+        ValueError: A setting is out of range, or hardly any program has such demonstrations.
+
+    Example:
+        >>> dataset = generate(DatasetConfig(programs=5, seed=1))
+        >>> dataset.lengths.shape, dataset.part("train").tokens.shape
+        ((5, 10), (3, 45))
+    """
+    config = config or DatasetConfig()
+    config.check()
+    n = config.programs + config.extra
+    found = _empty(config, n)
+    seen: set[bytes] = set()
+    n_found, n_drawn, n_repeated, in_vain = 0, 0, 0, 0
+    with tqdm(total=n, desc="programs", unit="programs", disable=None) as bar:
+        while n_found < n:
+            batch, fresh, has_demonstrations = _draw(config, n_drawn, seen)
+            rows = np.flatnonzero(has_demonstrations)[: n - n_found]
+            for name, array in found.items():
+                array[n_found : n_found + len(rows)] = batch[name][rows]
+            n_found += len(rows)
+            used = AT_ONCE if n_found < n else int(rows[-1]) + 1
+            n_drawn += used
+            n_repeated += used - int(np.searchsorted(fresh, used))
+            in_vain = 0 if len(rows) else in_vain + 1
+            if in_vain == MOST_IN_VAIN:
+                raise ValueError(
+                    f"of the last {MOST_IN_VAIN * AT_ONCE:,} programs that were drawn, none has "
+                    f"{config.demonstrations} demonstrations of {config.min_states} to "
+                    f"{config.max_states} states that cover its branches: allow other lengths, "
+                    "more demonstrations or more trials"
+                )
+            bar.update(len(rows))
+    record = {
+        "drawn": n_drawn,
+        "repeated": n_repeated,
+        "dropped": n_drawn - n_repeated - n,
+        "versions": versions(("karel-gym", "numba", "numpy")),
+    }
+    return ProgramDataset(
+        **found,
+        split=split_of(config.programs, config.seed, config.extra),
+        config=asdict(config) | record,
+    )
+
+
+def _empty(config: DatasetConfig, n: int) -> dict[str, NDArray[Any]]:
+    """The arrays of a data set of n programs, `split` excepted."""
+    shapes = {
+        "tokens": (MAX_PROGRAM_TOKENS,),
+        "cells": (config.demonstrations, config.height * config.width),
+        "robots": (config.demonstrations, 2),
+        "actions": (config.demonstrations, config.max_states - 1),
+        "lengths": (config.demonstrations,),
+    }
+    return {name: np.empty((n, *shape), dtype=DTYPES[name]) for name, shape in shapes.items()}
+
+
+def _draw(
+    config: DatasetConfig, first: int, seen: set[bytes]
+) -> tuple[dict[str, NDArray[Any]], NDArray[np.int64], NDArray[np.bool_]]:
+    """Draw the programs `first` to `first + AT_ONCE - 1`, and find demonstrations of the new ones.
+
+    Args:
+        config: The settings.
+        first: The number of programs drawn before.
+        seen: Those programs; the new ones are added.
+
+    Returns:
+        The arrays of a data set; the rows that are new programs; and which have demonstrations.
+    """
+    batch = _empty(config, AT_ONCE)
+    tokens, n_tokens = batch["tokens"], np.empty(AT_ONCE, dtype=np.int64)
+    rngs = states_of(config.seed, first + AT_ONCE)[first:, None]
+
+    def draw(start: int, end: int) -> None:
+        draw_programs(tokens[start:end], n_tokens[start:end], rngs[start:end])
+
+    in_parallel(draw, AT_ONCE)
+    is_new = np.zeros(AT_ONCE, dtype=bool)
+    for i, row in enumerate(tokens):
+        key = row.tobytes()
+        is_new[i] = key not in seen
+        seen.add(key)
+    fresh = np.flatnonzero(is_new)
+    trials = np.zeros(AT_ONCE, dtype=np.int64)
+
+    def demonstrate(start: int, end: int) -> None:
+        demonstrate_programs(
+            start,
+            end,
+            fresh,
+            tokens,
+            n_tokens,
+            rngs,
+            config.width,
+            round(config.wall_probability * CERTAIN),
+            round(config.marker_probability * CERTAIN),
+            config.min_states - 1,
+            config.max_trials,
+            batch["cells"],
+            batch["robots"],
+            batch["actions"],
+            batch["lengths"],
+            trials,
+        )
+
+    in_parallel(demonstrate, len(fresh))
+    return batch, fresh, trials > 0

@@ -1,0 +1,1 @@
+"""The networks of an embedding, their grammar, and files of weights."""

@@ -1,0 +1,123 @@
+"""Programs as the networks read them: packed, in batches of similar length."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
+
+from programmatic.dsl.tokens import PAD
+from programmatic.leaps.model.grammar import MAX_DECODED, Automaton
+
+BATCHES_PER_BUCKET = 16  # which are sorted by length before they are cut
+
+
+@dataclass(frozen=True)
+class ProgramBatch:
+    """Programs by falling length, and what a decoder has to say at each of their tokens.
+
+    S counts the tokens of all programs but their last ones, packed: by step, then by program.
+
+    Attributes:
+        programs: The packed tokens of the B programs, whole, for the encoder.
+        inputs: The same without the last ones, (S,), for the decoder.
+        rows: int64, (S,); the program of each.
+        targets: int64, (S,); the tokens that follow.
+        open: int64, (F,); those of the S at which the grammar allows more than one token. At the
+            others there is nothing to learn.
+        forbidden: bool, (F, 51); which tokens the grammar excludes there.
+    """
+
+    programs: PackedSequence
+    inputs: PackedSequence
+    rows: torch.Tensor
+    targets: torch.Tensor
+    open: torch.Tensor
+    forbidden: torch.Tensor
+
+
+class Programs:
+    """Programs with the configurations of the grammar's automaton before each of their tokens.
+
+    Args:
+        tokens: integers, (N, L); from DEF on, padded with 50; each a program of at most 46 tokens.
+        device: Where batches are to be.
+    """
+
+    def __init__(self, tokens: NDArray[np.integer] | torch.Tensor, device: torch.device) -> None:
+        self.device = device
+        self.tokens = torch.as_tensor(tokens).to(torch.int64).cpu()  # (N, L)
+        self.lengths = (self.tokens != PAD).sum(dim=1)  # (N,)
+        n, longest = self.tokens.shape
+        automaton = Automaton(n, self.tokens.device, MAX_DECODED)
+        self.rows = torch.empty((n, longest - 1), dtype=torch.int64)
+        self.slacks = torch.empty((n, longest - 1), dtype=torch.int16)
+        for step in range(longest - 1):
+            self.rows[:, step], self.slacks[:, step] = automaton.rows, automaton.slack[:, 0]
+            automaton.read(self.tokens[:, step + 1])
+        self.costs = automaton.tables.cost
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def batch(self, which: torch.Tensor) -> ProgramBatch:
+        """The programs `which`, int64, (B,), already by falling length."""
+        lengths = self.lengths[which]
+        longest = int(lengths[0])
+        tokens = self.tokens[which, :longest]
+        inputs = pack_padded_sequence(tokens[:, :-1], lengths - 1, batch_first=True)
+
+        def packed(values: torch.Tensor) -> torch.Tensor:
+            return pack_padded_sequence(values, lengths - 1, batch_first=True).data
+
+        rows = packed(torch.arange(len(which))[:, None].expand(-1, longest - 1))
+        costs = self.costs[packed(self.rows[which, : longest - 1])]
+        forbidden = costs > packed(self.slacks[which, : longest - 1])[:, None]
+        open_ = ((~forbidden).sum(dim=1) > 1).nonzero()[:, 0]
+        on = self.device
+        return ProgramBatch(
+            moved(pack_padded_sequence(tokens, lengths, batch_first=True), on),
+            moved(inputs, on),
+            rows.to(on),
+            packed(tokens[:, 1:]).to(on),
+            open_.to(on),
+            forbidden[open_].to(on),
+        )
+
+    def by_length(self, which: torch.Tensor) -> torch.Tensor:
+        """`which`, int64, (B,), by falling length."""
+        return which[self.lengths[which].argsort(descending=True, stable=True)]
+
+    def batches(
+        self, size: int, generator: torch.Generator, n: int | None = None
+    ) -> Iterator[torch.Tensor]:
+        """Random programs, each once, in batches of similar length, in random order.
+
+        A batch costs what its longest program does. So some batches' worth of random programs are
+        sorted by length before they are cut into batches.
+
+        Args:
+            size: Programs of a batch; the last of some batches may have fewer.
+            generator: What draws.
+            n: How many programs; None: all.
+
+        Yields:
+            Their numbers, int64, (size,), by falling length.
+        """
+        drawn = torch.randperm(len(self), generator=generator)[:n]
+        batches = [
+            batch
+            for bucket in torch.split(drawn, size * BATCHES_PER_BUCKET)
+            for batch in torch.split(self.by_length(bucket), size)
+        ]
+        for i in torch.randperm(len(batches), generator=generator).tolist():
+            yield batches[i]
+
+
+def moved(packed: PackedSequence, device: torch.device) -> PackedSequence:
+    """A packed sequence, sorted already, on a device; batch sizes stay on the CPU."""
+    return PackedSequence(packed.data.to(device), packed.batch_sizes)

@@ -1,0 +1,214 @@
+"""Files of weights: safetensors of ours with their settings beside them, and the original's."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save
+
+from programmatic.leaps.model.networks import VAE, NeuralExecutor
+from programmatic.leaps.settings import VARIANTS
+from programmatic.runs import RunError, read_settings_file, replacing, write_json
+
+WEIGHTS_FOLDER = Path(__file__).parents[1] / "weights"
+DEFAULT = "default"
+DEFAULT_VARIANT = "leaps"
+BEST_FILE = "best.safetensors"
+"""The weights that a pretraining leaves in its run folder."""
+ORIGINAL_SUFFIXES = (".ptp", ".pt", ".pth")
+LATENT_HEAD = "vae._enc_mu.weight"
+MODEL, OPTIMIZER, STATE = "model.", "optimizer.", "state"  # of a checkpoint's names
+
+
+def write_state_dict(
+    path: str | os.PathLike[str],
+    weights: Mapping[str, torch.Tensor],
+    about: Mapping[str, Any] | None = None,
+    dtype: torch.dtype | None = None,
+) -> None:
+    """Write weights as safetensors and, beside them as JSON, what is to be known about them.
+
+    Args:
+        path: The file, `.safetensors`.
+        weights: The tensors by name.
+        about: JSON values for the file of the same name with `.json`; None: no such file.
+        dtype: The type in which floats are kept; None: their own.
+    """
+    kept = {
+        name: tensor.detach().cpu().to(dtype if tensor.is_floating_point() else None).contiguous()
+        for name, tensor in weights.items()
+    }
+    with replacing(path) as temporary:
+        temporary.write_bytes(save(kept))
+    if about is not None:
+        write_json(Path(path).with_suffix(".json"), dict(about))
+
+
+def export_weights(weights: Path, path: Path) -> None:
+    """Copy weights and what is known about them, in half precision: so the package's are made.
+
+    Args:
+        weights: The file, such as best.safetensors of a pretraining.
+        path: The copy, `.safetensors`.
+
+    Raises:
+        RunError: The file or the JSON beside it is missing or damaged.
+    """
+    write_state_dict(path, read_state_dict(weights), read_about(weights), torch.float16)
+
+
+def weights_path(name: str | os.PathLike[str]) -> Path:
+    """The file of weights that `name` stands for.
+
+    It is `name` itself, unless that is "default", a variant's name, or a pretraining's run folder.
+    """
+    if str(name) == DEFAULT:
+        name = DEFAULT_VARIANT
+    if str(name) in VARIANTS:
+        return WEIGHTS_FOLDER / f"{name}.safetensors"
+    return Path(name) / BEST_FILE if Path(name).is_dir() else Path(name)
+
+
+def read_state_dict(name: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
+    """The weights of a `ProgramVAE`, float32, on the CPU; see `ProgramVAE.load`.
+
+    Raises:
+        RunError: There is no such file, or it does not hold the weights of such a model.
+    """
+    path = weights_path(name)
+    if not path.is_file():
+        shipped = ", ".join(map(repr, (DEFAULT, *VARIANTS)))
+        raise RunError(f"there are no weights {path}: name a file, or one of {shipped}")
+    try:
+        if path.suffix in ORIGINAL_SUFFIXES:
+            weights = _of_original(torch.load(path, map_location="cpu", weights_only=True))
+        else:
+            weights = load_file(path)
+    except (SafetensorError, OSError, ValueError, RuntimeError, EOFError) as error:
+        raise RunError(f"{path} cannot be read as weights: {error}") from None
+    except Exception as error:  # what torch raises for a pickle of other things has no other base
+        raise RunError(f"{path} holds more than weights: {type(error).__name__}") from None
+    weights = {name: tensor.float() for name, tensor in weights.items()}
+    _check(path, weights)
+    return weights
+
+
+def read_about(name: str | os.PathLike[str]) -> dict[str, Any]:
+    """What is to be known about weights: their settings and metrics.
+
+    Raises:
+        RunError: There is no such file, or it is damaged.
+    """
+    return read_settings_file(weights_path(name).with_suffix(".json"))
+
+
+def _of_original(stored: Any) -> dict[str, torch.Tensor]:
+    """The state dict in what the authors' implementation stores: a list that begins with it.
+
+    It may have critics, which some of its algorithms train beside the model.
+    """
+    state = stored[0] if isinstance(stored, list | tuple) and stored else stored
+    if not isinstance(state, Mapping) or not all(
+        isinstance(tensor, torch.Tensor) for tensor in state.values()
+    ):
+        raise ValueError("expected a state dict, or a list whose first entry is one")
+    return {name: tensor for name, tensor in state.items() if "critic" not in name}
+
+
+def _check(path: Path, weights: Mapping[str, torch.Tensor]) -> None:
+    """Raise a `RunError` unless these are a model's weights, of whatever width."""
+    if LATENT_HEAD not in weights or weights[LATENT_HEAD].ndim != 2:
+        raise RunError(f"{path} holds no weights of a program embedding: it lacks {LATENT_HEAD}")
+    width = weights[LATENT_HEAD].shape[0]
+    with torch.device("meta"):
+        parts = {"vae": VAE(width), "condition_policy": NeuralExecutor(width)}
+    expected = {
+        f"{part}.{name}": tuple(tensor.shape)
+        for part, module in parts.items()
+        for name, tensor in module.state_dict().items()
+    }
+    found = {name: tuple(tensor.shape) for name, tensor in weights.items()}
+    for name, shape in expected.items():
+        if found.get(name) != shape:
+            what = f"has shape {found[name]}" if name in found else "is missing"
+            raise RunError(
+                f"{path} does not fit a program embedding of {width} dimensions: "
+                f"{name} {what}, expected {shape}"
+            )
+    if more := found.keys() - expected.keys():
+        raise RunError(f"{path} holds more than a program embedding: {', '.join(sorted(more))}")
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """What a pretraining needs to go on, beside the weights and the optimiser's moments.
+
+    Attributes:
+        epoch: Epochs done.
+        seconds: Time that they took.
+        reinforces: Whether L_R has begun.
+        schedule: The state of the learning rate's schedule.
+        rows: The rows of progress.csv.
+        steps: Steps done in the epoch that is under way.
+        sums: The sums of what these steps gave.
+        random: The states of the generators after them, in hexadecimal digits.
+    """
+
+    epoch: int
+    seconds: float
+    reinforces: bool
+    schedule: dict[str, Any]
+    rows: list[dict[str, float]]
+    steps: int = 0
+    sums: dict[str, float] = field(default_factory=dict)
+    random: Sequence[str] = ()
+
+
+def write_training_state(
+    path: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer, state: TrainingState
+) -> None:
+    """Write a checkpoint: one safetensors file, the JSON part of it in the file's own header."""
+    tensors = {f"{MODEL}{name}": tensor for name, tensor in model.state_dict().items()}
+    for index, moments in optimizer.state_dict()["state"].items():
+        tensors |= {f"{OPTIMIZER}{index}.{name}": tensor for name, tensor in moments.items()}
+    kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    with replacing(path) as temporary:
+        temporary.write_bytes(save(kept, {STATE: json.dumps(asdict(state))}))
+
+
+def read_training_state(
+    path: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer
+) -> TrainingState:
+    """Load a checkpoint into a model and an optimiser.
+
+    Raises:
+        RunError: The file is damaged, or of another model.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            state = TrainingState(**json.loads(file.metadata()[STATE]))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        model.load_state_dict(
+            {n.removeprefix(MODEL): t for n, t in tensors.items() if n.startswith(MODEL)}
+        )
+        moments: dict[int, dict[str, torch.Tensor]] = {}
+        for name, tensor in tensors.items():
+            if name.startswith(OPTIMIZER):
+                index, _, moment = name.removeprefix(OPTIMIZER).partition(".")
+                moments.setdefault(int(index), {})[moment] = tensor
+        groups = optimizer.state_dict()["param_groups"]
+        optimizer.load_state_dict({"state": moments, "param_groups": groups})
+        for group in optimizer.param_groups:
+            group["lr"] = state.schedule["_last_lr"][0]
+    except (SafetensorError, OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
+        raise RunError(
+            f"{path} is damaged: {error}; delete it to go on from the checkpoint before it"
+        ) from None
+    return state

@@ -1,0 +1,86 @@
+"""Decoding latents to programs: a batch at a time, greedy or sampled, within the grammar."""
+
+from __future__ import annotations
+
+import torch
+
+from programmatic.dsl.tokens import DEF, M_OPEN, PAD, RUN
+from programmatic.leaps.model.grammar import END, KINDS, MAX_DECODED, Automaton
+from programmatic.leaps.model.networks import Decoder, parts
+from programmatic.leaps.model.recurrence import parameters_of
+
+PREFIX = RUN, M_OPEN
+"""What every program has behind DEF."""
+ENDED = END * KINDS  # the automaton's row behind the end
+LOOK_EVERY = 3  # steps, after which sequences that have ended are dropped
+
+
+@torch.no_grad()
+def decode(
+    decoder: Decoder, latents: torch.Tensor, complete: bool = True, sample: bool = False
+) -> torch.Tensor:
+    """Decode latents.
+
+    Args:
+        decoder: The decoder.
+        latents: float32, (N, latent_dim), on the decoder's device.
+        complete: Whether every program is completed within 45 tokens, by allowing at each token
+            only those after which there is room to close what is open, and never an empty block.
+            False: as the original, which cuts off what is longer and allows empty blocks.
+        sample: Whether tokens are drawn by their probabilities, with torch's generator; by default
+            the most probable ones are taken.
+
+    Returns:
+        int64, (N, 45); the tokens behind DEF, padded with 50.
+    """
+    n, width = latents.shape
+    device = latents.device
+    token_gates, latent_gates = decoder.input_parts(latents)
+    token_output, latent_output = decoder.output_parts(latents)
+    gru, (first, last) = parameters_of(decoder.gru), decoder.output_layers
+    to_switches, to_new = parts(gru.of_state.t(), 2 * width, width)
+    new_bias = gru.state_bias[2 * width :]
+    latent_gates[:, : 2 * width] += gru.state_bias[: 2 * width]
+    to_output, to_logits = first.weight[:, :width].t(), last.weight.t()
+
+    automaton = Automaton(n, device, MAX_DECODED if complete else None, not complete)
+    tokens = torch.full((MAX_DECODED, n), PAD, device=device)
+    running = torch.arange(n, device=device)
+    states = latents  # (N, hidden)
+    current = torch.full((n,), DEF, device=device)
+    for step in range(MAX_DECODED):
+        gates = token_gates.index_select(0, current).add_(latent_gates)
+        switches, new_input = parts(gates, 2 * width, width)
+        switches = torch.addmm(switches, states, to_switches).sigmoid_()
+        reset, update = switches.chunk(2, dim=1)
+        new = torch.addcmul(new_input, reset, torch.addmm(new_bias, states, to_new)).tanh_()
+        states = torch.lerp(new, states, update)
+        if step < len(PREFIX):
+            current = torch.full_like(current, PREFIX[step])
+        else:
+            hidden = token_output.index_select(0, current).add_(latent_output)
+            hidden = hidden.addmm_(states, to_output).tanh_()
+            logits = torch.addmm(last.bias, hidden, to_logits)
+            logits.masked_fill_(automaton.forbidden(), -torch.inf)
+            current = draw(logits) if sample else logits.argmax(dim=1)
+        tokens[step, running] = current
+        automaton.read(current)
+        if device.type == "cpu" and step % LOOK_EVERY == 0:
+            going = (automaton.rows != ENDED).nonzero()[:, 0]
+            if len(going) == 0:
+                break
+            if len(going) < len(running):
+                automaton.keep(going)
+                running, states, current = running[going], states[going], current[going]
+                latent_gates, latent_output = latent_gates[going], latent_output[going]
+    return tokens.t()
+
+
+def draw(logits: torch.Tensor) -> torch.Tensor:
+    """Tokens drawn by their logits: int64, (N,), of float32, (N, 51)."""
+    return logits.softmax(dim=1).multinomial(1)[:, 0]
+
+
+def with_def(tokens: torch.Tensor) -> torch.Tensor:
+    """Decoded tokens, (N, 45), as whole programs: int64, (N, 46), DEF first."""
+    return torch.nn.functional.pad(tokens, (1, 0), value=DEF)

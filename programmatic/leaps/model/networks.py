@@ -1,0 +1,241 @@
+"""The networks of LEAPS: program encoder, program decoder, and neural executor.
+
+Source: Trivedi et al., Learning to Synthesize Programs as Interpretable and Generalizable Policies,
+NeurIPS 2021, section 4.1 and appendix. Modules are named, and parameters shaped, as in the state
+dict of the authors' implementation, so that its checkpoints load.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+from torch.nn.functional import embedding, linear
+from torch.nn.utils.rnn import PackedSequence
+
+from karel_gym.envs.observations import N_PLANES
+from programmatic.leaps.data.demonstrations import STOP
+from programmatic.leaps.model.grammar import N_TOKENS
+from programmatic.leaps.model.recurrence import last_steps, parameters_of, run_gru
+
+N_ACTIONS = STOP + 1
+"""The executor's actions: those of the robot, and STOP, which also stands before the first."""
+CHANNELS = 32
+SIDE = 8
+"""Height and width of the worlds that the executor sees."""
+MAP = (SIDE - 4) ** 2  # cells that two 3x3 convolutions without padding leave
+
+
+class Encoder(nn.Module):
+    """From programs to what the heads of the latent distribution read.
+
+    Args:
+        hidden: Size of the GRU's state.
+    """
+
+    def __init__(self, hidden: int) -> None:
+        super().__init__()
+        self.token_encoder = nn.Embedding(N_TOKENS, N_TOKENS)
+        self.gru = _gru(N_TOKENS, hidden)
+
+    def forward(self, tokens: PackedSequence) -> torch.Tensor:
+        """The GRU's last states, (B, hidden), for the packed tokens of B programs."""
+        parameters = parameters_of(self.gru)
+        of_token = linear(self.token_encoder.weight, parameters.of_input, parameters.input_bias)
+        start = of_token.new_zeros(int(tokens.batch_sizes[0]), self.gru.hidden_size)
+        gates = embedding(tokens.data, of_token)
+        return run_gru(self.gru, gates, tokens.batch_sizes, start)[last_steps(tokens.batch_sizes)]
+
+
+class Decoder(nn.Module):
+    """From latents to programs, token by token.
+
+    The state of the GRU begins as the latent; its input is the last token's embedding beside the
+    latent; logits come from an MLP over state, embedding and latent.
+
+    Args:
+        hidden: Size of the GRU's state and of the latents.
+    """
+
+    def __init__(self, hidden: int) -> None:
+        super().__init__()
+        self.token_encoder = nn.Embedding(N_TOKENS, N_TOKENS)
+        self.gru = _gru(N_TOKENS + hidden, hidden)
+        self.token_output_layer = nn.Sequential(
+            _linear(hidden + N_TOKENS + hidden, hidden, math.sqrt(2)),
+            nn.Tanh(),
+            _linear(hidden, N_TOKENS, math.sqrt(2)),
+        )
+
+    def forward(self, latents: torch.Tensor, tokens: PackedSequence) -> torch.Tensor:
+        """The GRU's states after each token of given programs (teacher forcing).
+
+        Args:
+            latents: float32, (B, hidden).
+            tokens: The packed tokens of B programs; S in all.
+
+        Returns:
+            float32, (S, hidden).
+        """
+        by_token, by_latent = self.input_parts(latents)
+        gates = embedding(tokens.data, by_token)
+        return run_gru(self.gru, gates, tokens.batch_sizes, latents, by_latent)
+
+    def logits(
+        self, states: torch.Tensor, tokens: torch.Tensor, latents: torch.Tensor, rows: torch.Tensor
+    ) -> torch.Tensor:
+        """Logits of the next tokens, float32, (S, 51).
+
+        Args:
+            states: float32, (S, hidden); of the GRU, after
+            tokens: int64, (S,).
+            latents: float32, (B, hidden).
+            rows: int64, (S,); the row of `latents` that each token belongs to.
+        """
+        by_token, by_latent = self.output_parts(latents)
+        first, last = self.output_layers
+        of_state = first.weight[:, : states.shape[1]]
+        hidden = linear(states, of_state) + embedding(tokens, by_token) + by_latent[rows]
+        return linear(hidden.tanh(), last.weight, last.bias)
+
+    @property
+    def output_layers(self) -> tuple[nn.Linear, nn.Linear]:
+        """The two linear layers of the MLP, between which is a tanh."""
+        first, last = self.token_output_layer[0], self.token_output_layer[2]
+        assert isinstance(first, nn.Linear)
+        assert isinstance(last, nn.Linear)
+        return first, last
+
+    def output_parts(self, latents: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """What the first layer of the MLP adds for each token, (51, hidden), and each latent.
+
+        The layer is linear in state, embedding and latent side by side. So its parts add up, and
+        need not be computed anew at each token.
+        """
+        first, _ = self.output_layers
+        _, of_token, of_latent = parts(first.weight, width := latents.shape[1], N_TOKENS, width)
+        return linear(self.token_encoder.weight, of_token), linear(latents, of_latent, first.bias)
+
+    def input_parts(self, latents: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """What the GRU's gates get for each token, (51, 3*hidden), and each latent, (B, 3*hidden).
+
+        Their biases are in the second.
+        """
+        parameters = parameters_of(self.gru)
+        of_token, of_latent = parts(parameters.of_input, N_TOKENS, latents.shape[1])
+        by_latent = linear(latents, of_latent, parameters.input_bias)
+        return linear(self.token_encoder.weight, of_token), by_latent
+
+
+class VAE(nn.Module):
+    """Encoder, decoder, and the heads of the latent distribution.
+
+    Args:
+        hidden: Size of the GRUs' states and of the latents.
+    """
+
+    def __init__(self, hidden: int) -> None:
+        super().__init__()
+        self.encoder = Encoder(hidden)
+        self.decoder = Decoder(hidden)
+        self._enc_mu = nn.Linear(hidden, hidden)
+        self._enc_log_sigma = nn.Linear(hidden, hidden)
+
+    def distribution(self, tokens: PackedSequence) -> tuple[torch.Tensor, torch.Tensor]:
+        """Mean and log-sigma of the latents of packed programs, each (B, hidden)."""
+        encoded = self.encoder(tokens)
+        return self._enc_mu(encoded), self._enc_log_sigma(encoded)
+
+
+class NeuralExecutor(nn.Module):
+    """A policy conditioned on a latent: LEAPS's "neural executor", `pi(a | z, s)`.
+
+    Args:
+        hidden: Size of the GRU's state and of the latents.
+    """
+
+    def __init__(self, hidden: int) -> None:
+        super().__init__()
+        self.gru = _gru(hidden + hidden + N_ACTIONS, hidden)
+        self.action_encoder = nn.Embedding(N_ACTIONS, N_ACTIONS)
+        gain = nn.init.calculate_gain("relu")
+        self.state_encoder = nn.Sequential(
+            _convolution(N_PLANES, gain),
+            nn.ReLU(),
+            _convolution(CHANNELS, gain),
+            nn.ReLU(),
+            nn.Flatten(),
+            _linear(CHANNELS * MAP, hidden, gain),
+            nn.ReLU(),
+        )
+        self.mlp = nn.Sequential(
+            _linear(hidden, hidden, gain),
+            nn.Tanh(),
+            _linear(hidden, hidden, gain),
+            nn.Tanh(),
+            _linear(hidden, N_ACTIONS, gain),
+        )
+
+    def forward(
+        self,
+        latents: torch.Tensor,
+        grids: torch.Tensor,
+        which: torch.Tensor,
+        actions: PackedSequence,
+    ) -> torch.Tensor:
+        """Logits of the next actions along given demonstrations (teacher forcing).
+
+        Args:
+            latents: float32, (M, hidden); of each of the M demonstrations, as they are packed.
+            grids: float32, (U, 16, 8, 8); different states: what stands twice need not be seen
+                twice.
+            which: int64, (S,); the state in `grids` at each packed step.
+            actions: The packed actions before each step, STOP before the first.
+
+        Returns:
+            float32, (S, 6); five actions and STOP.
+        """
+        width = latents.shape[1]
+        parameters = parameters_of(self.gru)
+        by_latent, by_state, by_action = parts(parameters.of_input, width, width, N_ACTIONS)
+        of_state = linear(self.state_encoder(grids), by_state)  # (U, 3*hidden)
+        of_action = linear(self.action_encoder.weight, by_action, parameters.input_bias)
+        gates = embedding(which, of_state) + embedding(actions.data, of_action)
+        constant = linear(latents, by_latent)
+        states = run_gru(self.gru, gates, actions.batch_sizes, latents, constant)
+        logits: torch.Tensor = self.mlp(states)
+        return logits
+
+
+def parts(weight: torch.Tensor, *widths: int) -> tuple[torch.Tensor, ...]:
+    """The columns of a weight, (outputs, inputs), for inputs of these widths side by side."""
+    return torch.split(weight, list(widths), dim=1)
+
+
+def _gru(inputs: int, hidden: int) -> nn.GRU:
+    gru = nn.GRU(inputs, hidden, batch_first=True)
+    for name, parameter in gru.named_parameters():
+        if "weight" in name:
+            nn.init.orthogonal_(parameter)
+        else:
+            nn.init.zeros_(parameter)
+    return gru
+
+
+def _linear(inputs: int, outputs: int, gain: float) -> nn.Linear:
+    layer = nn.Linear(inputs, outputs)
+    _initialise(layer, gain)
+    return layer
+
+
+def _convolution(inputs: int, gain: float) -> nn.Conv2d:
+    layer = nn.Conv2d(inputs, CHANNELS, 3)
+    _initialise(layer, gain)
+    return layer
+
+
+def _initialise(layer: nn.Linear | nn.Conv2d, gain: float) -> None:
+    nn.init.orthogonal_(layer.weight, gain)
+    assert layer.bias is not None
+    nn.init.zeros_(layer.bias)

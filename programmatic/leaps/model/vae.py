@@ -1,0 +1,207 @@
+"""`ProgramVAE`: LEAPS's learned program embedding, as the rest of the project uses it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
+
+from karel_gym.envs.observations import MARKER_PLANE, N_PLANES, WALL_PLANE
+from karel_gym.world import WALL
+from programmatic.dsl import Program
+from programmatic.dsl.tokens import DEF
+from programmatic.leaps.data.demonstrations import STOP, grids_of, replay
+from programmatic.leaps.model.batches import moved
+from programmatic.leaps.model.checkpoints import DEFAULT, LATENT_HEAD, read_state_dict
+from programmatic.leaps.model.decoding import decode
+from programmatic.leaps.model.networks import N_ACTIONS, SIDE, VAE, NeuralExecutor
+from programmatic.leaps.settings import LATENT_DIM
+from programmatic.machine.bytecode import tokens_of
+
+
+class ProgramVAE(nn.Module):
+    """A space of latent vectors, each of which stands for a program and its behaviour.
+
+    An encoder gives a program's distribution over latents, a decoder a latent's program, and a
+    neural executor acts as a latent's program would.
+
+    Source: Trivedi et al., NeurIPS 2021. The parameters' names and shapes are those of the authors'
+    implementation.
+
+    Args:
+        latent_dim: Size of the latents, and of all recurrent states.
+
+    Example:
+        >>> vae = ProgramVAE.load("default")
+        >>> walk = Program.parse("DEF run m( WHILE c( frontIsClear c) w( move w) m)")
+        >>> mean, log_sigma = vae.encode([walk])
+        >>> vae.decode(mean) == [walk]
+        True
+    """
+
+    def __init__(self, latent_dim: int = LATENT_DIM) -> None:
+        super().__init__()
+        self.vae = VAE(latent_dim)
+        self.condition_policy = NeuralExecutor(latent_dim)
+
+    @classmethod
+    def load(
+        cls, path: str | os.PathLike[str] = DEFAULT, device: str | torch.device = "auto"
+    ) -> ProgramVAE:
+        """A trained model.
+
+        Args:
+            path: A file of weights: `.safetensors`, or `.ptp` of the authors' implementation; the
+                run folder of a pretraining; the name of a variant whose weights are part of this
+                package: "leaps", "p", "pr", "pl"; or "default", which is the first of them.
+            device: "auto", "cpu" or "cuda".
+
+        Raises:
+            RunError: There is no such file, or it does not hold the weights of such a model.
+        """
+        weights = read_state_dict(path)
+        model = cls(weights[LATENT_HEAD].shape[0])
+        model.load_state_dict(weights)
+        return model.to(torch_device(device)).eval()
+
+    @property
+    def latent_dim(self) -> int:
+        """Size of the latents."""
+        return self.vae._enc_mu.out_features
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters are."""
+        return self.vae._enc_mu.weight.device
+
+    @torch.no_grad()
+    def encode(self, programs: Sequence[Program]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Mean and log-sigma of the programs' latents, each float32, (N, latent_dim)."""
+        if not programs:
+            raise ValueError("there is no program to encode")
+        tokens = torch.from_numpy(tokens_of(programs).astype(np.int64))
+        lengths = torch.tensor([len(program.tokens) for program in programs])
+        packed = pack_padded_sequence(tokens, lengths, batch_first=True, enforce_sorted=False)
+        mean, log_sigma = self.vae.distribution(moved(packed, self.device))
+        order = packed.unsorted_indices
+        return mean[order], log_sigma[order]
+
+    def decode(self, latents: torch.Tensor) -> list[Program]:
+        """The programs of latents, float32, (N, latent_dim), at most 46 tokens long."""
+        tokens = self.decode_tokens(latents).cpu().tolist()
+        return [Program.from_tokens([DEF, *row]) for row in tokens]
+
+    def decode_tokens(self, latents: torch.Tensor, complete: bool = True) -> torch.Tensor:
+        """The most probable tokens, one after the other, that the grammar allows.
+
+        Args:
+            latents: float32, (N, latent_dim).
+            complete: Whether what is open is closed in time, so that each row is a program. False:
+                as the original, which cuts off after 45 tokens and allows empty blocks.
+
+        Returns:
+            int64, (N, 45), on the model's device: the tokens behind DEF, padded with 50.
+
+        Raises:
+            ValueError: The latents have another shape.
+        """
+        latents = torch.as_tensor(latents, dtype=torch.float32, device=self.device)
+        if latents.ndim != 2 or latents.shape[1] != self.latent_dim:
+            raise ValueError(
+                f"latents must have shape (N, {self.latent_dim}), got {tuple(latents.shape)}"
+            )
+        return decode(self.vae.decoder, latents, complete)
+
+    @torch.no_grad()
+    def action_logits(self, latents: Any, states: Any, actions: Any) -> torch.Tensor:
+        """What the neural executor would do next at each step of demonstrations.
+
+        Args:
+            latents: float32, (B, latent_dim); of B programs.
+            states: (B, D, 1, 16, 8, 8); the start states of D demonstrations of each, as grid
+                observations, from which the actions lead to all others. Or (B, D, T', 16, 8, 8)
+                with T' >= T: all states, used as they are.
+            actions: integers, (B, D, T); the actions done, 0 to 4; 5 is to stop.
+
+        Returns:
+            float32, (B, D, T, 6): logits of the action number t, given the t actions before it;
+            the last of the six is to stop.
+
+        Raises:
+            ValueError: The shapes do not fit.
+        """
+        latents = torch.as_tensor(latents, dtype=torch.float32, device=self.device)
+        done = np.asarray(torch.as_tensor(actions).cpu(), dtype=np.int64)
+        grids = np.asarray(torch.as_tensor(states).cpu(), dtype=np.uint8)
+        if (
+            latents.ndim != 2
+            or done.ndim != 3
+            or grids.ndim != 6
+            or not len(latents) == len(done) == len(grids)
+            or done.shape[1] != grids.shape[1]
+            or grids.shape[3:] != (N_PLANES, SIDE, SIDE)
+            or not (grids.shape[2] == 1 or grids.shape[2] >= done.shape[2])
+        ):
+            raise ValueError(
+                "expected latents (B, Z), states (B, D, 1 or T, 16, 8, 8) and actions (B, D, T), "
+                f"got {tuple(latents.shape)}, {grids.shape} and {done.shape}"
+            )
+        programs, demonstrations, steps = done.shape
+        n = programs * demonstrations
+        done = done.reshape(n, steps)
+        grids = grids.reshape(n, *grids.shape[2:])
+        grids = replayed(grids[:, 0], done[:, :-1]) if grids.shape[1] == 1 else grids[:, :steps]
+        before = np.concatenate([np.full((n, 1), STOP), done[:, :-1]], axis=1)
+        logits = self.condition_policy(
+            latents.repeat_interleave(demonstrations, dim=0),
+            torch.from_numpy(grids.swapaxes(0, 1).reshape(steps * n, *grids.shape[2:]))
+            .to(self.device)
+            .float(),
+            torch.arange(steps * n, device=self.device),
+            moved(
+                PackedSequence(torch.from_numpy(before.T.reshape(-1)), torch.full((steps,), n)),
+                self.device,
+            ),
+        )
+        shape = steps, programs, demonstrations, N_ACTIONS
+        return logits.reshape(shape).permute(1, 2, 0, 3)
+
+
+def replayed(grids: NDArray[np.uint8], actions: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """All states of demonstrations, uint8, (N, T+1, 16, H, W).
+
+    Args:
+        grids: uint8, (N, 16, H, W); the start states.
+        actions: int64, (N, T); after the first STOP nothing happens.
+    """
+    n, _, height, width = grids.shape
+    headings, positions = np.divmod(
+        grids[:, :WALL_PLANE].reshape(n, -1).argmax(axis=1), height * width
+    )
+    markers = grids[:, MARKER_PLANE:].argmax(axis=1).astype(np.uint8)
+    cells = (markers | grids[:, WALL_PLANE] * np.uint8(WALL)).reshape(n, -1)
+    robots = np.stack([positions, headings], axis=1)
+    lengths = (actions != STOP).cumprod(axis=1).sum(axis=1)
+    states = replay(cells, width, robots, actions, lengths)
+    return grids_of(states[0], width, states[1])
+
+
+def torch_device(name: str | torch.device) -> torch.device:
+    """The device of that name; "auto" is the GPU if there is one.
+
+    Raises:
+        RuntimeError: There is no such device.
+    """
+    if isinstance(name, torch.device):
+        return name
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise RuntimeError("device 'cuda' was asked for, but torch finds no GPU")
+    return torch.device(name)

@@ -1,0 +1,165 @@
+"""The losses of LEAPS's pretraining.
+
+Source: Trivedi et al., NeurIPS 2021, section 4.2: equations 1 (L_P), 2 and 3 (L_R) and 4 (L_L).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.nn.functional import cross_entropy
+from torch.nn.utils.rnn import pack_padded_sequence
+
+from programmatic.leaps.data.dataset import ProgramDataset
+from programmatic.leaps.data.demonstrations import STOP, grids_of, replay
+from programmatic.leaps.model.batches import ProgramBatch, Programs, moved
+from programmatic.leaps.model.decoding import decode, with_def
+from programmatic.leaps.model.networks import VAE, Decoder, NeuralExecutor
+
+
+def draw_latents(mean: torch.Tensor, log_sigma: torch.Tensor) -> torch.Tensor:
+    """Latents drawn from normal distributions, with torch's generator; all (B, latent_dim)."""
+    return mean + log_sigma.exp() * torch.randn_like(mean)
+
+
+def kl_divergence(mean: torch.Tensor, log_sigma: torch.Tensor) -> torch.Tensor:
+    """KL divergence of the latents' distributions from N(0, 1), averaged over batch and dimensions.
+
+    The average over dimensions, not their sum, is what the authors' implementation weights.
+    """
+    return 0.5 * (mean.square() + (2 * log_sigma).exp() - 2 * log_sigma - 1).mean()
+
+
+def program_log_probs(decoder: Decoder, latents: torch.Tensor, batch: ProgramBatch) -> torch.Tensor:
+    """Log-probabilities of the tokens of given programs, where there is a choice: float32, (F,).
+
+    Tokens that the grammar forbids have no probability.
+
+    Args:
+        decoder: The decoder.
+        latents: float32, (B, latent_dim); of the programs of `batch`.
+        batch: B programs.
+    """
+    states = decoder(latents, batch.inputs)
+    at = batch.open
+    logits = decoder.logits(states[at], batch.inputs.data[at], latents, batch.rows[at])
+    logits = logits.masked_fill(batch.forbidden, -torch.inf)
+    return -cross_entropy(logits, batch.targets[at], reduction="none")
+
+
+def program_loss(vae: VAE, latents: torch.Tensor, batch: ProgramBatch) -> torch.Tensor:
+    """L_P: cross-entropy of the programs' tokens (teacher forcing), averaged over all tokens.
+
+    Where only one token is possible the loss is 0; these tokens count in the average.
+    """
+    return -program_log_probs(vae.decoder, latents, batch).sum() / len(batch.rows)
+
+
+@dataclass(frozen=True)
+class BehaviourLoss:
+    """L_R and the mean reward that it came from."""
+
+    loss: torch.Tensor
+    reward: float
+
+
+def behaviour_loss(
+    vae: VAE, latents: torch.Tensor, dataset: ProgramDataset, which: torch.Tensor
+) -> BehaviourLoss:
+    """L_R: REINFORCE on programs that are drawn from the decoder.
+
+    The reward of a drawn program is the match of its behaviour with the demonstrations of the
+    program that the latent was encoded from, averaged over them; the batch's mean is the baseline.
+    The log-probability is that of the whole program, divided as in L_P by the number of tokens.
+
+    Args:
+        vae: The model.
+        latents: float32, (B, latent_dim); of the programs
+        dataset: of which
+        which: int64, (B,), are the numbers.
+    """
+    tokens = with_def(decode(vae.decoder, latents.detach(), sample=True)).cpu()  # (B, 46)
+    matches = dataset.behaviour_match(tokens.numpy(), which.numpy())  # (B, D)
+    rewards = torch.from_numpy(matches.mean(axis=1))
+    programs = Programs(tokens, latents.device)
+    order = programs.by_length(torch.arange(len(tokens)))
+    batch = programs.batch(order)
+    log_probs = program_log_probs(vae.decoder, latents[order.to(latents.device)], batch)
+    advantages = (rewards - rewards.mean())[order].to(log_probs)
+    loss = -(advantages[batch.rows[batch.open]] * log_probs).sum() / len(batch.rows)
+    return BehaviourLoss(loss, float(rewards.mean()))
+
+
+@dataclass(frozen=True)
+class LatentBehaviourLoss:
+    """L_L and the share of actions that were the most probable ones."""
+
+    loss: torch.Tensor
+    accuracy: float
+
+
+def latent_behaviour_loss(
+    executor: NeuralExecutor,
+    latents: torch.Tensor,
+    dataset: ProgramDataset,
+    which: torch.Tensor,
+    columns: torch.Tensor,
+) -> LatentBehaviourLoss:
+    """L_L: cross-entropy of the demonstrations' actions, and the stop behind them.
+
+    The executor sees the demonstrations' own states and actions (teacher forcing). Each different
+    state of the batch goes through its convolutions once.
+
+    Args:
+        executor: The neural executor.
+        latents: float32, (B, latent_dim); of the programs
+        dataset: of which
+        which: int64, (B,), are the numbers.
+        columns: int64, (K,); which of their demonstrations are used.
+    """
+    device = latents.device
+    picked = np.ix_(which.numpy(), columns.numpy())
+    actions = dataset.actions[picked].reshape(-1, dataset.actions.shape[2])  # (B*K, T)
+    n_actions = torch.from_numpy(dataset.lengths[picked].reshape(-1).astype(np.int64))
+    order = n_actions.argsort(descending=True, stable=True)
+    steps = n_actions[order] + 1  # the stop is one more
+    by_length, longest = order.numpy(), int(steps[0])
+
+    def packed(values: np.ndarray) -> torch.Tensor:
+        return pack_padded_sequence(torch.from_numpy(values), steps, batch_first=True).data
+
+    cells, robots = replay(
+        dataset.cells[picked].reshape(len(actions), -1)[by_length],
+        dataset.width,
+        dataset.robots[picked].reshape(-1, 2)[by_length],
+        actions[by_length, : longest - 1],
+        n_actions[order].numpy(),
+    )  # (B*K, longest, H*W), (B*K, longest, 2)
+    states = np.concatenate([cells, robots.astype(np.uint8)], axis=2)  # (B*K, longest, H*W + 2)
+    different, at = unique_rows(packed(states).numpy())
+    grids = grids_of(different[:, :-2].copy(), dataset.width, different[:, -2:].astype(np.int64))
+    done = actions[by_length].astype(np.int64)
+    stops = np.full((len(done), 1), STOP)
+    before = pack_padded_sequence(
+        torch.from_numpy(np.concatenate([stops, done], axis=1)[:, :longest]),
+        steps,
+        batch_first=True,
+    )
+    targets = packed(np.concatenate([done, stops], axis=1)[:, :longest]).to(device)
+    logits = executor(
+        latents.repeat_interleave(len(columns), dim=0)[order.to(device)],
+        torch.from_numpy(grids).to(device).float(),
+        torch.from_numpy(at).to(device),
+        moved(before, device),
+    )
+    accuracy = (logits.argmax(dim=1) == targets).float().mean()
+    return LatentBehaviourLoss(cross_entropy(logits, targets), float(accuracy))
+
+
+def unique_rows(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The different rows of a uint8 array, (U, C), and which of them each row is, int64, (S,)."""
+    whole = np.ascontiguousarray(rows).view(np.dtype((np.void, rows.shape[1])))[:, 0]
+    _, first, at = np.unique(whole, return_index=True, return_inverse=True)
+    return rows[first], at

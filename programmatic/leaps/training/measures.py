@@ -1,0 +1,93 @@
+"""How well a program embedding reconstructs programs and their behaviour."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import torch
+
+from programmatic.dsl.tokens import PAD
+from programmatic.leaps.data.dataset import ProgramDataset
+from programmatic.leaps.model.batches import Programs
+from programmatic.leaps.model.decoding import decode, with_def
+from programmatic.leaps.model.vae import ProgramVAE
+from programmatic.leaps.training.losses import latent_behaviour_loss
+from programmatic.machine.bytecode import compile_rows
+
+BATCH = 512
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What was measured on N programs, all shares in 0 .. 1.
+
+    Programs are encoded to the mean of their latents and decoded greedily.
+
+    Attributes:
+        program_accuracy: Share of programs that were reconstructed whole.
+        token_accuracy: Share of equal tokens, of the longer of the program and its reconstruction,
+            averaged over programs.
+        validity: Share of reconstructions that are programs as the original decodes them: cut off
+            after 45 tokens, empty blocks allowed.
+        behaviour_match: Mean match of the reconstructions' behaviour with the demonstrations.
+        action_accuracy: Share of actions (and stops) that the neural executor finds most probable
+            along the demonstrations (teacher forcing); NaN where it was not trained.
+        programs: N.
+    """
+
+    program_accuracy: float
+    token_accuracy: float
+    validity: float
+    behaviour_match: float
+    action_accuracy: float
+    programs: int
+
+    def to_json(self) -> dict[str, float]:
+        """The figures; NaN is left out."""
+        return {name: value for name, value in asdict(self).items() if value == value}
+
+
+@torch.no_grad()
+def measure(model: ProgramVAE, dataset: ProgramDataset, with_executor: bool = True) -> Measures:
+    """Measure a model on the programs of a data set.
+
+    Args:
+        model: The model.
+        dataset: The programs and their demonstrations.
+        with_executor: Whether the neural executor is to be measured too.
+    """
+    training = model.training
+    model.eval()
+    programs = Programs(dataset.tokens, model.device)
+    whole, equal, valid, matches, actions = [], [], [], [], []
+    for which in torch.split(programs.by_length(torch.arange(len(programs))), BATCH):
+        batch = programs.batch(which)
+        mean, _ = model.vae.distribution(batch.programs)
+        decoded = with_def(decode(model.vae.decoder, mean)).cpu()
+        cut = with_def(decode(model.vae.decoder, mean, complete=False)).cpu()
+        longest = decoded.shape[1]
+        given = torch.full((len(which), longest), PAD)
+        given[:, : programs.tokens.shape[1]] = programs.tokens[which]
+        same = decoded == given
+        some = (decoded != PAD) | (given != PAD)
+        whole.append(same.all(dim=1).float())
+        equal.append((same & some).sum(dim=1) / some.sum(dim=1))
+        valid.append(torch.from_numpy(compile_rows(cut.numpy())[1] > 0).float())
+        rows = which.numpy()
+        match = dataset.behaviour_match(decoded.numpy(), rows)
+        matches.append(torch.from_numpy(match.mean(axis=1)))
+        if with_executor:
+            columns = torch.arange(dataset.actions.shape[1])
+            found = latent_behaviour_loss(model.condition_policy, mean, dataset, which, columns)
+            actions.append((found.accuracy, int(dataset.lengths[rows].sum()) + match.size))
+    model.train(training)
+    weights = np.array([n for _, n in actions], dtype=float)
+    return Measures(
+        float(torch.cat(whole).mean()),
+        float(torch.cat(equal).mean()),
+        float(torch.cat(valid).mean()),
+        float(torch.cat(matches).mean()),
+        float(np.average([a for a, _ in actions], weights=weights)) if actions else float("nan"),
+        len(programs),
+    )

@@ -1,0 +1,118 @@
+"""Pretraining as a picture: losses and accuracies over epochs.
+
+python -m programmatic.leaps.training.plots runs/pretrain-leaps-0 --out pretraining.png
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import pandas as pd
+import tyro
+from matplotlib.figure import Figure
+
+from programmatic.leaps.settings import read_pretrain_config
+from programmatic.leaps.training.pretraining import PROGRESS_FILE
+from programmatic.runs import RunError, replacing
+
+NAMES = {"leaps": "LEAPS", "p": "LEAPS-P", "pr": "LEAPS-P+R", "pl": "LEAPS-P+L"}
+COLORS = ("#1f5a92", "#d9822b", "#3d8f5f", "#a04668", "#7a6bb0", "#777777")
+LOSSES = {
+    "program_loss": "L_P, programs",
+    "kl": "KL divergence, mean over dimensions",
+    "latent_behaviour_loss": "L_L, actions of the neural executor",
+}
+SHARES = {
+    "program_accuracy": "programs reconstructed whole",
+    "token_accuracy": "tokens reconstructed",
+    "behaviour_match": "match of behaviour",
+}
+
+
+def plot_pretraining(
+    run_dirs: Sequence[str | os.PathLike[str]], path: str | os.PathLike[str]
+) -> None:
+    """Draw what pretrainings logged after each epoch.
+
+    Above the losses L_P, KL (without its weight) and L_L, means over an epoch's steps; below what
+    was measured on validation programs, encoded to the mean of their latents and decoded greedily.
+    A run that was trained without a loss has no line in its panel.
+
+    Args:
+        run_dirs: The run folders.
+        path: The picture's file: .png, .svg or .pdf.
+
+    Raises:
+        ValueError: There is no run folder.
+        RunError: A folder is missing or no pretraining's, or its log is missing or damaged.
+    """
+    if not run_dirs:
+        raise ValueError("name at least one run folder")
+    runs, path = [Path(run) for run in run_dirs], Path(path)
+    labels, logs = _labels(runs), [_read(run / PROGRESS_FILE) for run in runs]
+    figure = Figure(figsize=(12, 6.2), layout="constrained")
+    panels = figure.subplots(2, 3).flat
+    for axes, (column, title) in zip(panels, (LOSSES | SHARES).items(), strict=True):
+        for number, (label, log) in enumerate(zip(labels, logs, strict=True)):
+            if column in log:
+                color = COLORS[number % len(COLORS)]
+                axes.plot(log["epoch"], log[column], ".-", color=color, label=label, markersize=4)
+        if not axes.lines:
+            axes.text(0.5, 0.5, "not trained on", ha="center", transform=axes.transAxes)
+            axes.set(xticks=[], yticks=[])
+        axes.set(title=title, xlabel="epoch")
+        if column in SHARES:
+            axes.set_ylim(0, 1.03)
+        else:
+            axes.set_ylim(bottom=0)
+        axes.grid(alpha=0.3)
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.axes[0].legend(frameon=False)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=150)
+
+
+def _labels(runs: Sequence[Path]) -> list[str]:
+    """The variants' names, with those of the folders where a variant occurs twice."""
+    names = [NAMES[read_pretrain_config(run).variant] for run in runs]
+    times = Counter(names)
+    return [
+        f"{name} ({run.name})" if times[name] > 1 else name
+        for name, run in zip(names, runs, strict=True)
+    ]
+
+
+def _read(file: Path) -> pd.DataFrame:
+    try:
+        rows = pd.read_csv(file)
+    except FileNotFoundError:
+        raise RunError(f"there is no {file}: the run has logged nothing yet") from None
+    except (OSError, ValueError) as error:
+        raise RunError(f"{file} is damaged: {error}") from None
+    if missing := [name for name in ("epoch", *SHARES) if name not in rows]:
+        raise RunError(f"{file} is damaged: it lacks {', '.join(missing)}")
+    return rows
+
+
+def main(runs: Annotated[tuple[Path, ...], tyro.conf.Positional], out: Path) -> None:
+    """Draw the losses and accuracies of pretrainings over epochs.
+
+    Args:
+        runs: Run folders of pretrainings.
+        out: The picture's file: .png, .svg or .pdf.
+    """
+    try:
+        plot_pretraining(runs, out)
+    except (RunError, ValueError, OSError) as error:
+        sys.exit(f"programmatic.leaps.training.plots: {error}")
+    print(f"picture: {out}")
+
+
+if __name__ == "__main__":
+    tyro.cli(main)

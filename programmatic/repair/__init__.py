@@ -1,0 +1,1 @@
+"""The smallest change of a tree program after which it keeps its constraints."""

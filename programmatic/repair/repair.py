@@ -1,0 +1,300 @@
+"""Repair: the smallest change of a tree program after which z3 proves that it keeps constraints.
+
+Counterexample-guided synthesis (Solar-Lezama et al., 2006): z3's optimiser proposes the smallest
+change that works in what is known of all states, the verifier accepts it or answers with a state in
+which it fails. Constraints that rule out actions in boxes of states are known as a whole from the
+start, see `symbolic_tree`; the others by their counterexamples.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from programmatic.constraints.formulas import Transitions, holds
+from programmatic.constraints.statements import Always, Constraint, Constraints
+from programmatic.repair.proposals import Proposer
+from programmatic.trees.difference import Change, difference
+from programmatic.trees.program import TreeProgram
+from programmatic.verification.conflicts import Conflict, conflict_at, find_conflicts
+from programmatic.verification.dynamics import Dynamics
+from programmatic.verification.regions import Region
+from programmatic.verification.smt import Deadline
+from programmatic.verification.verdicts import Counterexample, Verdict, all_proven
+from programmatic.verification.verification import verify
+
+Status = Literal["proven", "conflict", "too few guards", "out of time", "undecided"]
+MAX_ORACLE_STATES = 128
+
+
+@dataclass(frozen=True, eq=False)
+class RepairResult:
+    """What a repair came to.
+
+    Args:
+        program: The repaired program, or the one that breaks the fewest constraints of those that
+            were tried.
+        status: "proven": every constraint is proven of the program. "conflict": no policy keeps
+            all constraints. "too few guards": no change with so many guards does. "out of time".
+            "undecided": a constraint could be neither proven nor repaired.
+        verdicts: Of the program, a constraint each.
+        edits: What was changed.
+        counterexamples: The states in which proposals failed, in the order in which they came.
+        conflicts: Constraints that contradict each other.
+        iterations: How many programs were proposed.
+        seconds: Wall time.
+    """
+
+    program: TreeProgram
+    status: Status
+    verdicts: tuple[Verdict, ...]
+    edits: tuple[Change, ...]
+    counterexamples: tuple[Counterexample, ...]
+    conflicts: tuple[Conflict, ...]
+    iterations: int
+    seconds: float
+
+    @property
+    def proven(self) -> bool:
+        """Whether every constraint is proven of the program."""
+        return all_proven(self.verdicts)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The result as JSON values."""
+        return {
+            "program": str(self.program),
+            "status": self.status,
+            "proven": self.proven,
+            "verdicts": [verdict.as_dict() for verdict in self.verdicts],
+            "edits": [str(edit) for edit in self.edits],
+            "counterexamples": [each.state.tolist() for each in self.counterexamples],
+            "conflicts": [
+                {"constraints": list(each.constraints), "state": list(each.state)}
+                for each in self.conflicts
+            ],
+            "iterations": self.iterations,
+            "seconds": self.seconds,
+        }
+
+
+def repair(
+    program: TreeProgram,
+    constraints: Constraints,
+    observations: ArrayLike | None = None,
+    oracle_actions: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    timeout: float = 60.0,
+    max_guards: int = 2,
+    dynamics: Dynamics | None = None,
+) -> RepairResult:
+    """Change a program as little as possible, so that it provably keeps its constraints.
+
+    The fewest added guards come first, then the fewest changes (a new action in a leaf, a moved
+    threshold, a guard), then the least disagreement with an oracle, then the least movement of
+    thresholds; guards act in as few states as they can. Thresholds are rounded to few decimals
+    where that moves them little.
+
+    Args:
+        program: The program.
+        constraints: What it must keep. Those on what follows for ever are checked, not repaired.
+        observations: (N, D); states in which to agree with the oracle; of more than
+            `MAX_ORACLE_STATES` that many are taken, by their weights.
+        oracle_actions: int, (N,); what the oracle does there.
+        weights: (N,), at least 0; how much each counts, default 1.
+        timeout: Seconds; the best program by then is returned.
+        max_guards: How many splits may be added.
+        dynamics: How actions change states, for constraints on later states.
+
+    Raises:
+        ValueError: The signatures differ, no state fulfils the assumptions, or the oracle's arrays
+            do not fit each other.
+    """
+    if max_guards < 0:
+        raise ValueError(f"max_guards must be 0 or more, got {max_guards}")
+    oracle = _oracle(program, observations, oracle_actions, weights)
+    return _Repair(program, constraints, oracle, Deadline(timeout), dynamics).run(max_guards)
+
+
+class _Repair:
+    """A repair at work: what is known of the states, and the best program so far."""
+
+    def __init__(
+        self,
+        program: TreeProgram,
+        constraints: Constraints,
+        oracle: list[tuple[Region, int]],
+        deadline: Deadline,
+        dynamics: Dynamics | None,
+    ) -> None:
+        self._begun = time.monotonic()
+        self._original, self._constraints, self._oracle = program, constraints, oracle
+        self._deadline, self._dynamics = deadline, dynamics
+        self._points: list[tuple[str, Region]] = []
+        self._counterexamples: list[Counterexample] = []
+        self._conflicts: list[Conflict] = []
+        self._iterations = 0
+        self._best = program
+        self._verdicts = self._verify(program)
+
+    def run(self, max_guards: int) -> RepairResult:
+        """Propose until a proposal is proven, or there is none."""
+        if all_proven(self._verdicts):
+            return self._result("proven")
+        self._conflicts += find_conflicts(self._constraints, self._deadline)
+        self._learn(self._verdicts)
+        for n_guards in range(max_guards + 1):
+            if self._conflicts:
+                break
+            answer = self._propose(n_guards)
+            if answer != "too few guards":
+                return self._result(answer)
+        # All of them cannot be kept: as many as possible are.
+        answer = self._propose(max_guards, keep_all=False)
+        if self._conflicts:
+            return self._result("conflict")
+        return self._result("too few guards" if answer == "undecided" else answer)
+
+    def _propose(self, n_guards: int, keep_all: bool = True) -> Status:
+        """Propose programs with so many guards, learning from each failure.
+
+        Returns:
+            Why it ended; "conflict" also where constraints on the next state contradict each
+            other.
+        """
+        proposer = Proposer(
+            self._original, self._constraints, n_guards, self._oracle, keep_all=keep_all
+        )
+        for name, point in self._points:
+            proposer.add(name, point)
+        while True:
+            answer, program = proposer.propose(self._deadline)
+            if program is None:
+                return "out of time" if answer == "unknown" else "too few guards"
+            self._iterations += 1
+            verdicts = self._verify(program)
+            if _merit(verdicts) < _merit(self._verdicts):
+                self._best, self._verdicts = program, verdicts
+            if all_proven(verdicts):
+                return "proven"
+            n_known, n_conflicts = len(self._points), len(self._conflicts)
+            self._learn(verdicts)
+            if keep_all and len(self._conflicts) > n_conflicts:
+                return "too few guards"
+            if len(self._points) == n_known:
+                return "out of time" if self._deadline.seconds <= 0 else "undecided"
+            for name, point in self._points[n_known:]:
+                proposer.add(name, point)
+
+    def _verify(self, program: TreeProgram) -> tuple[Verdict, ...]:
+        return verify(program, self._constraints, self._deadline.seconds, self._dynamics)
+
+    def _learn(self, verdicts: tuple[Verdict, ...]) -> None:
+        """Keep what counterexamples tell: the actions that a constraint rules out in a state."""
+        for verdict in verdicts:
+            witness = verdict.counterexample
+            if witness is None or not isinstance(verdict.constraint, Always):
+                continue
+            self._counterexamples.append(witness)
+            ruled_out = {}
+            for constraint in self._constraints:
+                actions = self._ruled_out(constraint, witness)
+                if actions:
+                    ruled_out[constraint.name] = actions
+                    known = constraint.name, Region.point(witness.exact, actions)
+                    if known not in self._points:
+                        self._points.append(known)
+            conflict = conflict_at(ruled_out, len(self._actions), witness.exact)
+            found = {each.constraints for each in self._conflicts}
+            if conflict is not None and conflict.constraints not in found:
+                self._conflicts.append(conflict)
+
+    @property
+    def _actions(self) -> tuple[str, ...]:
+        return self._original.signature.actions
+
+    def _ruled_out(self, constraint: Constraint, witness: Counterexample) -> frozenset[int]:
+        """The actions that break a constraint in a state."""
+        if not isinstance(constraint, Always) or (
+            constraint.names_next and (self._dynamics is None or witness.precision != "float32")
+        ):
+            return frozenset()
+        actions = np.arange(len(self._actions))
+        states = np.empty((len(actions), len(witness.exact)), dtype=object)
+        states[:] = witness.exact
+        following = None
+        if constraint.names_next and self._dynamics is not None:
+            reached = self._dynamics.step(states.astype(np.float64), actions)
+            following = reached.astype(np.float32).astype(object)
+            following[:] = [[Fraction(float(value)) for value in state] for state in following]
+        kept = holds(constraint.condition, Transitions(states, actions, following))
+        return frozenset(actions[~kept].tolist())
+
+    def _result(self, status: Status) -> RepairResult:
+        return RepairResult(
+            self._best,
+            status,
+            self._verdicts,
+            tuple(difference(self._original, self._best)),
+            tuple(self._counterexamples),
+            tuple(self._conflicts),
+            self._iterations,
+            time.monotonic() - self._begun,
+        )
+
+
+def _merit(verdicts: tuple[Verdict, ...]) -> tuple[int, int]:
+    """How many constraints are broken, and how many are not proven: less is better."""
+    statuses = [verdict.status for verdict in verdicts]
+    return statuses.count("violated"), len(statuses) - statuses.count("proven")
+
+
+def _oracle(
+    program: TreeProgram,
+    observations: ArrayLike | None,
+    oracle_actions: ArrayLike | None,
+    weights: ArrayLike | None,
+) -> list[tuple[Region, int]]:
+    """What the oracle would rule out, in at most `MAX_ORACLE_STATES` states, with weights."""
+    if observations is None or oracle_actions is None:
+        if observations is not None or oracle_actions is not None or weights is not None:
+            raise ValueError("an oracle needs both observations and actions")
+        return []
+    signature = program.signature
+    states = np.asarray(observations, dtype=np.float64)
+    actions = np.asarray(oracle_actions)
+    if states.ndim != 2 or states.shape[1] != len(signature.features):
+        raise ValueError(
+            f"observations must be of shape (N, {len(signature.features)}), got {states.shape}"
+        )
+    importance = np.ones(len(states)) if weights is None else np.asarray(weights, dtype=float)
+    for what, array in (("oracle_actions", actions), ("weights", importance)):
+        if array.shape != (len(states),):
+            raise ValueError(f"{what} must be of shape ({len(states)},), got {array.shape}")
+    if not np.isin(actions, np.arange(len(signature.actions))).all():
+        raise ValueError(f"an oracle's action must be one of 0..{len(signature.actions) - 1}")
+    if not (importance >= 0).all():
+        raise ValueError("weights must be 0 or more")
+    return list(_representatives(states, actions, importance, len(signature.actions)))
+
+
+def _representatives(
+    states: NDArray[np.float64],
+    actions: NDArray[Any],
+    weights: NDArray[np.float64],
+    n_actions: int,
+) -> Iterator[tuple[Region, int]]:
+    """States by systematic sampling, each with how often it was drawn."""
+    if not weights.sum():
+        return
+    n = MAX_ORACLE_STATES
+    ends = np.cumsum(weights) / weights.sum()
+    drawn = np.searchsorted(ends, (np.arange(n) + 0.5) / n)
+    for i, count in zip(*np.unique(drawn, return_counts=True), strict=True):
+        others = set(range(n_actions)) - {int(actions[i])}
+        yield Region.point(map(Fraction, states[i].tolist()), others), int(count)

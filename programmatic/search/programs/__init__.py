@@ -1,0 +1,1 @@
+"""Search in the space of programs: hill climbing and its kernels."""

@@ -1,0 +1,80 @@
+"""Programs that are sure to behave alike have one canonical hash.
+
+Alike are programs that differ only in REPEATs of 0 times, in REPEATs of 1 time around what runs
+once anyway, in double negations, and in how the presence of markers is asked. All of these make the
+same calls, so that not even a limit of calls tells them apart.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from karel_gym.simulation.kernels import inner
+from karel_gym.simulation.rng import GAMMA, mix
+from programmatic.dsl import tokens as t
+from programmatic.machine.bytecode import N_PERCEPTS, PERCEPT_OF
+
+MARKERS, NO_MARKERS = t.PERCEPTS.index("markersPresent"), t.PERCEPTS.index("noMarkersPresent")
+NEGATION_OF = np.arange(N_PERCEPTS) + t.PAD + 1
+"""What stands for a negated percept; behind all tokens, unless there is a percept for it."""
+NEGATION_OF[[MARKERS, NO_MARKERS]] = t.PERCEPT_TOKENS[NO_MARKERS], t.PERCEPT_TOKENS[MARKERS]
+
+MULTIPLIER = np.uint64(0xD1342543DE82EF95)
+SHIFT = np.uint64(32)
+
+
+@inner
+def behind_block(tokens: Any, opening: int) -> int:
+    """The index behind the REPEAT block that begins with the 'r(' at `opening`."""
+    depth, i = 1, opening
+    while depth > 0:
+        i += 1
+        depth += (tokens[i] == t.R_OPEN) - (tokens[i] == t.R_CLOSE)
+    return i + 1
+
+
+@inner
+def canonical_hash(tokens: Any, length: int) -> Any:
+    """The hash, uint64, of a valid program's canonical form.
+
+    That two programs which behave differently share a hash has a probability of 2**-64.
+
+    Args:
+        tokens: int8, (L,).
+        length: How many of them the program has.
+    """
+    value = GAMMA
+    i, kept = 3, np.uint64(0)  # bit d of `kept`: the d-th open REPEAT is kept
+    while i < length:
+        token = int(tokens[i])
+        if token == t.REPEAT:
+            times = tokens[i + 1]
+            if times == t.R_0:
+                i = behind_block(tokens, i + 2)
+                continue
+            kept = kept << np.uint64(1) | np.uint64(times != t.R_0 + 1)
+            i += 2
+            if times == t.R_0 + 1:
+                i += 1
+                continue
+            token = int(times)
+        elif token == t.R_CLOSE:
+            was_kept = kept & np.uint64(1)
+            kept >>= np.uint64(1)
+            if was_kept == np.uint64(0):
+                i += 1
+                continue
+        elif token == t.C_OPEN:
+            first = i
+            while tokens[i] == t.C_OPEN or tokens[i] == t.NOT:
+                i += 1
+            negations = (i - first) // 2
+            token = int(tokens[i])
+            if negations & 1:
+                token = NEGATION_OF[PERCEPT_OF[token]]
+            i += negations + 1  # the brackets that close, to the last of them
+        value = (value ^ (value >> SHIFT) ^ np.uint64(token)) * MULTIPLIER
+        i += 1
+    return mix(value)

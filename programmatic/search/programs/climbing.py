@@ -1,0 +1,259 @@
+"""Hill climbing over programs, compiled as a whole: draw, mutate, run, move, start again.
+
+First improvement: the search moves to the first neighbour that is better. What makes it fast
+changes no result: endless loops are recognised; equal worlds are run once; worlds in which the
+parent never came to what is new in a neighbour are not run; those in which it does badly come
+first, and a candidate is dropped as soon as the worlds that are left cannot make it good enough; a
+candidate that is sure to behave like its parent, or like an earlier neighbour, is not run at all.
+
+Source: Carvalho et al. (ICLR 2024); the schedule of neighbours: LLM-GS (Liu et al., ICLR 2025).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from karel_gym.simulation.kernels import inner, kernel
+from karel_gym.tasks.task import N_COUNTERS
+from programmatic.machine.bytecode import compile_program
+from programmatic.machine.interpreter import NOWHERE, ONE, copy, run_trailed
+from programmatic.search.programs.canonical import canonical_hash
+from programmatic.search.programs.climb_state import (
+    ABOVE_BOUND,
+    BEST_LENGTH,
+    BEST_SCORE,
+    CLIMBS,
+    EVALUATIONS,
+    LENGTH,
+    NEIGHBOURS,
+    REJECTED,
+    REPEATED,
+    RUNS,
+    SCORE,
+    TRIED,
+    whole,
+)
+from programmatic.search.programs.edits import neighbour
+from programmatic.search.programs.mutation import CODED, END, N_COLUMNS, START, list_places
+from programmatic.search.programs.space import draw_program
+from programmatic.search.programs.statements import STACK_SIZE
+
+
+@inner
+def scheduled(first: int, last: int, n: int, total: int) -> int:
+    """How many neighbours a climb may have in vain that begins after n of `total` evaluations."""
+    if first == last or n < 1:
+        return first
+    if n >= total:
+        return last
+    share = math.log10(n) / math.log10(total)
+    share = (math.sin((2 * share - 1) * math.pi / 2) + 1) / 2
+    low, high = math.log2(first), math.log2(last)
+    return math.ceil(2.0 ** (low + (high - low) * share))
+
+
+@inner
+def order_worlds(returns: Any, weights: Any, most: int, order: Any) -> None:
+    """Write the order of the worlds: those first that cost the current program most."""
+    for j in range(order.size):
+        lost, at = weights[j] * (most - returns[j]), j
+        while at > 0 and weights[order[at - 1]] * (most - returns[order[at - 1]]) < lost:
+            order[at] = order[at - 1]
+            at -= 1
+        order[at] = j
+
+
+@inner
+def bits_below(n: int) -> Any:
+    """A word, uint64, of n ones, n < 64."""
+    return (ONE << np.uint64(n)) - ONE
+
+
+@inner
+def moved(trail: Any, start: int, end: int, behind: int) -> Any:
+    """A trail that left out the tokens `start` to `end` - 1, where others, up to `behind`, come."""
+    return (trail & bits_below(start)) | (trail >> np.uint64(end)) << np.uint64(behind)
+
+
+@inner
+def is_repeated(hashes: Any, stamps: Any, stamp: int, value: Any) -> bool:
+    """Whether a hash was seen since `stamp` began; if not, it is from now on.
+
+    Args:
+        hashes, stamps: uint64 and int64, (a power of 2,), and never full.
+        stamp: Which neighbourhood it is.
+        value: The hash.
+    """
+    mask = np.uint64(hashes.size - 1)
+    slot = value & mask
+    while stamps[slot] == stamp:
+        if hashes[slot] == value:
+            return True
+        slot = (slot + np.uint64(1)) & mask
+    hashes[slot], stamps[slot] = value, stamp
+    return False
+
+
+@inner
+def is_same(one: Any, other: Any, length: int) -> bool:
+    """Whether two arrays begin with the same `length` values."""
+    for i in range(length):  # noqa: SIM110 (numba knows no generators)
+        if one[i] != other[i]:
+            return False
+    return True
+
+
+@kernel
+def climb(
+    rules: Any, worlds: Any, starts: Any, start_lengths: Any, state: Any, limit: int, gains: Any
+) -> int:
+    """Climb until `limit` programs have been evaluated, one solves the task, or `gains` is full.
+
+    Args:
+        rules: `Rules`.
+        worlds: `StartWorlds`.
+        starts: int8, (S, L); programs that climbs start from in turn; random ones if S is 0.
+        start_lengths: int64, (S,); their numbers of tokens.
+        state: `Climb`.
+        limit: Of evaluations.
+        gains: `Gains`; written.
+
+    Returns:
+        How many gains there were.
+    """
+    numbers, parent, rng, space = state.numbers, state.parent, state.rng, rules.space
+    n_worlds, size = worlds.cells.shape
+    mutant = np.empty_like(parent)
+    code, conditions = np.empty((2, parent.size), dtype=np.int64)
+    stack = np.empty(STACK_SIZE, dtype=np.int64)
+    places = np.empty((2 * parent.size, N_COLUMNS), dtype=np.int64)
+    order = np.arange(n_worlds)
+    returns = np.empty(n_worlds, dtype=np.int64)
+    # Where the current program came to in each world; everywhere, where that is not known.
+    parent_trails = np.full(n_worlds, ~NOWHERE)
+    trails = np.empty(n_worlds, dtype=np.uint64)
+    cells, anchor_cells = np.empty((2, size), dtype=np.uint8)
+    counters, anchor_counters = np.empty((2, N_COUNTERS), dtype=np.int32)
+    robot, run_rng = np.empty(2, dtype=np.int64), np.empty(1, dtype=np.uint64)
+    no_trace = anchor_counters[:0]
+    capacity = 4
+    while capacity < 2 * max(rules.first_neighbours, rules.last_neighbours):
+        capacity *= 2
+    hashes, stamps = np.empty(capacity, dtype=np.uint64), np.zeros(capacity, dtype=np.int64)
+    n_gains, n_places, stamp = 0, 0, 0
+    parent_hash = NOWHERE
+    is_new = True  # whether what is known of the current program has still to be written
+
+    while (
+        numbers[EVALUATIONS] < limit
+        and numbers[BEST_SCORE] < rules.solved
+        and n_gains < gains.lengths.size
+    ):
+        before = numbers[LENGTH]
+        starting = before == 0
+        is_known = False
+        least = REJECTED
+        changed, start, end = ~NOWHERE, 0, 0
+        if starting:
+            numbers[NEIGHBOURS] = scheduled(
+                rules.first_neighbours, rules.last_neighbours, numbers[EVALUATIONS], rules.total
+            )
+            numbers[TRIED] = 0
+            if len(starts) > 0:
+                which = numbers[CLIMBS] % len(starts)
+                length = start_lengths[which]
+                copy(starts[which], mutant)
+            else:
+                length = draw_program(space, mutant, stack, rng)
+            numbers[CLIMBS] += 1
+        else:
+            if is_new:
+                n_places = list_places(parent, before, space.negated_ifelse, places, stack)
+                parent_hash = canonical_hash(parent, before)
+                stamp += 1
+                if rules.worst_first:
+                    order_worlds(state.returns, worlds.weights, rules.most, order)
+                is_new = False
+            length, which = neighbour(parent, before, places, n_places, space, mutant, stack, rng)
+            start, end = places[which, START], places[which, END]
+            if rules.skip_unreached and places[which, CODED]:
+                changed = bits_below(end) & ~bits_below(start)
+            numbers[TRIED] += 1
+            least = numbers[SCORE] + (0 if rules.sideways else 1)
+            if rules.skip_repeated:
+                value = canonical_hash(mutant, length)
+                if value == parent_hash:  # moving to it changes something, unless it is the same
+                    is_known = not rules.sideways or is_same(mutant, parent, length)
+                else:
+                    is_known = is_repeated(hashes, stamps, stamp, value)
+        numbers[EVALUATIONS] += 1
+
+        if is_known:
+            numbers[REPEATED] += 1
+        else:
+            score, highest = 0, 0  # `highest` is what `score` can still come to
+            for j in range(n_worlds):
+                if parent_trails[j] & changed != NOWHERE or starting:
+                    highest += worlds.weights[j] * rules.most
+                else:
+                    returns[j] = state.returns[j]
+                    trails[j] = moved(parent_trails[j], start, end, length - before + end)
+                    score += worlds.weights[j] * returns[j]
+            highest += score
+            if not rules.drop_early or highest >= least:
+                compile_program(mutant[:length], stack, conditions, code)
+            for k in range(n_worlds):
+                if rules.drop_early and highest < least:
+                    score = REJECTED
+                    break
+                j = order[k]
+                if parent_trails[j] & changed == NOWHERE and not starting:
+                    continue
+                copy(worlds.cells[j], cells)
+                copy(worlds.counters[j], counters)
+                copy(worlds.robots[j], robot)
+                copy(worlds.rngs[j], run_rng)
+                total, _, _, _, trails[j] = run_trailed(
+                    code,
+                    worlds.width,
+                    robot,
+                    run_rng,
+                    cells,
+                    counters,
+                    anchor_cells,
+                    anchor_counters,
+                    rules.max_calls,
+                    rules.max_actions,
+                    rules.skip_loops,
+                    no_trace,
+                )
+                numbers[RUNS] += 1
+                returns[j] = whole(total)
+                score += worlds.weights[j] * returns[j]
+                highest -= worlds.weights[j] * (rules.most - returns[j])
+                numbers[ABOVE_BOUND] |= returns[j] > rules.most
+
+            if score >= least and score != REJECTED:
+                if starting or score > numbers[SCORE]:
+                    numbers[TRIED] = 0
+                copy(mutant, parent)
+                copy(returns, state.returns)
+                copy(trails, parent_trails)
+                numbers[LENGTH], numbers[SCORE] = length, score
+                is_new = True
+                if score > numbers[BEST_SCORE] or (
+                    score == numbers[BEST_SCORE] and length < numbers[BEST_LENGTH]
+                ):
+                    numbers[BEST_SCORE], numbers[BEST_LENGTH] = score, length
+                    copy(mutant, state.best)
+                    copy(mutant, gains.tokens[n_gains])
+                    gains.lengths[n_gains] = length
+                    gains.evaluations[n_gains] = numbers[EVALUATIONS]
+                    n_gains += 1
+        if numbers[TRIED] >= numbers[NEIGHBOURS]:
+            numbers[LENGTH] = 0
+            is_new = True
+    return n_gains

@@ -1,0 +1,162 @@
+"""Counterexample-guided hill climbing: the worlds of a climb follow what its programs fail in.
+
+A climb runs its programs in a few of the search's worlds. A program that is better there than any
+before is checked in all of them; if it solves its few and not all, worlds in which it fails take
+the place of half of the few, and the climb goes on from it. The search thus pays for few worlds,
+but ends with a program that solves all.
+
+Source of the idea: counterexample-guided inductive synthesis (Solar-Lezama et al., Combinatorial
+Sketching for Finite Programs, ASPLOS 2006).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from karel_gym.registration import task_of
+from programmatic.dsl import PAD, Program
+from programmatic.search.configs import CGHCConfig, ProgramClimbingConfig
+from programmatic.search.objective import SOLVED, BudgetSpentError, Objective
+from programmatic.search.programs.climb_state import (
+    BEST_SCORE,
+    EVALUATIONS,
+    SCORE,
+    UNIT,
+    Climb,
+    Gains,
+    StartWorlds,
+    whole,
+)
+from programmatic.search.programs.method import ProgramClimbing, ProgramClimbingState
+from programmatic.search.spaces import seed_of
+from programmatic.search.start_worlds import merge_equal
+
+
+@dataclass(frozen=True)
+class CounterexampleClimbingState(ProgramClimbingState):
+    """Where the search is."""
+
+    chosen: Tensor
+    """int64, (A,); the worlds of the climb, as indices into the different ones of the search."""
+
+
+class CounterexampleClimbing(ProgramClimbing):
+    """Counterexample-guided hill climbing; see `ProgramClimbing` for the arguments.
+
+    Raises:
+        ValueError: A program is beyond the limits of the space, or the budget is not enough to
+            check one.
+    """
+
+    config: CGHCConfig
+    state_class = CounterexampleClimbingState
+    at_once = 1
+
+    def __init__(
+        self,
+        config: CGHCConfig,
+        objective: Objective,
+        seed: int,
+        programs: Sequence[Program] = (),
+    ) -> None:
+        super().__init__(config, objective, seed, programs)
+        self.all_worlds = self.worlds
+        self.different, _ = merge_equal(task_of(objective.env_id), objective.worlds)
+        self.rules = self.rules._replace(solved=whole.py_func(SOLVED * config.climb_worlds))
+        objective.cost = -(-len(objective.worlds) // config.climb_worlds)
+        if objective.budget is not None and objective.budget <= objective.cost:
+            raise ValueError(
+                f"the budget must be at least {objective.cost + 1}, for a program and its check in "
+                f"{len(objective.worlds)} worlds; got {objective.budget}"
+            )
+
+    def start(self) -> CounterexampleClimbingState:
+        """The state before the first iteration."""
+        random = np.random.default_rng(seed_of(self.seed, 3))
+        chosen = random.permutation(len(self.different))[: self.config.climb_worlds]
+        self._climb_in(chosen)
+        return CounterexampleClimbingState(**vars(super().start()), chosen=torch.from_numpy(chosen))
+
+    def step(self, state: ProgramClimbingState) -> tuple[ProgramClimbingState, dict[str, float]]:
+        """One iteration: the next state, and figures for the log.
+
+        Raises:
+            ValueError: A run had a return above the task's highest.
+        """
+        assert isinstance(state, CounterexampleClimbingState)
+        self._climb_in(state.chosen.numpy())
+        after, figures = super().step(state)
+        return replace(after, chosen=torch.from_numpy(self._chosen)), figures  # type: ignore[call-arg]
+
+    def _climb_in(self, chosen: NDArray[np.int64]) -> None:
+        """Let climbs run in these worlds, each once."""
+        worlds = self.all_worlds
+        self._chosen = chosen
+        self.worlds = StartWorlds(
+            worlds.cells[chosen],
+            worlds.width,
+            worlds.robots[chosen],
+            worlds.rngs[chosen],
+            worlds.counters[chosen],
+            np.ones(len(chosen), dtype=np.int64),
+        )
+
+    def _keep(self, gains: Gains, n_gains: int, climbing: Climb) -> None:
+        """Check the gain, if there is one, and take its counterexamples into the climb."""
+        numbers = climbing.numbers
+        if n_gains == 0:
+            return
+        evaluations = int(numbers[EVALUATIONS]) + self.objective.cost
+        if self.objective.budget is not None and evaluations > self.objective.budget:
+            self.objective.count(int(numbers[EVALUATIONS]))
+            raise BudgetSpentError
+        numbers[EVALUATIONS] = evaluations
+        tokens = gains.tokens.copy()
+        tokens[0, gains.lengths[0] :] = PAD
+        returns = self.objective.returns(tokens)[0]  # (N,)
+        self.objective.keep(tokens, returns[None].mean(axis=1), evaluations)
+        scores = np.floor(returns[self.different] * UNIT + 0.5).astype(np.int64)
+        if numbers[SCORE] >= self.rules.solved:
+            self._climb_in(self._with_counterexamples(returns[self.different], evaluations))
+        climbing.returns[:] = scores[self._chosen]
+        numbers[SCORE] = numbers[BEST_SCORE] = climbing.returns.sum()
+
+    def _with_counterexamples(
+        self, returns: NDArray[np.float64], evaluations: int
+    ) -> NDArray[np.int64]:
+        """The worlds of the climb, up to half of which are replaced by others that are not solved.
+
+        Args:
+            returns: (D,); of the current program in the different worlds.
+            evaluations: Made so far; they tell the random choices of a search apart.
+        """
+        chosen = self._chosen.copy()
+        failed = np.flatnonzero(returns < SOLVED)
+        n = min(len(failed), (len(chosen) + 1) // 2)
+        random = np.random.default_rng(seed_of(self.seed, 3, evaluations))
+        places = random.choice(len(chosen), n, replace=False)
+        chosen[places] = random.choice(failed, n, replace=False)
+        return chosen
+
+
+def climbing_for(
+    config: ProgramClimbingConfig,
+    objective: Objective,
+    seed: int,
+    programs: Sequence[Program] = (),
+) -> ProgramClimbing:
+    """The method that does what the options say; see `ProgramClimbing` for the arguments.
+
+    Counterexamples are not looked for where climbs run in all worlds that there are.
+    """
+    if isinstance(config, CGHCConfig):
+        different, _ = merge_equal(task_of(objective.env_id), objective.worlds)
+        if config.climb_worlds < len(different):
+            return CounterexampleClimbing(config, objective, seed, programs)
+    return ProgramClimbing(config, objective, seed, programs)

@@ -1,0 +1,243 @@
+"""Hill climbing over programs as a search method: a batch of evaluations an iteration."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from karel_gym.registration import task_of
+from karel_gym.simulation.rng import states_of
+from programmatic.dsl import PAD, Program
+from programmatic.horizon import Limits
+from programmatic.machine.execution import NO_LIMIT
+from programmatic.search.configs import CGHCConfig, HCConfig, ProgramClimbingConfig, SHCConfig
+from programmatic.search.objective import SOLVED, BudgetSpentError, Objective, highest
+from programmatic.search.programs.climb_state import (
+    ABOVE_BOUND,
+    BEST_SCORE,
+    CLIMBS,
+    EVALUATIONS,
+    LENGTH,
+    N_NUMBERS,
+    NEIGHBOURS,
+    REJECTED,
+    SCORE,
+    UNIT,
+    Climb,
+    Gains,
+    Rules,
+    whole,
+)
+from programmatic.search.programs.climbing import climb
+from programmatic.search.programs.space import SPACES
+from programmatic.search.spaces import seed_of
+from programmatic.search.start_worlds import begin_worlds
+
+
+@dataclass(frozen=True)
+class ProgramClimbingState:
+    """Where the search is; see `programmatic.search.programs.climb_state.Climb`."""
+
+    iteration: int
+    numbers: Tensor
+    """int64, (N_NUMBERS,)."""
+    rng: int
+    parent: Tensor
+    """int8, (L,)."""
+    returns: Tensor
+    """int64, (N,)."""
+    best: Tensor
+    """int8, (L,)."""
+    order: list[int]
+    """The given programs, by their returns, the best first; empty before these are known."""
+
+
+class ProgramClimbing:
+    """Hill climbing over programs (Carvalho et al., ICLR 2024), and Scheduled HC (LLM-GS).
+
+    The search goes to the first neighbour with a higher return. When none of so many neighbours has
+    one, it starts again, from a random program or the next of those given, until the budget is
+    spent or the task is solved. Given programs are all evaluated first. As in the published code,
+    every neighbour that is looked at counts as evaluated.
+
+    One search takes one thread.
+
+    Args:
+        config: The options.
+        objective: What judges programs.
+        seed: Of the random numbers.
+        programs: Those that climbs start from; none: random ones.
+
+    Raises:
+        ValueError: A program is beyond the limits of the space.
+    """
+
+    state_class: type[ProgramClimbingState] = ProgramClimbingState
+    evaluations = None
+    at_once = 64
+    """Gains that the kernel has room for before it must tell them."""
+
+    def __init__(
+        self,
+        config: ProgramClimbingConfig,
+        objective: Objective,
+        seed: int,
+        programs: Sequence[Program] = (),
+    ) -> None:
+        self.config = config
+        self.objective = objective
+        self.seed = seed
+        self.space = SPACES[config.space]
+        task = task_of(objective.env_id)
+        self.worlds = begin_worlds(task, objective.worlds)
+        for program in programs:
+            self.space.check(program)
+        self.tokens = np.full((len(programs), self.space.max_tokens), PAD, dtype=np.int8)
+        for row, program in zip(self.tokens, programs, strict=True):
+            row[: len(program.tokens)] = program.tokens
+        self.rules = rules_of(config, task.max_return, len(objective.worlds), objective.limits)
+        self._climb = climb.of(task)
+
+    def start(self) -> ProgramClimbingState:
+        """The state before the first iteration."""
+        numbers = np.zeros(N_NUMBERS, dtype=np.int64)
+        numbers[BEST_SCORE] = REJECTED
+        return ProgramClimbingState(
+            0,
+            torch.from_numpy(numbers),
+            int(states_of(seed_of(self.seed, 1), 1)[0]),
+            torch.zeros(self.space.max_tokens, dtype=torch.int8),
+            torch.zeros(len(self.worlds.weights), dtype=torch.int64),
+            torch.zeros(self.space.max_tokens, dtype=torch.int8),
+            [],
+        )
+
+    def is_done(self, state: ProgramClimbingState) -> bool:
+        """Whether the search has come to its end."""
+        return self.objective.is_solved or self._is_solved(state.numbers)
+
+    def step(self, state: ProgramClimbingState) -> tuple[ProgramClimbingState, dict[str, float]]:
+        """One iteration: the next state, and figures for the log.
+
+        Raises:
+            ValueError: A run had a return above the task's highest.
+        """
+        if len(self.tokens) and not state.order:
+            return self._evaluate_given(state)
+        numbers, parent = state.numbers.numpy().copy(), state.parent.numpy().copy()
+        returns, best = state.returns.numpy().copy(), state.best.numpy().copy()
+        rng = np.array([state.rng], dtype=np.uint64)
+        begin = int(numbers[EVALUATIONS])
+        goal = begin + self.config.batch_size
+        limit = goal if self.objective.budget is None else min(goal, self.objective.budget)
+        if begin >= limit:
+            raise BudgetSpentError
+        starts = self.tokens[state.order]
+        gains = Gains(
+            np.full((self.at_once, len(parent)), PAD, dtype=np.int8),
+            np.zeros(self.at_once, dtype=np.int64),
+            np.zeros(self.at_once, dtype=np.int64),
+        )
+        climbing = Climb(numbers, rng, parent, returns, best)
+        lengths = (starts != PAD).sum(axis=1)
+        while numbers[EVALUATIONS] < limit and not self._is_solved(numbers):
+            n_gains = self._climb(self.rules, self.worlds, starts, lengths, climbing, limit, gains)
+            self._keep(gains, n_gains, climbing)
+        self.objective.count(int(numbers[EVALUATIONS]))
+        if numbers[ABOVE_BOUND]:
+            raise ValueError(
+                f"a run of {self.objective.env_id} had a return above the task's max_return, by "
+                "which candidates are dropped: raise its max_return"
+            )
+        if limit < goal and not self._is_solved(numbers):
+            raise BudgetSpentError
+        after = replace(
+            state,
+            iteration=state.iteration + 1,
+            numbers=torch.from_numpy(numbers),
+            rng=int(rng[0]),
+            parent=torch.from_numpy(parent),
+            returns=torch.from_numpy(returns),
+            best=torch.from_numpy(best),
+        )
+        figures: dict[str, float] = {
+            "climbs": int(numbers[CLIMBS]),
+            "neighbours": int(numbers[NEIGHBOURS]),
+        }
+        if numbers[LENGTH]:
+            scale = UNIT * self.worlds.weights.sum()
+            return after, {**figures, "current_return": float(numbers[SCORE] / scale)}
+        return after, figures
+
+    def _evaluate_given(
+        self, state: ProgramClimbingState
+    ) -> tuple[ProgramClimbingState, dict[str, float]]:
+        returns = self.objective(self.tokens)
+        numbers = state.numbers.clone()
+        numbers[EVALUATIONS] = self.objective.tally.evaluations
+        order = highest(returns, len(returns)).tolist()
+        figures = {"population_return": float(returns.mean())}
+        return replace(state, iteration=1, numbers=numbers, order=order), figures
+
+    def _is_solved(self, numbers: Any) -> bool:
+        return bool(numbers[BEST_SCORE] >= self.rules.solved)
+
+    def _keep(self, gains: Gains, n_gains: int, climbing: Climb) -> None:
+        """Take the gains into the tally; the search is where `climbing` says."""
+        for i in range(n_gains):
+            tokens: NDArray[np.int8] = gains.tokens[i : i + 1].copy()
+            tokens[0, gains.lengths[i] :] = PAD
+            evaluations = int(gains.evaluations[i])
+            self.objective.keep(tokens, self.objective.mean_returns(tokens), evaluations)
+
+
+def rules_of(
+    config: ProgramClimbingConfig, max_return: float, n_worlds: int, limits: Limits
+) -> Rules:
+    """The rules of a search with all accelerations.
+
+    Args:
+        config: The options.
+        max_return: The highest return that the task has.
+        n_worlds: How many worlds a program runs in.
+        limits: Those of a run.
+    """
+    if isinstance(config, SHCConfig):
+        neighbours = config.first_neighbours, config.last_neighbours, config.schedule
+    else:
+        assert isinstance(config, HCConfig)
+        neighbours = config.neighbours, config.neighbours, 1
+    space = SPACES[config.space]
+    if isinstance(config, CGHCConfig):
+        space = space._replace(edits=round(100 * config.edits))
+    return Rules(
+        space,
+        *neighbours,
+        sideways=config.sideways,
+        solved=whole.py_func(SOLVED * n_worlds),
+        most=whole.py_func(max_return),
+        max_calls=limits.max_calls,
+        max_actions=NO_LIMIT if limits.max_actions is None else limits.max_actions,
+        skip_loops=True,
+        drop_early=True,
+        skip_repeated=True,
+        skip_unreached=True,
+        worst_first=True,
+    )
+
+
+def compile_for(env_id: str) -> None:
+    """Compile what climbs in a task need, where that has not been done.
+
+    Raises:
+        ValueError: The task is unknown.
+    """
+    config = HCConfig(n_worlds=1, batch_size=1)
+    method = ProgramClimbing(config, Objective(env_id, config, seed=0), seed=0)
+    method.step(method.start())

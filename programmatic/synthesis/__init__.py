@@ -1,0 +1,1 @@
+"""Tree programs that imitate a policy: VIPER and PIRL."""

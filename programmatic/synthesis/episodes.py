@@ -1,0 +1,185 @@
+"""Episodes of a policy in a vector env: what it saw, did and got, and its returns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from stable_baselines3.common.vec_env import VecEnv
+
+from karel_gym.envs.sb3 import make_sb3_vec_env
+from karel_gym.envs.wrappers import LookAhead
+from programmatic.machine.policy import Policy
+from programmatic.threads import torch_threads
+
+
+@dataclass(frozen=True)
+class Rollouts:
+    """E whole episodes, S steps in all, one episode after the other."""
+
+    observations: NDArray[Any]
+    """(S, ...); what was seen before each action."""
+    actions: NDArray[np.int64]
+    """(S,)."""
+    rewards: NDArray[np.float64]
+    """(S,)."""
+    next_observations: NDArray[Any]
+    """(S, ...); what was seen after each action, an episode's last observation included."""
+    episodes: NDArray[np.int64]
+    """(S,); the number of the step's episode, from 0 up, in order."""
+    truncated: NDArray[np.bool_]
+    """(E,); whether the episode was cut off rather than ended."""
+    look_ahead: LookAhead | None
+    """What every action would have led to in each step, (S, A, ...); None if it was not asked."""
+
+    @property
+    def returns(self) -> NDArray[np.float64]:
+        """The undiscounted sum of rewards of each episode, (E,)."""
+        returns = np.zeros(len(self.truncated))
+        np.add.at(returns, self.episodes, self.rewards)
+        return returns
+
+
+@torch_threads(1)
+def roll_out(
+    policy: Policy,
+    env: VecEnv,
+    episodes: int,
+    seed: int,
+    deterministic: bool = True,
+    look_ahead: bool = False,
+) -> Rollouts:
+    """Let a policy act for some whole episodes, as many at once as the env has places.
+
+    Args:
+        policy: What acts.
+        env: Where; it is reset, and left in the midst of episodes.
+        episodes: E, from 1 up.
+        seed: Of the episodes: number i begins as the seed `seed + i` says. A policy that draws from
+            torch's generator draws as `seed` says, and the generator is then put back.
+        deterministic: Whether a model takes its most probable action.
+        look_ahead: Whether to ask the env in each step what every action would lead to.
+
+    Raises:
+        ValueError: There is no episode to play, or the env can tell of no action but the one taken.
+    """
+    if episodes < 1:
+        raise ValueError(f"episodes must be at least 1, got {episodes}")
+    if look_ahead and not hasattr(env, "look_ahead"):
+        raise ValueError(
+            f"{type(env).__name__} has no look_ahead(): use an env of make_sb3_vec_env"
+        )
+    steps: list[tuple[Any, ...]] = []
+    truncated = np.zeros(episodes, dtype=np.bool_)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for first in range(0, episodes, env.num_envs):
+            env.seed(seed + first)
+            numbers = np.arange(first, min(first + env.num_envs, episodes))
+            for step in _play(policy, env, len(numbers), deterministic, look_ahead):
+                running, cut_off, *values = step
+                steps.append((numbers[running], *values))
+                truncated[numbers[cut_off]] = True
+    columns = [np.concatenate(column) for column in zip(*steps, strict=True)]
+    order = np.argsort(columns[0], kind="stable")
+    numbers, observations, actions, rewards, following, *ahead = (c[order] for c in columns)
+    return Rollouts(
+        observations,
+        actions.astype(np.int64),
+        rewards.astype(np.float64),
+        following,
+        numbers,
+        truncated,
+        LookAhead(*ahead) if look_ahead else None,
+    )
+
+
+def joined(parts: Sequence[Rollouts]) -> Rollouts:
+    """The episodes of several rollouts, numbered on; without what was seen ahead."""
+    counts = [len(part.truncated) for part in parts]
+    firsts = np.cumsum([0, *counts[:-1]])
+    return Rollouts(
+        np.concatenate([part.observations for part in parts]),
+        np.concatenate([part.actions for part in parts]),
+        np.concatenate([part.rewards for part in parts]),
+        np.concatenate([part.next_observations for part in parts]),
+        np.concatenate([part.episodes + first for part, first in zip(parts, firsts, strict=True)]),
+        np.concatenate([part.truncated for part in parts]),
+        None,
+    )
+
+
+def episode_returns(
+    policy: Policy,
+    env: VecEnv | str,
+    episodes: int,
+    seed: int = 0,
+    deterministic: bool = True,
+) -> NDArray[np.float64]:
+    """The returns of a policy in as many episodes, (episodes,), float64.
+
+    Args:
+        policy: An SB3 model, or a program as a policy.
+        env: Where; or an id, for which an env with a place an episode is made.
+        episodes: How many, from 1 up.
+        seed: Episode i begins as the seed `seed + i` says; see `roll_out`.
+        deterministic: Whether a model takes its most probable action.
+
+    Raises:
+        ValueError: There is no episode to play, or no env of this id.
+    """
+    if isinstance(env, VecEnv):
+        return roll_out(policy, env, episodes, seed, deterministic).returns
+    made = make_sb3_vec_env(env, max(episodes, 1), seed)
+    try:
+        return roll_out(policy, made, episodes, seed, deterministic).returns
+    finally:
+        made.close()
+
+
+def discounted_returns(rollouts: Rollouts, gamma: float) -> NDArray[np.float64]:
+    """The discounted sum of rewards from each step on, (S,).
+
+    An episode that was cut off is taken to go on from a state of mean value, where that is finite:
+    with gamma below 1.
+
+    Args:
+        rollouts: S steps.
+        gamma: The discount, from 0 to 1.
+    """
+    returns = rollouts.rewards.copy()
+    tails = np.zeros(len(returns))  # what the value of the state after the episode counts
+    is_last = np.append(np.diff(rollouts.episodes) != 0, True)
+    for t in reversed(range(len(returns))):
+        if is_last[t]:
+            tails[t] = gamma * rollouts.truncated[rollouts.episodes[t]]
+        else:
+            returns[t] += gamma * returns[t + 1]
+            tails[t] = gamma * tails[t + 1]
+    if gamma < 1:
+        returns += tails * returns.mean() / (1 - tails.mean())
+    return returns
+
+
+def _play(policy: Policy, env: Any, n: int, deterministic: bool, look_ahead: bool) -> Any:
+    """An episode in each of the first n places of the env; of each step those that are running."""
+    observations, state = env.reset(), None
+    starts = np.ones(env.num_envs, dtype=np.bool_)
+    running = np.arange(env.num_envs) < n
+    while running.any():
+        actions, state = policy.predict(observations, state, starts, deterministic)
+        ahead = [column[running] for column in env.look_ahead()] if look_ahead else []
+        seen, done = np.asarray(observations)[running], np.asarray(actions)[running]
+        observations, rewards, starts, infos = env.step(actions)
+        following = np.array(observations)
+        for i in np.flatnonzero(starts & running):
+            following[i] = infos[i]["terminal_observation"]
+        ended = np.flatnonzero(running & starts).tolist()
+        cut_off = [i for i in ended if infos[i].get("TimeLimit.truncated", False)]
+        gained = rewards[running], following[running]
+        yield np.flatnonzero(running), cut_off, seen, done, *gained, *ahead
+        running = running & ~starts

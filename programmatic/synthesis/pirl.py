@@ -1,0 +1,266 @@
+"""Neurally directed program search: a tree program found by sketches that imitate an oracle."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import optuna
+from numpy.typing import NDArray
+from optuna.distributions import FloatDistribution
+from stable_baselines3.common.vec_env import VecEnv
+
+from karel_gym.envs.signature import Signature, signature_of
+from programmatic.machine.policy import Policy
+from programmatic.options import check_share, check_whole
+from programmatic.synthesis.episodes import roll_out
+from programmatic.synthesis.result import SynthesisResult, best_of, merit
+from programmatic.synthesis.sketch import (
+    Labelled,
+    Sketch,
+    ThresholdSketch,
+    first_sketches,
+    imitate,
+    neighbours,
+    shape,
+)
+from programmatic.synthesis.weighting import check_oracle, oracle_actions
+from programmatic.trees.nodes import Leaf, Node, walk
+from programmatic.trees.policy import TreePolicy
+from programmatic.trees.program import TreeProgram
+
+
+@dataclass(frozen=True)
+class PIRLConfig:
+    """The options of neurally directed program search."""
+
+    iterations: int = 10
+    """Programs that imitate, at most: the first of a sketch, the others next to the one before."""
+    patience: int = 3
+    """Programs in a row without a better return, after which the imitation ends."""
+    rollouts: int = 10
+    """Episodes whose states are added to those that are imitated in."""
+    max_samples: int = 4_000
+    """States that are imitated in, at most: then a random part of all that were seen."""
+    trials: int = 30
+    """Numbers that Bayesian optimisation tries in a sketch."""
+    pool_size: int = 8
+    """Neighbours of a program whose numbers are optimised: those that imitate best as they are."""
+    cuts: int = 15
+    """Thresholds that a new test of a feature is first tried with, from quantile to quantile."""
+    segments: int = 4
+    """Steps of the stairs that a PD condition becomes."""
+    max_leaves: int = 8
+    """Leaves of a program, at most; a PD condition has two a segment."""
+    leaf_cost: float = 0.002
+    """Share of the states that a leaf more must set right."""
+    refinements: int = 60
+    """Thresholds that Bayesian optimisation tries, at the end, for the return itself; 0: none."""
+    evaluation_episodes: int = 50
+    """Episodes that all programs are compared in."""
+    seed: int = 0
+    """Of episodes, draws and the optimisation."""
+
+    def __post_init__(self) -> None:
+        check_whole(self, "iterations", "patience", "rollouts", "max_samples", "trials")
+        check_whole(self, "pool_size", "cuts", "segments", "evaluation_episodes")
+        check_whole(self, "max_leaves", least=2)
+        check_whole(self, "refinements", "seed", least=0)
+        check_share(self, "leaf_cost")
+
+
+def pirl(
+    oracle: Policy,
+    env: VecEnv,
+    config: PIRLConfig = PIRLConfig(),
+    on_iteration: Callable[[dict[str, Any]], None] | None = None,
+) -> SynthesisResult:
+    """Search for a tree program that imitates an oracle, and then for its best thresholds.
+
+    The numbers of sketches are found by Bayesian optimisation (tree-structured Parzen estimators),
+    the actions in their leaves follow from the oracle's. The best program's own states are added to
+    those that are imitated in, and its neighbours become the next sketches, while the return grows.
+    Last, the thresholds of the program with the best return are refined for the return.
+
+    Source: Verma, Murali, Singh, Kohli and Chaudhuri, Programmatically Interpretable Reinforcement
+    Learning, ICML 2018, algorithm 1.
+
+    Args:
+        oracle: An SB3 model without memory, or any policy.
+        env: Where, flat observations and discrete actions; it is left in the midst of episodes.
+        config: The options.
+        on_iteration: Called with each iteration's row. Beside those of `SynthesisResult` it has
+            `phase`, "imitation" or "refinement", and `evaluations`, programs compared so far with
+            the oracle's actions or by their return.
+
+    Raises:
+        ValueError: The oracle remembers, or an observation or action is of another kind.
+    """
+    begin = time.perf_counter()
+    check_oracle(oracle, "none")
+    with _quiet_optuna():
+        search = _Search(oracle, env, config)
+        rows: list[dict[str, Any]] = []
+        programs: list[TreeProgram] = []
+        for candidate in search.programs():
+            row = {"iteration": len(rows), **candidate.row}
+            rows.append(row)
+            programs.append(candidate.program)
+            if on_iteration is not None:
+                on_iteration(row)
+    return best_of(programs, rows, config, time.perf_counter() - begin)
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    program: TreeProgram
+    row: dict[str, Any]
+
+
+class _Search:
+    """The state of a search: the states to imitate in, and what has been spent."""
+
+    def __init__(self, oracle: Policy, env: VecEnv, config: PIRLConfig) -> None:
+        self._oracle = oracle
+        self._env = env
+        self._config = config
+        self._signature: Signature = signature_of(env)
+        self._rng = np.random.default_rng(config.seed)
+        self._evaluation_seed = self._draw_seed()
+        self._seen: list[NDArray[Any]] = []
+        self._evaluations = 0
+
+    def programs(self) -> Iterator[_Candidate]:
+        """The program of each iteration, and last that of the refinement."""
+        config = self._config
+        best: _Candidate | None = None
+        best_return, waited = -np.inf, 0
+        data = self._visit(self._oracle)
+        sketches = first_sketches(self._signature, data, config.segments)
+        root: Node = imitate(Leaf(0), data)[0]
+        for _ in range(config.iterations):
+            root = self._best_imitation([root, *(self._optimised(s, data) for s in sketches)], data)
+            candidate = self._candidate(root, "imitation", len(data))
+            yield candidate
+            if best is None or merit(candidate.row) > merit(best.row):
+                best = candidate
+            waited = 0 if candidate.row["mean_return"] > best_return else waited + 1
+            best_return = max(best_return, candidate.row["mean_return"])
+            if waited == config.patience:
+                break
+            root = candidate.program.root
+            data = self._visit(TreePolicy(candidate.program))
+            sketches = self._neighbours(root, data)
+        assert best is not None
+        if config.refinements:
+            yield self._candidate(self._refined(best.program.root, data), "refinement", len(data))
+
+    def _visit(self, policy: Policy) -> Labelled:
+        """All states seen so far and those that a policy visits, or a part of them, labelled."""
+        seed = self._draw_seed()
+        self._seen.append(roll_out(policy, self._env, self._config.rollouts, seed).observations)
+        states = np.concatenate(self._seen)
+        if len(states) > self._config.max_samples:
+            states = states[self._rng.permutation(len(states))[: self._config.max_samples]]
+        actions = oracle_actions(self._oracle, states)
+        return Labelled(states.astype(np.float64), actions, len(self._signature.actions))
+
+    def _optimised(self, sketch: Sketch, data: Labelled) -> Node:
+        """A sketch filled with the numbers that imitate best."""
+        filled = self._minimise(
+            lambda numbers: -imitate(sketch.fill(numbers), data)[1], sketch, self._config.trials
+        )
+        return imitate(filled, data)[0]
+
+    def _refined(self, root: Node, data: Labelled) -> Node:
+        """A tree with the thresholds near its own that give the best return."""
+
+        def loss(numbers: Sequence[float]) -> float:
+            program = TreeProgram(sketch.fill(numbers), self._signature)
+            returns = roll_out(
+                TreePolicy(program),
+                self._env,
+                self._config.evaluation_episodes,
+                self._evaluation_seed,
+            ).returns
+            return -float(returns.mean())
+
+        sketch = ThresholdSketch(root, self._signature, data.states.std(axis=0) / 2)
+        return self._minimise(loss, sketch, self._config.refinements)
+
+    def _neighbours(self, root: Node, data: Labelled) -> list[Sketch]:
+        """The sketches of the neighbours that imitate best, one of a shape."""
+        shares = np.arange(1, self._config.cuts + 1) / (self._config.cuts + 1)
+        cuts = [
+            [0.5] if feature.boolean else np.unique(np.quantile(column, shares)).tolist()
+            for feature, column in zip(self._signature.features, data.states.T, strict=True)
+        ]
+        found: dict[Node, tuple[float, Node]] = {}
+        for neighbour in neighbours(root, cuts, self._config.max_leaves):
+            cost, key = self._cost(neighbour, data), shape(neighbour)
+            if key not in found or cost < found[key][0]:
+                found[key] = cost, neighbour
+        ranked = sorted(found.values(), key=lambda entry: entry[0])[: self._config.pool_size]
+        reach = data.states.std(axis=0)
+        return [ThresholdSketch(node, self._signature, reach) for _, node in ranked]
+
+    def _best_imitation(self, roots: Sequence[Node], data: Labelled) -> Node:
+        return imitate(min(roots, key=lambda root: self._cost(root, data)), data)[0]
+
+    def _cost(self, root: Node, data: Labelled) -> float:
+        """The share of states that a tree gets wrong at best, and what its leaves cost."""
+        self._evaluations += 1
+        n_leaves = sum(isinstance(node, Leaf) for _, node in walk(root))
+        return 1 - imitate(root, data)[1] / len(data) + self._config.leaf_cost * n_leaves
+
+    def _candidate(self, root: Node, phase: str, samples: int) -> _Candidate:
+        """A program, and how it does in the evaluation episodes."""
+        program = TreeProgram(root, self._signature).simplified()
+        tried = roll_out(
+            TreePolicy(program), self._env, self._config.evaluation_episodes, self._evaluation_seed
+        )
+        fidelity = np.mean(tried.actions == oracle_actions(self._oracle, tried.observations))
+        row = {
+            "phase": phase,
+            "mean_return": float(tried.returns.mean()),
+            "samples": samples,
+            "depth": program.depth,
+            "leaves": len(program.leaves),
+            "fidelity": float(fidelity),
+            "evaluations": self._evaluations,
+        }
+        return _Candidate(program, row)
+
+    def _minimise(
+        self, loss: Callable[[Sequence[float]], float], sketch: Sketch, trials: int
+    ) -> Node:
+        """A sketch filled with the numbers of the least loss, by Bayesian optimisation."""
+        holes = {str(i): FloatDistribution(low, high) for i, (low, high) in enumerate(sketch.holes)}
+        if not holes:
+            return sketch.fill([])
+        study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=self._draw_seed()))
+        if sketch.start is not None:
+            study.enqueue_trial(dict(zip(holes, sketch.start, strict=True)))
+        for _ in range(trials):
+            trial = study.ask(dict(holes))
+            study.tell(trial, loss([trial.params[name] for name in holes]))
+        self._evaluations += trials
+        return sketch.fill([study.best_params[name] for name in holes])
+
+    def _draw_seed(self) -> int:
+        return int(self._rng.integers(2**31))
+
+
+@contextmanager
+def _quiet_optuna() -> Iterator[None]:
+    """Let Optuna log warnings only."""
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        yield
+    finally:
+        optuna.logging.set_verbosity(before)

@@ -1,0 +1,229 @@
+"""Sketches: tree programs with holes for their numbers and actions, and the trees next to a tree.
+
+Source: Verma et al., Programmatically Interpretable Reinforcement Learning, ICML 2018. There a
+sketch is a grammar of conditions and PID controllers; here it is a shape of trees.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from karel_gym.envs.signature import Signature
+from programmatic.trees.nodes import Leaf, Node, Split, walk
+
+STEEPEST = 1.5  # rad; the steepest slope of a PD condition, in standard deviations of both features
+FARTHEST = 2.0  # standard deviations; how far from the mean a PD condition may lie
+TO_FILL = Leaf(0)
+"""A leaf whose action is still to be chosen; see `imitate`."""
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """States with the actions that an oracle takes there.
+
+    Args:
+        states: float64, (S, D).
+        actions: int64, (S,).
+        n_actions: How many actions there are.
+    """
+
+    states: NDArray[np.float64]
+    actions: NDArray[np.int64]
+    n_actions: int
+
+    def __len__(self) -> int:
+        return len(self.actions)
+
+    def rows(self, which: NDArray[np.bool_]) -> Labelled:
+        """Those states that the mask holds, bool, (S,)."""
+        return replace(self, states=self.states[which], actions=self.actions[which])
+
+
+def imitate(node: Node, data: Labelled, default: int = 0) -> tuple[Node, int]:
+    """A tree with the actions in its leaves that agree with most of the data.
+
+    Args:
+        node: The tree.
+        data: What is imitated.
+        default: The action of a leaf that no state comes to; below the root the action that most
+            of the states take that come to the split above.
+
+    Returns:
+        The tree, and in how many states it does as the data say.
+    """
+    counts = np.bincount(data.actions, minlength=data.n_actions)
+    most = int(counts.argmax()) if len(data) else default
+    if isinstance(node, Leaf):
+        return Leaf(most), int(counts[most])
+    is_low = data.states[:, node.feature] <= node.threshold
+    low, right_low = imitate(node.low, data.rows(is_low), most)
+    high, right_high = imitate(node.high, data.rows(~is_low), most)
+    return Split(node.feature, node.threshold, low, high), right_low + right_high
+
+
+class Sketch(Protocol):
+    """A shape of trees with holes for numbers."""
+
+    @property
+    def holes(self) -> Sequence[tuple[float, float]]:
+        """The least and the greatest number of each hole."""
+
+    @property
+    def start(self) -> Sequence[float] | None:
+        """Numbers to try first; None: any."""
+
+    def fill(self, numbers: Sequence[float]) -> Node:
+        """The tree with these numbers in the holes."""
+
+
+@dataclass(frozen=True)
+class ThresholdSketch:
+    """A tree whose thresholds are holes; those of boolean features stay.
+
+    Args:
+        root: The tree.
+        signature: What its features are.
+        reach: float64, (D,); how far a threshold may move to either side.
+    """
+
+    root: Node
+    signature: Signature
+    reach: NDArray[np.float64]
+
+    @property
+    def holes(self) -> list[tuple[float, float]]:
+        """A hole a split, a split before its branches, `low` before `high`."""
+        return [
+            (
+                split.threshold - self.reach[split.feature],
+                split.threshold + self.reach[split.feature],
+            )
+            for split in self._splits()
+        ]
+
+    @property
+    def start(self) -> list[float]:
+        """The tree's own thresholds."""
+        return [split.threshold for split in self._splits()]
+
+    def fill(self, numbers: Sequence[float]) -> Node:
+        """The tree with these thresholds; its leaves stay as they are."""
+        waiting = iter(numbers)
+
+        def filled(node: Node) -> Node:
+            if isinstance(node, Leaf):
+                return node
+            threshold = next(waiting) if self._is_hole(node) else node.threshold
+            low = filled(node.low)
+            return Split(node.feature, threshold, low, filled(node.high))
+
+        return filled(self.root)
+
+    def _splits(self) -> list[Split]:
+        found = [node for _, node in walk(self.root) if isinstance(node, Split)]
+        return [split for split in found if self._is_hole(split)]
+
+    def _is_hole(self, split: Split) -> bool:
+        return not self.signature.features[split.feature].boolean and self.reach[split.feature] > 0
+
+
+@dataclass(frozen=True)
+class PDSketch:
+    """A condition kp x + kd y <= c of two features, as of a PD controller, in the form of a tree.
+
+    Tests compare one feature with one number, so the line becomes stairs: x is split into
+    `segments` parts that hold equally many states, and in each y is compared with where the line
+    is in the middle of the part. The holes are the line's slope, as an angle, and its offset, both
+    in standard deviations of the features.
+
+    Args:
+        x, y: The features' numbers.
+        states: float64, (S, D); where the segments come from.
+        segments: How many, from 1 up.
+    """
+
+    x: int
+    y: int
+    states: NDArray[np.float64]
+    segments: int
+    start: None = None
+
+    @property
+    def holes(self) -> list[tuple[float, float]]:
+        """The angle and the offset."""
+        return [(-STEEPEST, STEEPEST), (-FARTHEST, FARTHEST)]
+
+    def fill(self, numbers: Sequence[float]) -> Node:
+        """The stairs of this line, with leaves that are still to be filled."""
+        angle, offset = numbers
+        mean, deviation = self.states.mean(axis=0), self.states.std(axis=0)
+        # Cuts and middles of the segments take turns.
+        points = np.quantile(
+            self.states[:, self.x], np.arange(1, 2 * self.segments) / 2 / self.segments
+        )
+
+        def stairs(first: int, last: int) -> Node:
+            if last - first == 1:
+                middle = (points[2 * first] - mean[self.x]) / deviation[self.x]
+                height = offset - math.tan(angle) * middle
+                return Split(self.y, mean[self.y] + deviation[self.y] * height, TO_FILL, TO_FILL)
+            between = (first + last) // 2
+            low, high = stairs(first, between), stairs(between, last)
+            return Split(self.x, points[2 * between - 1], low, high)
+
+        return stairs(0, self.segments)
+
+
+def first_sketches(signature: Signature, data: Labelled, segments: int) -> list[Sketch]:
+    """What a search begins with: a test of each feature, and a PD condition of each two.
+
+    Features that have one value only in all states are left out.
+    """
+    deviation = data.states.std(axis=0)
+    varying = np.flatnonzero(deviation > 0).tolist()
+    sketches: list[Sketch] = []
+    for feature in varying:
+        middle = 0.5 if signature.features[feature].boolean else data.states[:, feature].mean()
+        root = Split(feature, middle, TO_FILL, TO_FILL)
+        sketches.append(ThresholdSketch(root, signature, FARTHEST * deviation))
+    numeric = [feature for feature in varying if not signature.features[feature].boolean]
+    for i, x in enumerate(numeric):
+        sketches += [PDSketch(x, y, data.states, segments) for y in numeric[i + 1 :]]
+    return sketches
+
+
+def neighbours(root: Node, cuts: Sequence[Sequence[float]], max_leaves: int) -> Iterator[Node]:
+    """The trees next to a tree: with a test more, with a test less, or with another test.
+
+    Args:
+        root: The tree.
+        cuts: The thresholds that a new test of each feature may have.
+        max_leaves: No tree that comes out has more leaves.
+    """
+    n_leaves = sum(isinstance(node, Leaf) for _, node in walk(root))
+    tests = [(feature, cut) for feature, row in enumerate(cuts) for cut in row]
+
+    def changed(node: Node) -> Iterator[Node]:
+        if isinstance(node, Leaf):
+            if n_leaves < max_leaves:
+                yield from (Split(feature, cut, node, node) for feature, cut in tests)
+            return
+        yield from (node.low, node.high)
+        yield from (replace(node, feature=f, threshold=c) for f, c in tests if f != node.feature)
+        yield from (replace(node, low=low) for low in changed(node.low))
+        yield from (replace(node, high=high) for high in changed(node.high))
+
+    return changed(root)
+
+
+def shape(node: Node) -> Node:
+    """A tree without its numbers and actions: equal for trees of the same sketch."""
+    if isinstance(node, Leaf):
+        return TO_FILL
+    return Split(node.feature, 0.0, shape(node.low), shape(node.high))

@@ -1,0 +1,162 @@
+"""VIPER: a decision tree that imitates an oracle, learned from the states that the tree visits."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.tree import DecisionTreeClassifier
+from stable_baselines3.common.vec_env import VecEnv
+
+from karel_gym.envs.signature import signature_of
+from programmatic.machine.policy import Policy
+from programmatic.options import check_choice, check_whole
+from programmatic.synthesis.episodes import roll_out
+from programmatic.synthesis.result import SynthesisResult, best_of
+from programmatic.synthesis.weighting import (
+    WEIGHTINGS,
+    Weighting,
+    check_oracle,
+    needs_look_ahead,
+    oracle_actions,
+    state_weights,
+)
+from programmatic.trees.learned_trees import from_sklearn
+from programmatic.trees.nodes import MAX_DEPTH
+from programmatic.trees.policy import TreePolicy
+from programmatic.trees.program import TreeProgram
+
+
+@dataclass(frozen=True)
+class ViperConfig:
+    """The options of VIPER; the defaults are those of the authors' experiment on Pong."""
+
+    iterations: int = 80
+    """Trees, the first of which learns from the oracle's own episodes."""
+    rollouts: int = 10
+    """Episodes that an iteration adds to the data set."""
+    max_samples: int = 200_000
+    """States that a tree learns from, at most; they are drawn by weight."""
+    max_depth: int = 12
+    """Tests on the way to a leaf, at most."""
+    max_leaf_nodes: int | None = None
+    """Leaves of a tree, at most; None: no limit."""
+    weighting: Weighting = "values"
+    """What makes a state weigh: values, V(s) - min_a Q(s, a); log_probs, the same of the logarithm
+    of the oracle's probabilities; none, nothing."""
+    evaluation_episodes: int = 50
+    """Episodes that all trees are compared in."""
+    seed: int = 0
+    """Of episodes, draws and trees."""
+
+    def __post_init__(self) -> None:
+        check_whole(self, "iterations", "rollouts", "max_samples", "evaluation_episodes")
+        check_whole(self, "max_depth")
+        if self.max_depth > MAX_DEPTH:
+            raise ValueError(f"max_depth must be at most {MAX_DEPTH}, got {self.max_depth}")
+        if self.max_leaf_nodes is not None:
+            check_whole(self, "max_leaf_nodes", least=2)
+        check_choice(self, "weighting", WEIGHTINGS)
+        check_whole(self, "seed", least=0)
+
+
+def viper(
+    oracle: Policy,
+    env: VecEnv,
+    config: ViperConfig = ViperConfig(),
+    on_iteration: Callable[[dict[str, Any]], None] | None = None,
+) -> SynthesisResult:
+    """Extract a tree program from an oracle.
+
+    Each iteration lets a policy act, the oracle in the first and the latest tree in all others;
+    labels what it saw with the oracle's actions; draws a sample of all states so far in proportion
+    to their weights; and fits a tree to it. The best tree in the evaluation episodes is returned;
+    of equally good ones the smallest, and of those the most faithful.
+
+    Source: Bastani, Pu and Solar-Lezama, Verifiable Reinforcement Learning via Policy Extraction,
+    NeurIPS 2018, algorithm 1.
+
+    Args:
+        oracle: An SB3 model without memory; with weighting "none", any policy.
+        env: Where, flat observations and discrete actions; for weights of a critic with
+            `look_ahead`, as `make_sb3_vec_env`'s. It is left in the midst of episodes.
+        config: The options.
+        on_iteration: Called with each iteration's row.
+
+    Raises:
+        ValueError: The oracle or the env lacks something that VIPER needs.
+    """
+    begin = time.perf_counter()
+    check_oracle(oracle, config.weighting)
+    signature = signature_of(env)
+    rng = np.random.default_rng(config.seed)
+    evaluation_seed = _draw_seed(rng)
+    ahead = needs_look_ahead(oracle, config.weighting)
+    data = DataSet()
+    rows: list[dict[str, Any]] = []
+    programs: list[TreeProgram] = []
+    actor: Policy = oracle
+    for iteration in range(config.iterations):
+        seen = roll_out(actor, env, config.rollouts, _draw_seed(rng), look_ahead=ahead)
+        weights = state_weights(oracle, seen.observations, config.weighting, seen.look_ahead)
+        data.add(seen.observations, oracle_actions(oracle, seen.observations), weights)
+        classifier = DecisionTreeClassifier(
+            max_depth=config.max_depth,
+            max_leaf_nodes=config.max_leaf_nodes,
+            random_state=_draw_seed(rng),
+        )
+        classifier.fit(*data.sample(config.max_samples, rng))
+        program = from_sklearn(classifier, signature).simplified()
+        actor = TreePolicy(program)
+        tried = roll_out(actor, env, config.evaluation_episodes, evaluation_seed)
+        fidelity = np.mean(tried.actions == oracle_actions(oracle, tried.observations))
+        row = {
+            "iteration": iteration,
+            "mean_return": float(tried.returns.mean()),
+            "samples": len(data),
+            "depth": program.depth,
+            "leaves": len(program.leaves),
+            "fidelity": float(fidelity),
+        }
+        rows.append(row)
+        programs.append(program)
+        if on_iteration is not None:
+            on_iteration(row)
+    return best_of(programs, rows, config, time.perf_counter() - begin)
+
+
+class DataSet:
+    """All states so far, with the oracle's actions and their weights."""
+
+    def __init__(self) -> None:
+        self._parts: list[tuple[NDArray[Any], NDArray[np.int64], NDArray[np.float64]]] = []
+
+    def __len__(self) -> int:
+        return sum(len(actions) for _, actions, _ in self._parts)
+
+    def add(
+        self,
+        observations: NDArray[Any],
+        actions: NDArray[np.int64],
+        weights: NDArray[np.float64],
+    ) -> None:
+        """Add S states, (S, D), with an action, (S,), and a weight, (S,), each."""
+        self._parts.append((observations, actions, weights))
+
+    def sample(
+        self, most: int, rng: np.random.Generator
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """States drawn in proportion to their weights, as many as there are but at most `most`."""
+        observations, actions, weights = map(np.concatenate, zip(*self._parts, strict=True))
+        total = weights.sum()
+        shares = weights / total if total > 0 else None  # of no weight at all: alike
+        drawn = rng.choice(len(actions), size=min(len(actions), most), p=shares)
+        return observations[drawn].astype(np.float32), actions[drawn]
+
+
+def _draw_seed(rng: np.random.Generator) -> int:
+    return int(rng.integers(2**31))

@@ -1,0 +1,1 @@
+"""Tree programs: decision trees over named features."""

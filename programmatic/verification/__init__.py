@@ -1,0 +1,1 @@
+"""Proofs and counterexamples: z3, and interval arithmetic over boxes of states."""

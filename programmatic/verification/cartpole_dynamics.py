@@ -1,0 +1,86 @@
+"""The dynamics of CartPole over intervals.
+
+It is `karel_gym.simulation.cartpole.transition` for boxes of states.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from karel_gym.simulation.cartpole import (
+    FORCE,
+    GRAVITY,
+    HALF_LENGTH,
+    POLE_MASS,
+    POLE_MASS_LENGTH,
+    TILT,
+    TIME_STEP,
+    TOTAL_MASS,
+    TRACK,
+    CartState,
+)
+from programmatic.verification.dynamics import Dynamics
+from programmatic.verification.intervals import Interval, stack
+
+
+@dataclass(frozen=True)
+class CartPoleDynamics:
+    """The features are the cart's position and velocity, the pole's angle and angular velocity.
+
+    Velocities are not bounded; within the extent are those of an episode of 200 steps that any
+    policy meets before it fails.
+    """
+
+    name: str = "CartPole"
+    features: tuple[str, ...] = CartState._fields
+    parents: tuple[tuple[int, ...], ...] = ((0, 1), (1, 2, 3), (2, 3), (2, 3))
+    plane: tuple[int, int] = (2, 3)
+    extent: NDArray[np.float64] = field(
+        default_factory=lambda: np.array(
+            [[-TRACK, TRACK], [-4.0, 4.0], [-TILT, TILT], [-4.0, 4.0]]
+        ),
+        compare=False,
+    )
+
+    def step(self, states: NDArray[np.float64], actions: NDArray[Any]) -> NDArray[np.float64]:
+        """The next states; see `Dynamics.step`."""
+        force = np.where(np.asarray(actions) == 1, FORCE, -FORCE)
+        angle, velocity = states[:, 2], states[:, 3]
+        cart, pole = _accelerations(force, np.sin(angle), np.cos(angle), np.square(velocity))
+        rates = np.stack([states[:, 1], cart, velocity, pole], axis=1)
+        following: NDArray[np.float64] = states + TIME_STEP * rates
+        return following
+
+    def successors(self, states: Interval, action: int) -> Interval:
+        """What the next states are within; see `Dynamics.successors`."""
+        force = Interval.exactly(FORCE if action == 1 else -FORCE)
+        angle, velocity = states[:, 2], states[:, 3]
+        cart, pole = _accelerations(force, angle.sin(), angle.cos(), velocity.squared())
+        rates = [states[:, 1], cart, velocity, pole]
+        return stack([states[:, i] + TIME_STEP * rate for i, rate in enumerate(rates)])
+
+
+def dynamics_of(env_id: str) -> Dynamics | None:
+    """The model of an env's dynamics, or None where there is none.
+
+    Args:
+        env_id: Such as "CartPole-MORL-v0"; all versions of CartPole share their dynamics.
+    """
+    return CartPoleDynamics() if env_id.split("-")[0] == "CartPole" else None
+
+
+def _accelerations(force: Any, sine: Any, cosine: Any, squared_velocity: Any) -> tuple[Any, Any]:
+    """The cart's acceleration in m/s^2 and the pole's in rad/s^2, of arrays or intervals.
+
+    In the order in which Gymnasium computes them: the results are the same doubles.
+    """
+    pushed = (force + POLE_MASS_LENGTH * squared_velocity * sine) / TOTAL_MASS
+    pole = (GRAVITY * sine - cosine * pushed) / (
+        HALF_LENGTH * (4.0 / 3.0 - POLE_MASS * (cosine * cosine) / TOTAL_MASS)
+    )
+    cart = pushed - POLE_MASS_LENGTH * pole * cosine / TOTAL_MASS
+    return cart, pole

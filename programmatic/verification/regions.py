@@ -1,0 +1,276 @@
+"""Regions of states: where a constraint rules out which actions, as boxes and half-spaces."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from typing import NamedTuple
+
+from programmatic.constraints.formulas import (
+    Absolute,
+    ActionIn,
+    And,
+    Comparison,
+    Formula,
+    Number,
+    Or,
+    Scaled,
+    Sum,
+    Term,
+    Variable,
+    normal_form,
+)
+from programmatic.constraints.statements import Always, Constraints
+
+MAX_CASES = 2048
+
+
+class Bound(NamedTuple):
+    """A feature's least or greatest value, or, if strict, what it does not reach."""
+
+    value: Fraction
+    strict: bool
+
+
+class HalfSpace(NamedTuple):
+    """The states whose weighted sum of features is at most, or if strict below, a limit."""
+
+    weights: tuple[tuple[int, Fraction], ...]
+    limit: Fraction
+    strict: bool
+
+
+@dataclass(frozen=True)
+class Region:
+    """A convex set of states, and the actions that are ruled out in all of it.
+
+    Args:
+        low, high: Bounds by feature, of those that have one.
+        half_spaces: What else holds of its states.
+        actions: The actions that break a constraint there.
+    """
+
+    low: tuple[tuple[int, Bound], ...]
+    high: tuple[tuple[int, Bound], ...]
+    half_spaces: tuple[HalfSpace, ...]
+    actions: frozenset[int]
+
+    @cached_property
+    def bounds(self) -> tuple[dict[int, Bound], dict[int, Bound]]:
+        """The low and the high bounds, by feature."""
+        return dict(self.low), dict(self.high)
+
+    @classmethod
+    def point(cls, state: Iterable[Fraction], actions: Iterable[int]) -> Region:
+        """One state, and the actions that are ruled out in it."""
+        bounds = tuple((i, Bound(value, False)) for i, value in enumerate(state))
+        return cls(bounds, bounds, (), frozenset(actions))
+
+
+class _Linear(NamedTuple):
+    """A weighted sum of features, plus a constant."""
+
+    weights: dict[int, Fraction]
+    constant: Fraction
+
+    def plus(self, other: _Linear, factor: Fraction | int = 1) -> _Linear:
+        weights = dict(self.weights)
+        for feature, weight in other.weights.items():
+            weights[feature] = weights.get(feature, Fraction(0)) + factor * weight
+        return _Linear(
+            {feature: weight for feature, weight in weights.items() if weight},
+            self.constant + factor * other.constant,
+        )
+
+
+class _Atom(NamedTuple):
+    """A linear expression that is at most, or if strict below, zero."""
+
+    linear: _Linear
+    strict: bool
+
+
+class _Case(NamedTuple):
+    """A conjunction of atoms and actions; None: any action."""
+
+    atoms: tuple[_Atom, ...] = ()
+    actions: frozenset[int] | None = None
+
+    def joined(self, other: _Case) -> _Case:
+        if self.actions is None or other.actions is None:
+            actions = self.actions if other.actions is None else other.actions
+        else:
+            actions = self.actions & other.actions
+        return _Case(self.atoms + other.atoms, actions)
+
+
+def ruled_out(constraint: Always, constraints: Constraints) -> list[Region] | None:
+    """Where a constraint rules out which actions.
+
+    A program keeps the constraint exactly if it takes none of a region's actions in it, in all of
+    the regions, in which every state fulfils the assumptions.
+
+    Args:
+        constraint: The constraint, on the present state and the action.
+        constraints: Where it is from.
+
+    Returns:
+        The regions, or None: there are more than `MAX_CASES`.
+    """
+    signature = constraints.signature
+    n_actions = len(signature.actions)
+    violation = normal_form(constraint.condition, n_actions, positive=False)
+    known = tuple(normal_form(assumption, n_actions) for assumption in constraints.assumptions)
+    cases = _cases(And((violation, *known)))
+    if cases is None:
+        return None
+    everything = frozenset(range(n_actions))
+    return [
+        region
+        for case in cases
+        if case.actions is None or case.actions
+        for region in _regions(case, constraints, everything)
+    ]
+
+
+def _cases(formula: Formula) -> list[_Case] | None:
+    """A condition in normal form as a disjunction; None: of more than `MAX_CASES`."""
+    match formula:
+        case ActionIn(actions):
+            return [_Case(actions=frozenset(actions))]
+        case Comparison(left, operator, right):
+            return [
+                _Case((*signs, *_atoms(difference, operator)))
+                for signs, difference in _pieces(Sum((left, Scaled(-1.0, right))))
+            ]
+        case And(parts):
+            joined = [_Case()]
+            for part in parts:
+                further = _cases(part)
+                if further is None or len(joined) * len(further) > MAX_CASES:
+                    return None
+                joined = [a.joined(b) for a, b in itertools.product(joined, further)]
+            return joined
+        case Or(parts):
+            each = [_cases(part) for part in parts]
+            found = [case for cases in each if cases is not None for case in cases]
+            return None if None in each or len(found) > MAX_CASES else found
+        case _:
+            raise TypeError(f"{type(formula).__name__} is not in normal form")
+
+
+def _atoms(difference: _Linear, operator: str) -> tuple[_Atom, ...]:
+    """That a difference stands in a relation to zero."""
+    negated = _Linear({}, Fraction(0)).plus(difference, -1)
+    if operator == "==":
+        return _Atom(difference, False), _Atom(negated, False)
+    return (_Atom(difference if operator in ("<", "<=") else negated, operator in ("<", ">")),)
+
+
+def _pieces(term: Term) -> list[tuple[tuple[_Atom, ...], _Linear]]:
+    """The linear pieces of a term, each with the conditions under which it applies."""
+    match term:
+        case Number(value):
+            return [((), _Linear({}, Fraction(value)))]
+        case Variable(feature):
+            return [((), _Linear({feature: Fraction(1)}, Fraction(0)))]
+        case Sum(terms):
+            pieces: list[tuple[tuple[_Atom, ...], _Linear]] = [((), _Linear({}, Fraction(0)))]
+            for part in terms:
+                pieces = [
+                    (signs + more, total.plus(linear))
+                    for signs, total in pieces
+                    for more, linear in _pieces(part)
+                ]
+            return pieces
+        case Scaled(factor, part):
+            zero = _Linear({}, Fraction(0))
+            return [(signs, zero.plus(piece, Fraction(factor))) for signs, piece in _pieces(part)]
+        case Absolute(part):
+            zero = _Linear({}, Fraction(0))
+            both = []
+            for signs, piece in _pieces(part):
+                negative = zero.plus(piece, -1)
+                both.append(((*signs, _Atom(negative, False)), piece))
+                both.append(((*signs, _Atom(piece, True)), negative))
+            return both
+
+
+def _regions(case: _Case, constraints: Constraints, everything: frozenset[int]) -> Iterator[Region]:
+    """The regions of a case: one for each setting of the boolean features that it mixes."""
+    features = constraints.signature.features
+    mixed = sorted(
+        {
+            feature
+            for atom in case.atoms
+            if len(atom.linear.weights) > 1
+            for feature in atom.linear.weights
+            if features[feature].boolean
+        }
+    )
+    actions = everything if case.actions is None else case.actions
+    for setting in itertools.product((0, 1), repeat=len(mixed)):
+        fixed = {i: Fraction(value) for i, value in zip(mixed, setting, strict=True)}
+        region = _region([*case.atoms], fixed, constraints, actions)
+        if region is not None:
+            yield region
+
+
+def _region(
+    atoms: list[_Atom],
+    fixed: dict[int, Fraction],
+    constraints: Constraints,
+    actions: frozenset[int],
+) -> Region | None:
+    """The states that fulfil all atoms, or None where their bounds leave none."""
+    low: dict[int, Bound] = {}
+    high: dict[int, Bound] = {}
+
+    def bound_below(feature: int, bound: Bound) -> None:
+        low[feature] = max(low.get(feature, bound), bound)
+
+    def bound_above(feature: int, bound: Bound) -> None:
+        old = high.get(feature, bound)
+        high[feature] = min(old, bound, key=lambda each: (each.value, not each.strict))
+
+    for i, feature in enumerate(constraints.signature.features):
+        least, greatest = (0.0, 1.0) if feature.boolean else (feature.low, feature.high)
+        if math.isfinite(least):
+            bound_below(i, Bound(Fraction(least), False))
+        if math.isfinite(greatest):
+            bound_above(i, Bound(Fraction(greatest), False))
+    for i, value in fixed.items():
+        bound_below(i, Bound(value, False))
+        bound_above(i, Bound(value, False))
+    half_spaces = []
+    for (weights, constant), strict in atoms:
+        constant += sum(weights[i] * fixed[i] for i in weights if i in fixed)
+        free = [(i, weight) for i, weight in weights.items() if i not in fixed]
+        if not free:
+            if constant > 0 or (strict and constant == 0):
+                return None
+        elif len(free) == 1:
+            ((i, weight),) = free
+            bound = Bound(-constant / weight, strict)
+            (bound_above if weight > 0 else bound_below)(i, bound)
+        else:
+            half_spaces.append(HalfSpace(tuple(sorted(free)), -constant, strict))
+    for i, feature in enumerate(constraints.signature.features):
+        if feature.boolean:
+            # What is above 0 is 1, and what is below 1 is 0.
+            if low[i] > Bound(Fraction(0), False):
+                low[i] = max(low[i], Bound(Fraction(1), False))
+            if high[i].value < 1 or high[i].strict:
+                high[i] = Bound(min(high[i].value, Fraction(0)), False)
+    for i in low.keys() & high.keys():
+        above, below = low[i], high[i]
+        is_open = above.strict or below.strict
+        if above.value > below.value or (above.value == below.value and is_open):
+            return None
+    return Region(
+        tuple(sorted(low.items())), tuple(sorted(high.items())), tuple(half_spaces), actions
+    )

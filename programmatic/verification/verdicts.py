@@ -1,0 +1,112 @@
+"""What a check of a program against its constraints says: proven, violated or unknown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from karel_gym.envs.signature import Signature
+from programmatic.constraints.statements import Constraint
+
+Status = Literal["proven", "violated", "unknown"]
+Method = Literal["z3", "intervals", "cells"]
+Precision = Literal["float32", "float64", "real"]
+
+
+@dataclass(frozen=True, eq=False)
+class Counterexample:
+    """A state in which a program breaks a constraint.
+
+    Args:
+        exact: The state as rationals, D of them.
+        action: What the program does there.
+        precision: "float32": the state is one that an env can observe. "float64": it is a state
+            of doubles. In both cases it was confirmed: the program was run on it, and its step
+            breaks the constraint. "real": it has no such neighbour that breaks the constraint.
+        next_state: float64, (D,); the state after the action, where the constraint is about it.
+        steps: After how many steps from the state the constraint is broken; 0: in itself.
+    """
+
+    exact: tuple[Fraction, ...]
+    action: int
+    precision: Precision
+    next_state: NDArray[np.float64] | None = None
+    steps: int = 0
+
+    @property
+    def state(self) -> NDArray[np.float64]:
+        """The state, float64, (D,); rounded if its precision is "real"."""
+        return np.array([float(value) for value in self.exact])
+
+    def text(self, signature: Signature) -> str:
+        """The state and action in words.
+
+        Args:
+            signature: What features and actions are called.
+        """
+        values = ", ".join(
+            f"{feature.name} = {value:.6g}" + (f" {feature.unit}" if feature.unit else "")
+            for feature, value in zip(signature.features, self.state.tolist(), strict=True)
+        )
+        where = {"float32": "", "float64": " (in doubles)", "real": " (in real numbers alone)"}
+        after = f", broken after {self.steps} steps" if self.steps > 1 else ""
+        return f"{values}: {signature.actions[self.action]}{after}{where[self.precision]}"
+
+
+@dataclass(frozen=True, eq=False)
+class Verdict:
+    """What is known of a constraint.
+
+    Args:
+        constraint: The constraint.
+        status: "proven" for every state, "violated" in a state, or "unknown".
+        method: How: by z3, by interval arithmetic over boxes of states (one step of the dynamics),
+            or over the cells of a plane (for ever).
+        reason: Why the status is unknown, or what else is to be said.
+        counterexample: Where the constraint is violated.
+        share: Of the cells that fulfil the invariant, how many never leave it; `Forever` alone.
+        seconds: Wall time of the check.
+    """
+
+    constraint: Constraint
+    status: Status
+    method: Method
+    reason: str = ""
+    counterexample: Counterexample | None = None
+    share: float | None = None
+    seconds: float = 0.0
+
+    def __str__(self) -> str:
+        text = f"{self.constraint.name}: {self.status} ({self.method})"
+        if self.counterexample is not None:
+            text += f" at {self.counterexample.text(self.constraint.signature)}"
+        return f"{text}; {self.reason}" if self.reason else text
+
+    def as_dict(self) -> dict[str, Any]:
+        """The verdict as JSON values."""
+        witness = self.counterexample
+        return {
+            "constraint": self.constraint.name,
+            "statement": str(self.constraint),
+            "status": self.status,
+            "method": self.method,
+            "reason": self.reason,
+            "counterexample": witness
+            and {
+                "state": witness.state.tolist(),
+                "action": self.constraint.signature.actions[witness.action],
+                "precision": witness.precision,
+                "steps": witness.steps,
+            },
+            "share": self.share,
+            "seconds": self.seconds,
+        }
+
+
+def all_proven(verdicts: tuple[Verdict, ...]) -> bool:
+    """Whether every constraint is proven."""
+    return all(verdict.status == "proven" for verdict in verdicts)

@@ -1,0 +1,171 @@
+"""Verification: z3 proves that a tree program keeps its constraints, or finds where it does not."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import z3
+from numpy.typing import NDArray
+
+from programmatic.constraints.formulas import Formula, Transitions, holds, normal_form
+from programmatic.constraints.statements import Always, Constraints, Forever
+from programmatic.trees.program import TreeProgram
+from programmatic.verification.dynamics import Dynamics
+from programmatic.verification.forever import check_forever
+from programmatic.verification.one_step import check_next
+from programmatic.verification.smt import NO_TIME, Deadline, StateVariables
+from programmatic.verification.verdicts import Counterexample, Method, Precision, Verdict
+
+SLACKS = (0.1, 0.01, 1e-3, 1e-4, 1e-5, 0.0)
+"""How far inside of all inequalities a counterexample is sought, one after the other."""
+MAX_ROUNDINGS = 729
+NO_DYNAMICS = "it is about later states, and no model of the dynamics is known"
+
+
+def verify(
+    program: TreeProgram,
+    constraints: Constraints,
+    timeout: float = 60.0,
+    dynamics: Dynamics | None = None,
+) -> tuple[Verdict, ...]:
+    """Check a program against its constraints in all states.
+
+    A state is any point of the reals within the features' bounds that fulfils the assumptions;
+    boolean features are 0 or 1. What is about later states is checked on the states that an env
+    can observe, see `boxes`.
+
+    Args:
+        program: The program.
+        constraints: What must hold, of the program's signature.
+        timeout: Seconds for all constraints together; what is not decided by then is unknown.
+        dynamics: How actions change states, for constraints with `next` or `forever`.
+
+    Returns:
+        A verdict a constraint, in their order.
+
+    Raises:
+        ValueError: The signatures differ, or no state fulfils the assumptions.
+    """
+    if program.signature != constraints.signature:
+        raise ValueError(
+            "the program's features and actions are not those that the constraints are about"
+        )
+    deadline = Deadline(timeout)
+    check = _Check(program, constraints, deadline)
+    verdicts = []
+    for constraint in constraints:
+        start = time.monotonic()
+        if isinstance(constraint, Always) and not constraint.names_next:
+            verdict = check.always(constraint)
+        elif dynamics is None:
+            method: Method = "cells" if isinstance(constraint, Forever) else "intervals"
+            verdict = Verdict(constraint, "unknown", method, NO_DYNAMICS)
+        elif isinstance(constraint, Forever):
+            verdict = check_forever(program, constraint, constraints, dynamics, deadline)
+        else:
+            verdict = check_next(program, constraint, constraints, dynamics, deadline)
+        verdicts.append(replace(verdict, seconds=time.monotonic() - start))
+    return tuple(verdicts)
+
+
+class _Check:
+    """Queries on one program, a leaf at a time: the action is then known."""
+
+    def __init__(self, program: TreeProgram, constraints: Constraints, deadline: Deadline) -> None:
+        self._program, self._constraints, self._deadline = program, constraints, deadline
+        self._boxes = program.boxes()
+        self._state = StateVariables(constraints, z3.Context())
+        self._solver = z3.Solver(ctx=self._state.context)
+        self._solver.add(self._state.known)
+        if deadline.check(self._solver) == "unsat":
+            raise ValueError("no state fulfils the assumptions and the features' bounds")
+
+    def always(self, constraint: Always) -> Verdict:
+        """The verdict on a constraint that is not about the next state."""
+        violation = normal_form(
+            constraint.condition, len(self._program.signature.actions), positive=False
+        )
+        undecided = False
+        for leaf in range(len(self._boxes.action)):
+            answer, _ = self._violation(violation, leaf, slack=0.0)
+            if answer == "sat":
+                witness = self._counterexample(constraint, violation, leaf)
+                if witness is not None:
+                    return Verdict(constraint, "violated", "z3", counterexample=witness)
+            undecided |= answer != "unsat"
+        if undecided:
+            return Verdict(constraint, "unknown", "z3", NO_TIME)
+        return Verdict(constraint, "proven", "z3")
+
+    def _violation(
+        self, violation: Formula, leaf: int, slack: float
+    ) -> tuple[str, tuple[Fraction, ...]]:
+        """Whether a leaf breaks a constraint by the slack, and where."""
+        state, action = self._state, int(self._boxes.action[leaf])
+        self._solver.push()
+        self._solver.add(state.in_box(self._boxes, leaf, slack))
+        self._solver.add(state.condition(violation, action, slack))
+        answer = self._deadline.check(self._solver)
+        values = state.values(self._solver.model()) if answer == "sat" else ()
+        self._solver.pop()
+        return answer, values
+
+    def _counterexample(
+        self, constraint: Always, violation: Formula, leaf: int
+    ) -> Counterexample | None:
+        """A violation at a leaf, as deep inside of it and as coarse in its numbers as there is."""
+        found: dict[Precision, Counterexample] = {}
+        for slack in SLACKS:
+            answer, exact = self._violation(violation, leaf, slack)
+            if answer != "sat":
+                continue
+            real = Counterexample(exact, int(self._boxes.action[leaf]), "real")
+            found.setdefault("real", real)
+            for precision, dtype in (("float32", np.float32), ("float64", np.float64)):
+                rounded = self._confirmed(constraint, exact, dtype)
+                if rounded is not None and precision == "float32":
+                    return replace(rounded, precision="float32")
+                if rounded is not None:
+                    found.setdefault("float64", replace(rounded, precision="float64"))
+        return found.get("float64") or found.get("real")
+
+    def _confirmed(
+        self, constraint: Always, exact: tuple[Fraction, ...], dtype: Any
+    ) -> Counterexample | None:
+        """A state of floats around a real one in which the program, when run, breaks it."""
+        choices = [_roundings(value, dtype) for value in exact]
+        n_all = np.prod([len(choice) for choice in choices], dtype=float)
+        if n_all > MAX_ROUNDINGS:
+            choices = [choice[:1] for choice in choices]
+        states = np.array(list(itertools.product(*choices)))
+        actions = self._program.act(states)
+        steps = Transitions(_exact(states), actions)
+        features = self._program.signature.features
+        breaks = ~holds(constraint.condition, steps)
+        for assumption in self._constraints.assumptions:
+            breaks &= holds(assumption, steps)
+        for values, feature in zip(states.T, features, strict=True):
+            breaks &= (values >= feature.low) & (values <= feature.high)
+        if not breaks.any():
+            return None
+        i = int(np.flatnonzero(breaks)[0])
+        return Counterexample(tuple(steps.observations[i]), int(actions[i]), "float64")
+
+
+def _roundings(value: Fraction, dtype: Any) -> list[float]:
+    """A number rounded to the nearest float, and to its neighbours."""
+    nearest = dtype(float(value))
+    around = (nearest, np.nextafter(nearest, dtype(-np.inf)), np.nextafter(nearest, dtype(np.inf)))
+    return [float(value)] if float(nearest) == value else [float(each) for each in around]
+
+
+def _exact(states: NDArray[np.float64]) -> NDArray[Any]:
+    """States as Fractions."""
+    exact = np.empty(states.shape, dtype=object)
+    exact[:] = [[Fraction(value) for value in state] for state in states.tolist()]
+    return exact

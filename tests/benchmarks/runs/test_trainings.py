@@ -1,0 +1,85 @@
+"""Trainings as a measurement: a row each, none done twice."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmarks.runs.planned_runs import PROVENANCE, RUNS_FILE
+from benchmarks.runs.trainings import (
+    COLUMNS,
+    FORM,
+    PlannedTraining,
+    run_trainings,
+    training_seconds,
+)
+from programmatic.runs import RunError
+from tests.benchmarks.conftest import STEPS
+
+ENV_ID = "Karel-WallAvoider-v0"  # its worlds are small, and its episodes soon over
+pytestmark = pytest.mark.usefixtures("short_trainings")
+
+
+def plans(*baselines: str, seeds: int = 1) -> list[PlannedTraining]:
+    return [
+        PlannedTraining(name, ENV_ID, seed, STEPS) for name in baselines for seed in range(seeds)
+    ]
+
+
+def test_a_row_tells_what_a_training_reached(tmp_path: Path) -> None:
+    rows = run_trainings(plans("DRL", "DRL-abs", "DRL-FCN"), tmp_path)
+    assert list(rows.columns) == [*COLUMNS, *PROVENANCE]
+    assert rows["obs"].tolist() == ["grid", "percepts", "grid"]
+    assert rows["steps"].tolist() == [STEPS] * 3
+    assert rows["drawn"].between(-1, 1).all()
+    assert rows["greedy"].between(-1, 1).all()
+    # A network for worlds of one size has no return in larger ones.
+    assert np.isnan(rows["large_drawn"]).tolist() == [True, False, False]
+    # Of those that can act there, one that is no table is judged in one way only.
+    assert np.isnan(rows["large_greedy"]).tolist() == [True, False, True]
+    for run, best in zip(rows["run"], rows["train_return"], strict=True):
+        assert (tmp_path / run / "final.zip").exists()
+        assert best == pd.read_csv(tmp_path / run / "evaluations.csv")["mean_return"].max()
+
+
+def test_a_quick_one_is_judged_in_large_worlds_where_that_is_quick(tmp_path: Path) -> None:
+    quick = [replace(plan, quick=True) for plan in plans("DRL-abs", "DRL-FCN")]
+    rows = run_trainings(quick, tmp_path)
+    assert np.isnan(rows["large_drawn"]).tolist() == [False, True]
+
+
+def test_what_was_done_is_not_done_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = run_trainings(plans("DRL-abs"), tmp_path)
+    assert "[1 of 1] DRL-abs, Karel-WallAvoider-v0, seed 0" in capsys.readouterr().out
+    both = run_trainings(plans("DRL-abs", seeds=2), tmp_path)
+    assert "[1 of 2]" not in capsys.readouterr().out
+    assert both.iloc[0].to_dict()["seconds"] == first.iloc[0].to_dict()["seconds"]
+    pd.testing.assert_frame_equal(FORM.read(tmp_path / RUNS_FILE), both)
+
+    # Without its row a finished training is judged anew, not done.
+    (tmp_path / RUNS_FILE).unlink()
+    written = (tmp_path / both["run"][0] / "final.zip").stat().st_mtime_ns
+    again = run_trainings(plans("DRL-abs", seeds=2), tmp_path)
+    assert (tmp_path / both["run"][0] / "final.zip").stat().st_mtime_ns == written
+    pd.testing.assert_frame_equal(again, both)
+
+
+def test_seconds_are_those_of_all_parts(tmp_path: Path) -> None:
+    elapsed = pd.DataFrame({"time/time_elapsed": [1, 3, 5, 2, 4]})
+    elapsed.to_csv(tmp_path / "progress.csv", index=False)
+    assert training_seconds(tmp_path) == 9
+
+
+def test_what_cannot_be_is_said_before_any_work(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no baseline 'DRL-x'; known are DRL, DRL-abs"):
+        run_trainings(plans("DRL-abs", "DRL-x"), tmp_path)
+    assert not list(tmp_path.iterdir())
+    (tmp_path / RUNS_FILE).write_text("id,baseline\n1,DRL\n")
+    with pytest.raises(RunError, match=r"runs\.csv is damaged: 'it has no env_id"):
+        run_trainings(plans("DRL-abs"), tmp_path)

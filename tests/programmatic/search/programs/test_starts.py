@@ -1,0 +1,125 @@
+"""What searches over programs start from: distinct and merged worlds, and given programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from karel_gym import World, WorldBatch, sample_worlds
+from karel_gym.registration import TASKS, task_of
+from programmatic import Program, execute
+from programmatic.search import search
+from programmatic.search.programs.space import ProgramSpace
+from programmatic.search.programs.start_programs import read_programs
+from programmatic.search.start_worlds import begin_worlds, distinct_worlds, uses_randomness
+
+CLIMB = "DEF run m( WHILE c( noMarkersPresent c) w( turnLeft move turnRight move w) m)"
+
+
+def keys(worlds: WorldBatch) -> set[str]:
+    return {f"{world}{world.heading}" for world in worlds}
+
+
+@pytest.mark.parametrize(
+    ("env_id", "number"),
+    [
+        ("Karel-OneStroke-v0", 36),
+        ("Karel-Harvester-v1", 4),
+        ("Karel-FourCorners-v1", 8),
+        ("Karel-Seeder-v0", 24),
+        ("Karel-Harvester-v0", 1),
+    ],
+)
+def test_tasks_with_few_start_worlds_give_all_of_them(env_id: str, number: int) -> None:
+    worlds = distinct_worlds(env_id, 64, seed=3)
+    assert len(worlds) == len(keys(worlds)) == number
+    assert keys(worlds) == keys(sample_worlds(env_id, 5000, 9))
+
+
+def test_distinct_worlds_are_the_first_of_the_stream() -> None:
+    worlds, stream = distinct_worlds("Karel-StairClimber-v1", 32, 1), []
+    for world in sample_worlds("Karel-StairClimber-v1", 500, 1):
+        if str(world) not in stream:
+            stream.append(str(world))
+    assert [str(world) for world in worlds] == stream[:32]
+
+
+def test_a_search_in_distinct_worlds_uses_each_once() -> None:
+    result = search(
+        "hc", "Karel-OneStroke-v0", budget=2000, n_worlds=100, distinct_worlds=True, progress=False
+    )
+    everywhere = distinct_worlds("Karel-OneStroke-v0", 36)
+    returns = execute([result.program], everywhere, "Karel-OneStroke-v0").returns
+    assert result.mean_return == pytest.approx(returns.mean(), abs=1e-12)
+
+
+@pytest.mark.parametrize("env_id", TASKS)
+def test_rewards_that_do_not_look_at_the_random_stream_are_known(env_id: str) -> None:
+    may_use_it = env_id in ("Karel-Snake-v0", "Karel-PathFollow-v0")  # the latter hands it on
+    assert uses_randomness(task_of(env_id)) == may_use_it
+
+
+def test_equal_worlds_are_merged_unless_their_random_streams_matter() -> None:
+    room = World.from_text("#####\n#>..#\n#..1#\n#...#\n#####")
+    again = World(room.cells, room.row, room.col, room.heading, random_state=7)
+    turned = World(room.cells, room.row, room.col, 2)
+    batch = WorldBatch.from_worlds([room, turned, again, room])
+    maze = begin_worlds(task_of("Karel-Maze-v1"), batch)
+    assert sorted(maze.weights) == [1, 3]
+    snake = begin_worlds(task_of("Karel-Snake-v0"), batch)
+    assert sorted(snake.weights) == [1, 1, 2]
+    assert (np.sort(snake.rngs.ravel()) == [0, 0, 7]).all()
+
+
+def test_lines_that_are_no_program_are_skipped_and_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "programs.txt"
+    deep = f"DEF run m( {'IF c( leftIsClear c) i( ' * 4}move{' i)' * 4} m)"
+    lines = ["# from a model", CLIMB, "DEF run m( mvoe m)", "", deep, "DEF run m( move m)"]
+    file.write_text("\n".join(lines))
+    programs = read_programs(file, ProgramSpace())
+    assert [str(program) for program in programs] == [CLIMB, "DEF run m( move m)"]
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == 2
+    assert told[0].startswith(f"{file}, line 3, is skipped: Program error at token 3")
+    assert told[1].startswith(f"{file}, line 5, is skipped: the program has 4 control structures")
+
+
+@pytest.mark.parametrize("content", ["", "# nothing\n", "move\n"])
+def test_a_file_without_a_program_is_told(tmp_path: Path, content: str) -> None:
+    (tmp_path / "programs.txt").write_text(content)
+    with pytest.raises(ValueError, match="holds no program that a search can start from"):
+        read_programs(tmp_path / "programs.txt", ProgramSpace())
+
+
+@pytest.mark.parametrize("method", ["hc", "shc"])
+def test_climbs_start_from_given_programs(method: str, tmp_path: Path) -> None:
+    file, env_id = tmp_path / "programs.txt", "Karel-StairClimber-v1"
+    nearly = CLIMB.replace("turnRight move w)", "turnRight w)")
+    file.write_text(f"DEF run m( putMarker m)\n{nearly}\n")
+    found = search(method, env_id, budget=3000, seed=1, programs=str(file), progress=False)
+    assert found.mean_return == 1
+    assert found.iterations[0]["evaluations"] == 2  # both were evaluated first
+    file.write_text(f"DEF run m( putMarker m)\n{CLIMB}\n")
+    solved = search(method, env_id, budget=3000, programs=str(file), progress=False)
+    assert (solved.evaluations, solved.program) == (2, Program.parse(CLIMB))
+
+
+def test_a_search_from_given_programs_goes_on(tmp_path: Path) -> None:
+    file, env_id = tmp_path / "programs.txt", "Karel-DoorKey-v0"
+    file.write_text("DEF run m( move m)\nDEF run m( pickMarker m)\nDEF run m( turnLeft m)\n")
+    options = {"programs": str(file), "batch_size": 100, "neighbours": 30, "progress": False}
+    whole = search("hc", env_id, budget=1000, **options)
+    for budget in (2, 3, 150, 1000):
+        parts = search("hc", env_id, budget=budget, run_dir=tmp_path, resume=True, **options)
+    assert (parts.program, parts.evaluations) == (whole.program, whole.evaluations)
+    assert [e["return"] for e in parts.history] == [e["return"] for e in whole.history]
+
+
+def test_a_search_that_cannot_begin_leaves_no_run_folder(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"nowhere\.txt cannot be read"):
+        search("hc", "Karel-Maze-v1", programs="nowhere.txt", run_dir=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
