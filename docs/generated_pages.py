@@ -24,7 +24,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 from karel_gym import sample_worlds
-from karel_gym.cli.main import COMMANDS
+from karel_gym.cli import COMMANDS
 from karel_gym.envs import cartpole as cartpole_env
 from karel_gym.registration import CARTPOLE, TASKS, task_of
 from karel_gym.rendering.layout import Frame

@@ -19,7 +19,7 @@ import pygame
 import pytest
 import tyro
 
-from karel_gym.cli.main import COMMANDS, main
+from karel_gym.cli import COMMANDS, main
 from programmatic.search.commands import parse_options
 from programmatic.search.configs import config_of
 

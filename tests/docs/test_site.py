@@ -12,7 +12,7 @@ from pathlib import Path
 import imageio.v3 as iio
 import pytest
 
-from karel_gym.cli.main import COMMANDS
+from karel_gym.cli import COMMANDS
 from karel_gym.registration import TASKS, task_of
 from programmatic.references import reference_program, reference_return
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from karel_gym.cli.main import COMMANDS, main
+from karel_gym.cli import COMMANDS, main
 from tests.faults.fuzzing import Rng, Target, fuzz, mutated_text, mutated_words, pick
 
 QUICK, LONG = 150, 10_000

@@ -13,7 +13,7 @@ import pytest
 from programmatic.leaps.data.dataset import DatasetConfig, ProgramDataset
 from programmatic.leaps.data.generation import generate
 
-START = "import sys\nfrom karel_gym.cli.main import main\nsys.exit(main())"
+START = "import sys\nfrom karel_gym.cli import main\nsys.exit(main())"
 FULL = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, ({0}, {0}))\n"
 """Longer files cannot be written: to a program, the same as a full disk."""
 DATASET = "dataset --programs 200 --demonstrations 4 --seed 1 --out data.h5"

@@ -20,14 +20,12 @@ import pytest
 import yaml
 
 from agents import load
-from karel_gym.cli.main import main
+from karel_gym.cli import main
 from programmatic.leaps.data.dataset import DTYPES, ProgramDataset
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
 
-START = (
-    "import sys\nfrom karel_gym.cli.main import main\nprint('begun', flush=True)\nsys.exit(main())"
-)
+START = "import sys\nfrom karel_gym.cli import main\nprint('begun', flush=True)\nsys.exit(main())"
 TIMES = ("seconds", "commit", "machine", "versions", "command_line", "begun", "ended")
 HARVESTER = "Karel-Harvester-v0"
 

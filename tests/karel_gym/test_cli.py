@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from karel_gym.cli.main import COMMANDS, EXTRAS, main
+from karel_gym.cli import COMMANDS, EXTRAS, main
 from karel_gym.registration import TASKS
 from programmatic.examples import CARTPOLE_CONSTRAINTS, program_file
 
@@ -67,7 +67,7 @@ def test_tasks_of_a_module_in_the_working_directory(tmp_path: Path) -> None:
     text = "import karel_gym\nkarel_gym.register('Karel-Own-v0', 'karel_gym.tasks.maze:V0')\n"
     (tmp_path / "own_tasks.py").write_text(text)
     # As the console script is started: without the working directory in sys.path.
-    start = "import sys; sys.path.pop(0); from karel_gym.cli.main import main; sys.exit(main())"
+    start = "import sys; sys.path.pop(0); from karel_gym.cli import main; sys.exit(main())"
     done = subprocess.run(
         [sys.executable, "-c", start, "tasks", "own_tasks:Karel-Own-v0"],
         cwd=tmp_path,
@@ -270,6 +270,6 @@ def test_a_missing_extra_is_named(
     def needs_it(module: str) -> None:
         raise ModuleNotFoundError(f"No module named {package!r}", name=package)
 
-    monkeypatch.setattr("karel_gym.cli.main.importlib.import_module", needs_it)
+    monkeypatch.setattr("karel_gym.cli.console.importlib.import_module", needs_it)
     assert main(["morl"]) == 2
     assert f"pip install 'karel-gym[{EXTRAS[package]}]'" in capsys.readouterr().err

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from karel_gym import __version__
+from karel_gym.cli import main
 from karel_gym.cli.command_line import LONGEST, called_with, command_line
-from karel_gym.cli.main import main
 from programmatic.provenance import PROVENANCE, machine_name, provenance
 from programmatic.runs import CONFIG_FILE, begin_run, go_on_with_run, read_config, write_json
 from programmatic.search import search

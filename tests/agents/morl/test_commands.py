@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agents import evaluate
-from karel_gym.cli.main import main
+from karel_gym.cli import main
 from karel_gym.envs.signature import signature_of
 from programmatic.examples import CARTPOLE_CONSTRAINTS, HARVESTER_CONSTRAINTS, program_file
 from programmatic.trees.program import TreeProgram

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from benchmarks.experiments.ablation import VARIANTS, planned, summarise
-from karel_gym.cli.main import main
+from karel_gym.cli import main
 
 ENV = "Karel-PathFollow-v0"
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from benchmarks.experiments.budgets import METHODS, best_returns, schedule, summarise
-from karel_gym.cli.main import main
+from karel_gym.cli import main
 from programmatic import Program
 from programmatic.search import SearchResult
 from tests.benchmarks.small_model import small_model

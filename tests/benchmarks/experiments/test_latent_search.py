@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks.experiments.latent_search import summarise
 from benchmarks.statistics.published import LARGE, LEAPS, published_return, published_returns
-from karel_gym.cli.main import main
+from karel_gym.cli import main
 from karel_gym.registration import CARTPOLE, TASKS
 from tests.benchmarks.small_model import small_model
 

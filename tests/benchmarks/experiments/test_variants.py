@@ -11,7 +11,7 @@ import torch
 
 from benchmarks.experiments import variants
 from benchmarks.experiments.variants import ANOTHER, SIGMAS, smoothness
-from karel_gym.cli.main import main
+from karel_gym.cli import main
 from programmatic.leaps import DatasetConfig, ProgramDataset, ProgramVAE, generate
 from tests.benchmarks.small_model import small_model
 

@@ -278,7 +278,7 @@ def test_a_dozen_tasks_keep_the_page_small(make_report: MakeReport) -> None:
 
 
 def test_the_command_writes_the_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from karel_gym.cli.main import main
+    from karel_gym.cli import main
 
     out = tmp_path / "deep" / "page.html"
     arguments = ["report", TURN, "--env", MAZE, "--out", str(out), "--episodes", "2"]

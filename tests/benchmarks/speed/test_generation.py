@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from benchmarks.speed.generation import draw_latents
-from karel_gym.cli.main import main
+from karel_gym.cli import main
 from programmatic.leaps import ProgramVAE
 from programmatic.search.spaces import LatentSpace
 from tests.benchmarks.small_model import small_model

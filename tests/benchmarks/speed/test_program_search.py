@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from benchmarks.speed.program_search import TASKS, ProgramSearchSettings, program_search_rates
-from karel_gym.cli.main import main
+from karel_gym.cli import main
 from karel_gym.registration import task_of
 
 

@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 import pytest
 
-from karel_gym.cli.main import main
+from karel_gym.cli import main
 from karel_gym.world import WALL
 from programmatic import Program
 from programmatic.dsl.tokens import PAD

@@ -13,7 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from karel_gym.cli.main import main
+from karel_gym.cli import main
 from programmatic.dsl.tokens import DEF
 from programmatic.leaps import DatasetConfig, ProgramDataset, ProgramVAE, generate
 from programmatic.leaps.model.batches import Programs

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from karel_gym.cli.main import main
+from karel_gym.cli import main
 from programmatic import Program
 from programmatic.runs import RunError
 from programmatic.search import SearchResult, plot_search, resume, search

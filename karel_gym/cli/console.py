@@ -168,7 +168,3 @@ def _overview() -> str:
 def _fail(message: str, status: int = 2) -> int:
     print(f"karel-gym: {message}", file=sys.stderr)
     return status
-
-
-if __name__ == "__main__":
-    sys.exit(main())
