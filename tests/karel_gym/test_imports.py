@@ -85,6 +85,36 @@ def test_imports_point_down(path: Path) -> None:
     assert not imported & (above | {"tests"})
 
 
+def modules_imported_by(path: Path, modules: set[str]) -> set[str]:
+    """The modules of ours that a file imports anywhere, in functions and for type checking too."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            found |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module or ""}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    return found & modules
+
+
+def test_no_imports_are_in_a_circle() -> None:
+    files = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts): path
+        for path in MODULES
+        if path.name != "__init__.py"
+    }
+    below = {name: modules_imported_by(path, set(files)) for name, path in files.items()}
+    while leaves := [name for name, imported in below.items() if not imported]:
+        below = {name: imported.difference(leaves) for name, imported in below.items() if imported}
+    assert not below
+
+
+def test_a_folder_holds_at_most_a_dozen_or_so_modules() -> None:
+    folders = [path.parent for path in MODULES if path.name != "__init__.py"]
+    crowded = {str(f.relative_to(ROOT)): folders.count(f) for f in folders if folders.count(f) > 16}
+    crowded.pop("karel_gym/tasks", None)  # one file a task
+    assert not crowded
+
+
 @pytest.mark.parametrize(
     "path",
     [path for path in MODULES if path.parts[-2] != "tests" and "karel_gym" in path.parts],
