@@ -57,7 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: The command and its options; None: this process's, which ends afterwards.
     """
-    with _stopping(signal.SIG_DFL if arguments is None else None) as stops:
+    after = signal.SIG_DFL if arguments is None else None
+    with _stopping(after) as stops, _without_errors_of_threads():
         try:
             if arguments is None:
                 sys.path.append("")  # last: the modules of a user's tasks in the working directory
@@ -151,6 +152,21 @@ def _stopping(after: signal.Handlers | None) -> Iterator[list[signal.Signals]]:
         for number, old in heard.items():
             signal.signal(number, old if after is None else after)
         sys.unraisablehook = report_before
+
+
+@contextmanager
+def _without_errors_of_threads() -> Iterator[None]:
+    """Keep threads from printing an OSError: TensorBoard raises it again at its next call."""
+
+    def report(lost: threading.ExceptHookArgs) -> None:
+        if not isinstance(lost.exc_value, OSError):
+            report_before(lost)
+
+    report_before, threading.excepthook = threading.excepthook, report
+    try:
+        yield
+    finally:
+        threading.excepthook = report_before
 
 
 def _overview() -> str:
