@@ -70,7 +70,7 @@ def _of_search(run: str, folder: Path) -> dict[str, tuple[NDArray[Any], NDArray[
         (SECONDS, result.seconds, FIRST_SECOND),
     ):
         found = np.array([entry[unit] for entry in result.history])
-        x = points(max(float(found[0]), first), float(end))
+        x = points(min(max(float(found[0]), first), float(end)), float(end))
         y = returns[np.searchsorted(found, x, side="right") - 1]
         curves[unit] = x, y
     return curves

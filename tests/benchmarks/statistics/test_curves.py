@@ -17,7 +17,11 @@ from benchmarks.statistics.solved import solved_within
 from tests.benchmarks.conftest import SETTINGS, STEPS
 
 
-def test_curves_of_searches_are_their_histories(grid: GridRuns) -> None:
+@pytest.mark.parametrize("first_second", [0.01, 3600.0])  # the latter: searches that end sooner
+def test_curves_of_searches_are_their_histories(
+    grid: GridRuns, first_second: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("benchmarks.statistics.curves.FIRST_SECOND", first_second)
     curves = learning_curves(grid)
     for row in records(grid.searches):
         history = result_of(row, grid.folder / SEARCHES).history
