@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 
-def check_types(config: Any) -> None:
-    """Raise a `ValueError` unless every attribute of a dataclass is of the type it declares.
+def check_types(config: Any, prefix: str = "") -> None:
+    """Raise a `ValueError` unless each field of a dataclass, and of those in it, has its type.
 
     Example:
         >>> from dataclasses import dataclass
@@ -28,7 +28,9 @@ def check_types(config: Any) -> None:
         value, hint = getattr(config, field.name), hints[field.name]
         if not _is_of(value, hint):
             declared = hint.__name__ if isinstance(hint, type) else hint
-            raise ValueError(f"{field.name} must be of the type {declared}, got {value!r}")
+            raise ValueError(f"{prefix}{field.name} must be of the type {declared}, got {value!r}")
+        if is_dataclass(value):
+            check_types(value, f"{prefix}{field.name}.")
 
 
 def _is_of(value: Any, hint: Any) -> bool:
@@ -43,10 +45,17 @@ def _is_of(value: Any, hint: Any) -> bool:
     if hint is Path:
         return isinstance(value, str | Path)
     if (origin or hint) in (tuple, list, Sequence):
-        return isinstance(value, list | tuple)
+        if not isinstance(value, list | tuple) or not arguments:
+            return isinstance(value, list | tuple)
+        hints = (
+            arguments
+            if origin is tuple and arguments[-1] is not ...
+            else arguments[:1] * len(value)
+        )
+        return len(hints) == len(value) and all(map(_is_of, value, hints))
     if (origin or hint) in (dict, Mapping):
         return isinstance(value, Mapping)
-    if hint in (str, bool, NoneType):
+    if hint in (str, bool, NoneType) or is_dataclass(hint):
         return isinstance(value, hint)
     return True
 

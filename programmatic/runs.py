@@ -204,7 +204,7 @@ def check_file(file: Path, overwrite: bool = False, suffixes: Sequence[str] = ()
 
 
 def begin_run(run: Path, config: dict[str, Any], overwrite: bool = False) -> None:
-    """Make the folder of a run and write its configuration, with its `provenance`.
+    """Make the folder of a run and write its configuration, with `versions` and `provenance`.
 
     Args:
         run: The folder.
@@ -220,7 +220,7 @@ def begin_run(run: Path, config: dict[str, Any], overwrite: bool = False) -> Non
         _clear(run)
     try:
         run.mkdir(parents=True, exist_ok=True)
-        write_json(run / CONFIG_FILE, config | provenance())
+        write_json(run / CONFIG_FILE, {**config, "versions": versions(), **provenance()})
     except OSError as error:
         raise RunError(f"{run} cannot be written: {error.strerror}") from None
 
@@ -237,7 +237,7 @@ def go_on_with_run(run: Path, config: dict[str, Any]) -> None:
     """
     earlier = read_config(run)
     kept = {name: earlier[name] for name in PROVENANCE if name in earlier}
-    write_json(run / CONFIG_FILE, config | kept)
+    write_json(run / CONFIG_FILE, {**config, "versions": versions(), **kept})
 
 
 def read_config(run: Path) -> dict[str, Any]:

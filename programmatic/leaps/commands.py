@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import fields
 from pathlib import Path
 
 import tyro
@@ -67,18 +66,10 @@ def pretrain(
     from programmatic.leaps.training.pretraining import resume as go_on
 
     if resume is not None:
-        given = [
-            f.name
-            for f in fields(config)
-            if f.name != "epochs" and getattr(config, f.name) != f.default
-        ]
-        if given or run is not None or overwrite:
-            names = ["run"] * (run is not None) + ["overwrite"] * overwrite + given
-            raise ValueError(
-                f"--resume goes on with the run's own settings; leave out {', '.join(names)}"
-            )
+        if run is not None or overwrite:
+            raise ValueError("--resume names the run folder; leave out --run and --overwrite")
         run = resume
-        go_on(run, None if config.epochs == PretrainConfig.epochs else config.epochs)
+        go_on(run, config.resumed(run).epochs)
     else:
         run = run or usual_folder("pretrain", config.variant, config.seed)
         begin(config, run, overwrite)

@@ -1,15 +1,14 @@
-"""The settings of a pretraining, and their way into and out of config.json."""
+"""The settings of a pretraining."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import ClassVar, Literal, get_args
 
-from programmatic.options import check_types
-from programmatic.runs import CONFIG_FILE, RunError, read_config
+from programmatic.options import check_number, check_whole
+from programmatic.settings import RunSettings
 
-COMMAND = "pretrain"
 LATENT_DIM = 256
 
 Variant = Literal["leaps", "p", "pr", "pl"]
@@ -18,8 +17,11 @@ VARIANTS: tuple[Variant, ...] = get_args(Variant)
 
 
 @dataclass(frozen=True)
-class PretrainConfig:
+class PretrainConfig(RunSettings):
     """The settings of a pretraining; the defaults are those of LEAPS."""
+
+    COMMAND: ClassVar[str] = "pretrain"
+    MAY_DIFFER: ClassVar[tuple[str, ...]] = ("epochs",)
 
     data: Path = Path("leaps.h5")
     """The data set: a file that `karel-gym dataset --out FILE` wrote, or the original's folder."""
@@ -73,53 +75,11 @@ class PretrainConfig:
         return "l" in self.variant
 
     def check(self) -> None:
-        """Raise a `ValueError` for a setting that cannot be."""
-        check_types(self)
-        for name in ("epochs", "batch_size", "decay_every", "demonstrations", "latent_dim"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if self.epoch_programs is not None and self.epoch_programs < 1:
-            raise ValueError(f"epoch_programs must be at least 1, got {self.epoch_programs}")
-        for name in ("learning_rate", "decay"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
+        """Raise a `ValueError` if a setting is invalid."""
+        super().check()
+        check_whole(self, "epochs", "batch_size", "decay_every", "demonstrations", "latent_dim")
+        if self.epoch_programs is not None:
+            check_whole(self, "epoch_programs")
+        check_number(self, "learning_rate", "decay")
         if not 0 <= self.seed < 2**32:
             raise ValueError(f"seed must be in 0 to 2**32 - 1, got {self.seed}")
-
-    def to_json(self) -> dict[str, Any]:
-        """The settings as JSON values."""
-        return {
-            name: str(value) if isinstance(value, Path) else value
-            for name, value in asdict(self).items()
-        }
-
-    @classmethod
-    def from_json(cls, stored: dict[str, Any]) -> PretrainConfig:
-        """The settings that `to_json` gave.
-
-        Raises:
-            KeyError: One is missing.
-        """
-        values = {f.name: stored[f.name] for f in fields(cls)}
-        values["data"] = Path(values["data"])
-        values["start"] = None if values["start"] is None else Path(values["start"])
-        return cls(**values)
-
-
-def read_pretrain_config(run: Path) -> PretrainConfig:
-    """The settings of the pretraining in a run folder.
-
-    Raises:
-        RunError: The folder is missing or no pretraining's, or its configuration is damaged.
-    """
-    stored = read_config(run)
-    if stored.get("command") != COMMAND:
-        raise RunError(f"{run / CONFIG_FILE} is not of a pretraining: its command is not {COMMAND}")
-    try:
-        config = PretrainConfig.from_json(stored)
-        config.check()
-    except KeyError as error:
-        raise RunError(f"{run / CONFIG_FILE} is damaged: it lacks {error}") from None
-    except (TypeError, ValueError) as error:
-        raise RunError(f"{run / CONFIG_FILE} is damaged: {error}") from None
-    return config

@@ -33,7 +33,7 @@ from programmatic.leaps import ProgramVAE
 from programmatic.leaps.data.dataset import DatasetConfig, ProgramDataset
 from programmatic.leaps.data.generation import generate
 from programmatic.leaps.model.checkpoints import write_state_dict
-from programmatic.leaps.settings import PretrainConfig, read_pretrain_config
+from programmatic.leaps.settings import PretrainConfig
 from programmatic.runs import RunError, latest_checkpoint
 from programmatic.search import METHODS, search
 from programmatic.search.checkpoints import load_checkpoint
@@ -193,10 +193,7 @@ def configs() -> dict[str, tuple[Any, Callable[[Path], Any]]]:
         "search": (search, read_settings),
         "train": ({"command": "train", **TrainConfig("ppo", ENV).to_json()}, read_train_config),
         "morl": (MORLConfig(CARTPOLE, "", iterations=1).to_json(), read_morl_config),
-        "pretrain": (
-            {"command": "pretrain", **PretrainConfig(Path("x")).to_json()},
-            read_pretrain_config,
-        ),
+        "pretrain": (PretrainConfig(Path("x")).config_json(), PretrainConfig.read),
     }
 
 

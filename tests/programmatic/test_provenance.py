@@ -13,7 +13,14 @@ from karel_gym import __version__
 from karel_gym.cli import main
 from karel_gym.cli.command_line import LONGEST, called_with, command_line
 from programmatic.provenance import PROVENANCE, machine_name, provenance
-from programmatic.runs import CONFIG_FILE, begin_run, go_on_with_run, read_config, write_json
+from programmatic.runs import (
+    CONFIG_FILE,
+    begin_run,
+    go_on_with_run,
+    read_config,
+    versions,
+    write_json,
+)
 from programmatic.search import search
 
 ROOT = Path(__file__).parents[2]
@@ -87,7 +94,7 @@ def test_git_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_run_folder_tells_where_it_comes_from(tmp_path: Path) -> None:
     begin_run(tmp_path, {"a": 1})
     config = read_config(tmp_path)
-    assert list(config) == ["a", *PROVENANCE]
+    assert list(config) == ["a", "versions", *PROVENANCE]
     assert {name: config[name] for name in PROVENANCE} == provenance()
     assert config["command_line"] is None
 
@@ -100,7 +107,7 @@ def test_a_run_that_goes_on_comes_from_where_it_was_begun(tmp_path: Path) -> Non
     assert read_config(tmp_path) == begun | {"a": 2}
     write_json(tmp_path / CONFIG_FILE, {"a": 1})  # a run without provenance
     go_on_with_run(tmp_path, {"a": 2})
-    assert read_config(tmp_path) == {"a": 2}
+    assert read_config(tmp_path) == {"a": 2, "versions": versions()}
 
 
 def test_a_search_has_its_command_line_and_can_be_gone_on_with(tmp_path: Path) -> None:

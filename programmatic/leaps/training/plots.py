@@ -16,7 +16,7 @@ import pandas as pd
 import tyro
 from matplotlib.figure import Figure
 
-from programmatic.leaps.settings import read_pretrain_config
+from programmatic.leaps.settings import PretrainConfig
 from programmatic.leaps.training.pretraining import PROGRESS_FILE
 from programmatic.runs import RunError, replacing
 
@@ -80,7 +80,7 @@ def plot_pretraining(
 
 def _labels(runs: Sequence[Path]) -> list[str]:
     """The variants' names, with those of the folders where a variant occurs twice."""
-    names = [NAMES[read_pretrain_config(run).variant] for run in runs]
+    names = [NAMES[PretrainConfig.read(run).variant] for run in runs]
     times = Counter(names)
     return [
         f"{name} ({run.name})" if times[name] > 1 else name

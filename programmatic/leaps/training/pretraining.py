@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import torch
@@ -26,7 +25,7 @@ from programmatic.leaps.model.checkpoints import (
     write_training_state,
 )
 from programmatic.leaps.model.vae import ProgramVAE, torch_device
-from programmatic.leaps.settings import COMMAND, PretrainConfig, read_pretrain_config
+from programmatic.leaps.settings import PretrainConfig
 from programmatic.leaps.training.losses import (
     behaviour_loss,
     draw_latents,
@@ -75,7 +74,7 @@ def pretrain(
     config.check()
     training = Pretraining(config, run, ProgramDataset.load(config.data))
     with occupying(run):
-        begin_run(run, _config_json(config), overwrite)  # after what may fail: it clears the run
+        begin_run(run, config.config_json(), overwrite)  # after what may fail: it clears the run
         return training.train(progress)
 
 
@@ -92,7 +91,7 @@ def resume(run: Path, epochs: int | None = None, progress: bool | None = None) -
     Raises:
         RunError: The folder is no pretraining's, or its files or data set are missing or damaged.
     """
-    config = read_pretrain_config(run)
+    config = PretrainConfig.read(run)
     config = replace(config, epochs=epochs or config.epochs)
     training = Pretraining(config, run, ProgramDataset.load(config.data))
     with occupying(run):
@@ -266,7 +265,8 @@ class Pretraining:
         """Write weights and what is known about them."""
         row = max(self.rows, key=lambda row: (row["program_accuracy"], row["epoch"]))
         about = {
-            **_config_json(self.config),
+            **self.config.config_json(),
+            "versions": versions(),
             "epoch": int(row["epoch"]),
             "training_seconds": row["seconds"],
             "valid": row,
@@ -298,7 +298,3 @@ def _no_denormals() -> Iterator[None]:
         yield
     finally:
         torch.set_flush_denormal(False)
-
-
-def _config_json(config: PretrainConfig) -> dict[str, Any]:
-    return {"command": COMMAND, **config.to_json(), "versions": versions()}

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import tyro
 
-from programmatic.leaps.settings import COMMAND, PretrainConfig, Variant
+from programmatic.leaps.settings import PretrainConfig, Variant
 from programmatic.leaps.training.plots import main, plot_pretraining
 from programmatic.runs import RunError, begin_run, write_text
 
@@ -26,7 +26,7 @@ PROGRESS = {
 
 def pretraining(run: Path, variant: Variant = "leaps", **columns: list[float]) -> Path:
     """A run folder as a pretraining leaves it."""
-    begin_run(run, {"command": COMMAND, **PretrainConfig(variant=variant).to_json()})
+    begin_run(run, PretrainConfig(variant=variant).config_json())
     write_text(run / "progress.csv", pd.DataFrame(PROGRESS | columns).to_csv(index=False))
     return run
 

@@ -307,7 +307,7 @@ def test_damaged_runs_are_told(config: PretrainConfig, tmp_path: Path) -> None:
     stored = json.loads((run / "config.json").read_text())
     del stored["kl_weight"]
     (run / "config.json").write_text(json.dumps(stored))
-    with pytest.raises(RunError, match="it lacks 'kl_weight'"):
+    with pytest.raises(RunError, match="it lacks kl_weight"):
         resume(run, 2, progress=False)
 
 
@@ -315,10 +315,11 @@ def test_damaged_runs_are_told(config: PretrainConfig, tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (["--data", "nowhere.h5"], "karel-gym dataset --out FILE"),
-        (["--epochs", "0"], "epochs must be at least 1"),
-        (["--learning-rate", "0"], "learning_rate must be above 0"),
+        (["--epochs", "0"], "epochs must be a whole number from 1 up"),
+        (["--learning-rate", "0"], "learning_rate must be a number above 0"),
         (["--resume", "nowhere"], "nowhere"),
-        (["--resume", "nowhere", "--variant", "p", "--run", "x"], "leave out run, variant"),
+        (["--resume", "nowhere", "--variant", "p", "--seed", "1"], "leave out variant, seed"),
+        (["--resume", "nowhere", "--run", "x"], "leave out --run"),
     ],
 )
 def test_errors_of_the_command_are_one_line(
