@@ -6,6 +6,8 @@ import importlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from programmatic.options import unknown
+
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
 
@@ -34,6 +36,6 @@ def algorithm_class(algo: str, known: Sequence[str] = tuple(ALGORITHMS)) -> type
         ValueError: There is no such algorithm; the message lists those that are.
     """
     if algo not in known:
-        raise ValueError(f"there is no algorithm {algo!r}; known are {', '.join(known)}")
+        raise ValueError(unknown("there is no algorithm", algo, known))
     module, _, name = ALGORITHMS[algo].partition(":")
     return getattr(importlib.import_module(module), name)

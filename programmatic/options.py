@@ -1,12 +1,106 @@
-"""Checks of options: the message of an error says which is wrong, and what would be right."""
+"""Options as text, NAME=VALUE, and checks of dataclasses of options."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields, is_dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import yaml
+
+Config = TypeVar("Config")
+
+
+def parse_options(texts: Iterable[str]) -> dict[str, Any]:
+    """The options in texts NAME=VALUE; values are YAML.
+
+    Raises:
+        ValueError: A text has another form, or its value is not valid YAML.
+
+    Example:
+        >>> parse_options(["sigma=0.25", "init_type=ones"])
+        {'sigma': 0.25, 'init_type': 'ones'}
+    """
+    options = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not name or not equals:
+            raise ValueError(f"an option is of the form NAME=VALUE, got {text!r}")
+        try:
+            options[name] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise ValueError(f"the value of the option {text!r} is not valid YAML") from None
+    return options
+
+
+def with_options(config: Config, options: Mapping[str, Any]) -> Config:
+    """A copy of a dataclass with other values; those of a part of it are named PART.NAME.
+
+    Raises:
+        ValueError: An option is unknown, or its value is of another type.
+    """
+    known = list(_flat_names(config))
+    parts: dict[str, dict[str, Any]] = {}
+    values: dict[str, Any] = {}
+    for name, value in options.items():
+        if name not in known:
+            raise ValueError(unknown("there is no option", name, known))
+        part, dot, rest = name.partition(".")
+        if dot:
+            parts.setdefault(part, {})[rest] = value
+        else:
+            values[name] = value
+    values |= {part: with_options(getattr(config, part), parts[part]) for part in parts}
+    changed: Config = replace(config, **values)  # type: ignore[type-var]
+    check_types(changed)
+    return changed
+
+
+def _flat_names(config: Any) -> Iterable[str]:
+    for field in fields(config):
+        value = getattr(config, field.name)
+        if is_dataclass(value):
+            yield from (f"{field.name}.{name}" for name in _flat_names(value))
+        else:
+            yield field.name
+
+
+def unknown(what: str, name: object, known: Iterable[str]) -> str:
+    """The message for an unknown name; it lists the known ones.
+
+    Example:
+        >>> unknown("hc has no option", "seed", ["seeds", "budget"])
+        "hc has no option 'seed'; did you mean seeds? Known are seeds, budget"
+    """
+    known = list(known)
+    near = get_close_matches(str(name), known, 1)
+    hint = f"did you mean {near[0]}? Known" if near else "known"
+    return f"{what} {name!r}; {hint} are {', '.join(known)}"
+
+
+def split_name(text: str) -> tuple[str | None, str]:
+    """The name and the run in NAME=RUN; the name is None in a text without one.
+
+    A run is a folder, a file or a program's text.
+
+    Example:
+        >>> split_name("climber=runs/a"), split_name("DEF run m( REPEAT R=3 r( move r) m)")
+        (('climber', 'runs/a'), (None, 'DEF run m( REPEAT R=3 r( move r) m)'))
+    """
+    name, equals, run = text.partition("=")
+    if not name or not equals or text.split()[:1] == ["DEF"] or _exists(text):
+        return None, text
+    return name, run
+
+
+def _exists(text: str) -> bool:
+    try:
+        return Path(text).exists()
+    except (OSError, ValueError):  # too long for a file name, or with a null character
+        return False
 
 
 def check_types(config: Any, prefix: str = "") -> None:

@@ -13,7 +13,6 @@ never by `eval`.
 from __future__ import annotations
 
 import ast
-import difflib
 import inspect
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,6 +24,7 @@ from torch import nn
 
 from agents.hierarchy.actions import PRIMITIVE
 from karel_gym.registration import plain_id
+from programmatic.options import unknown
 
 FOLDER = Path(__file__).parent / "hyperparams"
 ACTIVATIONS = ("ELU", "GELU", "LeakyReLU", "ReLU", "SiLU", "Tanh")
@@ -85,12 +85,8 @@ def check_names(algo_class: type[Any], hyperparameters: Mapping[str, Any]) -> No
     known = sorted(set(inspect.signature(algo_class.__init__).parameters) - set(SET_BY_TRAIN))
     for name in hyperparameters:
         if name not in known and name not in OF_THE_RUN:
-            near = difflib.get_close_matches(name, known, 1)
-            hint = f"did you mean {near[0]}? " if near else ""
-            raise HyperparameterError(
-                f"{algo_class.__name__} has no hyperparameter {name!r}: {hint}"
-                f"known are {', '.join(known)}"
-            )
+            what = f"{algo_class.__name__} has no hyperparameter"
+            raise HyperparameterError(unknown(what, name, known))
 
 
 def arguments(hyperparameters: Mapping[str, Any]) -> dict[str, Any]:

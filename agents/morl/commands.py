@@ -8,7 +8,7 @@ import shlex
 import subprocess
 import tempfile
 from collections.abc import Sequence
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -16,9 +16,8 @@ import tyro
 
 from karel_gym.envs.signature import signature_of
 from karel_gym.registration import CARTPOLE
-from programmatic.options import check_types
+from programmatic.options import parse_options, with_options
 from programmatic.runs import begin_run, check_file, versions, write_json
-from programmatic.search.commands import parse_options
 
 # torch, Stable-Baselines3, z3 and optuna are slow to import: a command imports what it uses.
 if TYPE_CHECKING:
@@ -113,7 +112,7 @@ def morl(
             seed=seed,
             env_options={name: value for name, value in size.items() if value is not None},
         )
-        config = _with_options(config, parse_options(options))
+        config = with_options(config, parse_options(options))
     result = run_loop(
         config,
         None if oracle is None else load(oracle),
@@ -164,7 +163,7 @@ def synthesise(
     from programmatic.synthesis.viper import viper
 
     check_file(out, overwrite)
-    config = _with_options(STEPS[method](seed=seed), parse_options(options))
+    config = with_options(STEPS[method](seed=seed), parse_options(options))
     find: Any = viper if method == "viper" else pirl
     if env is None and is_training(oracle):
         envs: VecEnv = env_of_training(read_train_config(oracle), NUM_ENVS, seed)
@@ -308,7 +307,7 @@ def imitate(
     from karel_gym.envs.sb3 import make_sb3_vec_env
     from programmatic.trees.program import TreeProgram
 
-    config = _with_options(CloningConfig(seed=seed), parse_options(options))
+    config = with_options(CloningConfig(seed=seed), parse_options(options))
     envs = make_sb3_vec_env(env, num_envs, seed)
     tree = TreeProgram.load(program, envs.signature)
     settings = {"env_id": env, "algo": algo, "seed": seed, "program": str(program)}
@@ -400,37 +399,6 @@ def _edit_of(edit: bool, patch: Path | None) -> Edit | None:
         text = patch.read_text(encoding="utf-8")
         return lambda program: program.parse(text, program.signature, str(patch))
     return edit_program if edit else None
-
-
-def _with_options(config: Any, options: dict[str, Any]) -> Any:
-    """A dataclass with other values; those of a part are named part.option.
-
-    Raises:
-        ValueError: An option is unknown, or of another type; the message lists those known.
-    """
-    known = {f.name for f in fields(config)}
-    parts: dict[str, dict[str, Any]] = {}
-    for name, value in options.items():
-        part, dot, rest = name.partition(".")
-        if part not in known or bool(dot) != is_dataclass(getattr(config, part)):
-            raise ValueError(f"there is no option {name!r}; known are {', '.join(_names(config))}")
-        if dot:
-            parts.setdefault(part, {})[rest] = value
-    whole = {name: value for name, value in options.items() if "." not in name}
-    nested = {part: _with_options(getattr(config, part), parts[part]) for part in parts}
-    changed = replace(config, **whole, **nested)
-    check_types(changed)
-    return changed
-
-
-def _names(config: Any) -> list[str]:
-    """The options of a dataclass, those of its parts as part.option."""
-    names = []
-    for f in fields(config):
-        value = getattr(config, f.name)
-        inner = fields(value) if is_dataclass(value) else None
-        names += [f.name] if inner is None else [f"{f.name}.{g.name}" for g in inner]
-    return names
 
 
 def _print_verdicts(verdicts: Sequence[Verdict]) -> None:

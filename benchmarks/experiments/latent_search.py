@@ -31,7 +31,8 @@ from benchmarks.statistics.panels import COLORS, LOWEST_SHOWN, draw_band, panels
 from benchmarks.statistics.published import LARGE, LEAPS, LEAPS_BY_HPRL, published_return
 from karel_gym.registration import FRESH_SEED
 from programmatic.horizon import PUBLISHED, TASK, horizon_text
-from programmatic.search.commands import FRESH_WORLDS, parse_options
+from programmatic.options import parse_options
+from programmatic.search.commands import FRESH_WORLDS
 
 DIGITS = 2  # of the published returns
 CURVE_POINTS = 400

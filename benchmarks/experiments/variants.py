@@ -34,7 +34,7 @@ from programmatic.leaps import DatasetConfig, ProgramDataset, ProgramVAE, genera
 from programmatic.leaps.model.checkpoints import read_about, weights_path
 from programmatic.leaps.model.decoding import with_def
 from programmatic.leaps.settings import VARIANTS
-from programmatic.search.commands import parse_options
+from programmatic.options import parse_options
 from programmatic.threads import torch_threads
 
 SIGMAS = (0.0, 0.1, 0.25, 0.5, 1.0)

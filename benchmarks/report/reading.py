@@ -18,6 +18,7 @@ from benchmarks.speed.rates import RATES_FILE
 from benchmarks.statistics.tidy import RESULTS_FILE
 from karel_gym.registration import plain_id
 from programmatic import Program
+from programmatic.options import split_name
 from programmatic.runs import CONFIG_FILE, RunError
 
 RANDOM = "random"
@@ -46,7 +47,7 @@ def read_all(sources: Iterable[str], env_id: str | None = None) -> Findings:
     """
     found, seen = Findings(), set[Path]()
     for source in sources:
-        name, place = _name_and_place(source)
+        name, place = split_name(source)
         held = _held(place, env_id, seen)
         found.add(held if name is None else held.named(name))
     found.runs = told_apart(replace(run, env_id=plain_id(run.env_id)) for run in found.runs)
@@ -54,14 +55,6 @@ def read_all(sources: Iterable[str], env_id: str | None = None) -> Findings:
     found.scores = list(dict.fromkeys(found.scores))  # one evaluation may be in several folders
     found.scores += [run.score for run in found.runs if run.score is not None]
     return found
-
-
-def _name_and_place(source: str) -> tuple[str | None, str]:
-    """The name that a source gives, if any, and what it names."""
-    name, equals, place = source.partition("=")
-    if not (equals and name) or source.split()[:1] == [BEGINNING] or _exists(source):
-        return None, source
-    return name, place
 
 
 def _exists(place: str) -> bool:

@@ -17,7 +17,7 @@ from benchmarks.runs.baselines import BASELINES, LITERATURE
 from benchmarks.runs.search_runs import TASK_NAMES, PlannedSearch, env_ids, run_searches, seed_range
 from benchmarks.runs.trainings import PlannedTraining, run_trainings
 from programmatic.horizon import TASK
-from programmatic.search.commands import parse_options
+from programmatic.options import parse_options
 from programmatic.search.configs import METHODS, RandomConfig, config_of
 
 SEARCHES, TRAININGS = "searches", "trainings"

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
-import yaml
 
 from karel_gym.registration import FRESH_SEED
+from programmatic.options import parse_options
 from programmatic.runs import usual_folder
 
 if TYPE_CHECKING:
@@ -194,25 +194,3 @@ def _print_result(result: SearchResult, fresh_return: float, folder: Path) -> No
         f"  time         {result.seconds:.1f} s\n"
         f"  run folder   {folder}"
     )
-
-
-def parse_options(texts: Sequence[str]) -> dict[str, Any]:
-    """The options that texts of the form name=value give; values are read as YAML.
-
-    Raises:
-        ValueError: A text is not of this form.
-
-    Example:
-        >>> parse_options(["sigma=0.25", "init_type=ones"])
-        {'sigma': 0.25, 'init_type': 'ones'}
-    """
-    options = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not name or not equals:
-            raise ValueError(f"an option is of the form name=value, got {text!r}")
-        try:
-            options[name] = yaml.safe_load(value)
-        except yaml.YAMLError:
-            raise ValueError(f"the value of the option {text!r} cannot be read") from None
-    return options

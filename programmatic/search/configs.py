@@ -7,7 +7,6 @@ Scheduled HC: LLM-GS (Liu et al., ICLR 2025).
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -25,6 +24,7 @@ from programmatic.options import (
     check_truth,
     check_types,
     check_whole,
+    unknown,
 )
 
 SETTINGS = Path(__file__).parent / "settings"
@@ -297,14 +297,12 @@ def config_of(method: str, env_id: str, options: Mapping[str, Any]) -> SearchCon
         CEMConfig(n_worlds=10, ..., population_size=16, elitism_rate=0.1, sigma=0.2, ...)
     """
     if method not in METHODS:
-        raise ValueError(f"there is no search method {method!r}; known are {', '.join(METHODS)}")
+        raise ValueError(unknown("there is no search method", method, METHODS))
     config_class = METHODS[method]
     known = [field.name for field in fields(config_class)]
     for name in options:
         if name not in known:
-            near = difflib.get_close_matches(name, known, 1)
-            hint = f"did you mean {near[0]}? " if near else ""
-            raise ValueError(f"{method} has no option {name!r}: {hint}known are {', '.join(known)}")
+            raise ValueError(unknown(f"{method} has no option", name, known))
     config = config_class(**task_settings(method, env_id) | dict(options))
     check_types(config)
     return config

@@ -20,7 +20,7 @@ import pytest
 import tyro
 
 from karel_gym.cli import COMMANDS, main
-from programmatic.search.commands import parse_options
+from programmatic.options import parse_options
 from programmatic.search.configs import config_of
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -34,10 +34,10 @@ from programmatic.leaps.data.dataset import DatasetConfig, ProgramDataset
 from programmatic.leaps.data.generation import generate
 from programmatic.leaps.model.checkpoints import write_state_dict
 from programmatic.leaps.settings import PretrainConfig
+from programmatic.options import parse_options
 from programmatic.runs import RunError, latest_checkpoint
 from programmatic.search import METHODS, search
 from programmatic.search.checkpoints import load_checkpoint
-from programmatic.search.commands import parse_options
 from programmatic.search.configs import config_of
 from programmatic.search.latent.cem import CEM
 from programmatic.search.logs import read_history

@@ -260,12 +260,12 @@ def test_default_folder_and_prefixed_id(tmp_path: Path, monkeypatch: pytest.Monk
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"algo": "ppp"}, "there is no algorithm 'ppp'; known are .*ppo, a2c"),
+        ({"algo": "ppp"}, "there is no algorithm 'ppp'; did you mean ppo. Known are .*ppo, a2c"),
         (
             {"env_id": "Karel-Maize-v0"},
             "'Karel-Maize-v0' is no Karel task; did you mean Karel-M",
         ),
-        ({"learning_rat": 1}, "PPO has no hyperparameter 'learning_rat': did you mean learning_r"),
+        ({"learning_rat": 1}, "PPO has no hyperparameter 'learning_rat'; did you mean learning_r"),
         ({"n_envs": 3}, "n_envs is set by num_envs"),
         ({"obs": "pixels"}, "obs must be one of"),
         ({"height": 2}, "."),

@@ -130,7 +130,7 @@ def test_a_tree_acts_in_karel_worlds() -> None:
         (["verify", RULES, "--constraints", RULES], "line"),
         (["repair", WORST, "--constraints", WORST], "line"),
         (["repair", WORST, "--constraints", RULES, "--edit", "--patch", GOOD], "not by both"),
-        (["morl", "--options", "viper.depth=3"], "there is no option 'depth'"),
+        (["morl", "--options", "viper.depth=3"], "'viper.depth'; did you mean viper.max_depth?"),
         (["morl", "--options", "depth=3"], "there is no option 'depth'; known are"),
         (["morl", "--env", "Pendulum-v1"], "Discrete"),
         (["morl", "--env", "CartPole-MRL-v0"], "CartPole-MRL"),

@@ -56,7 +56,7 @@ def test_other_methods_and_tasks_have_no_published_columns(
     [
         (["--seeds", "0"], "seeds must be at least 1"),
         (["--tasks", "Labyrinth"], "is no Karel task"),
-        (["--options", "sigma"], "of the form name=value"),
+        (["--options", "sigma"], "of the form NAME=VALUE"),
         (["--options", "sgma=1"], "did you mean sigma"),
         (["--budget", "0"], "budget must be a whole number from 1 up"),
         (["--model", "nowhere.pt"], "nowhere.pt"),

@@ -254,7 +254,7 @@ def test_damaged_runs_are_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_an_unknown_option_is_told_with_those_known(method: str) -> None:
-    with pytest.raises(ValueError, match=r"no option 'n_world': did you mean n_worlds\? known are"):
+    with pytest.raises(ValueError, match=r"no option 'n_world'; did you mean n_worlds\? Known are"):
         search(method, ENV, n_world=3)
 
 
