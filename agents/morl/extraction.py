@@ -16,7 +16,8 @@ from agents.morl.run_folder import ITERATIONS_FILE, PROGRAM_FILE
 from karel_gym.envs.observations import SIGNATURES
 from karel_gym.envs.sb3 import KarelSB3VecEnv
 from programmatic.runs import begin_run, check_folder, occupying, versions, write_text
-from programmatic.synthesis.viper import ViperConfig, viper
+from programmatic.synthesis.settings import ViperConfig
+from programmatic.synthesis.viper import viper
 from programmatic.trees.program import TreeProgram
 
 COMMAND = "viper"

@@ -16,8 +16,7 @@ from agents.morl.oracles import OracleConfig
 from karel_gym.registration import plain_id
 from programmatic.options import check_choice, check_number, check_types, check_whole
 from programmatic.runs import CONFIG_FILE, PACKAGES, RunError, read_config, usual_folder, versions
-from programmatic.synthesis.pirl import PIRLConfig
-from programmatic.synthesis.viper import ViperConfig
+from programmatic.synthesis.settings import PIRLConfig, ViperConfig
 
 COMMAND = "morl"
 SYNTHESES = ("viper", "pirl")

@@ -16,9 +16,9 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from karel_gym.envs.signature import Signature, signature_of
 from programmatic.machine.policy import Policy
-from programmatic.options import check_share, check_whole
 from programmatic.synthesis.episodes import roll_out
 from programmatic.synthesis.result import SynthesisResult, best_of, merit
+from programmatic.synthesis.settings import PIRLConfig
 from programmatic.synthesis.sketch import (
     Labelled,
     Sketch,
@@ -32,45 +32,6 @@ from programmatic.synthesis.weighting import check_oracle, oracle_actions
 from programmatic.trees.nodes import Leaf, Node, walk
 from programmatic.trees.policy import TreePolicy
 from programmatic.trees.program import TreeProgram
-
-
-@dataclass(frozen=True)
-class PIRLConfig:
-    """The options of neurally directed program search."""
-
-    iterations: int = 10
-    """Programs that imitate, at most: the first of a sketch, the others next to the one before."""
-    patience: int = 3
-    """Programs in a row without a better return, after which the imitation ends."""
-    rollouts: int = 10
-    """Episodes whose states are added to those that are imitated in."""
-    max_samples: int = 4_000
-    """States that are imitated in, at most: then a random part of all that were seen."""
-    trials: int = 30
-    """Numbers that Bayesian optimisation tries in a sketch."""
-    pool_size: int = 8
-    """Neighbours of a program whose numbers are optimised: those that imitate best as they are."""
-    cuts: int = 15
-    """Thresholds that a new test of a feature is first tried with, from quantile to quantile."""
-    segments: int = 4
-    """Steps of the stairs that a PD condition becomes."""
-    max_leaves: int = 8
-    """Leaves of a program, at most; a PD condition has two a segment."""
-    leaf_cost: float = 0.002
-    """Share of the states that a leaf more must set right."""
-    refinements: int = 60
-    """Thresholds that Bayesian optimisation tries, at the end, for the return itself; 0: none."""
-    evaluation_episodes: int = 50
-    """Episodes that all programs are compared in."""
-    seed: int = 0
-    """Of episodes, draws and the optimisation."""
-
-    def __post_init__(self) -> None:
-        check_whole(self, "iterations", "patience", "rollouts", "max_samples", "trials")
-        check_whole(self, "pool_size", "cuts", "segments", "evaluation_episodes")
-        check_whole(self, "max_leaves", least=2)
-        check_whole(self, "refinements", "seed", least=0)
-        check_share(self, "leaf_cost")
 
 
 def pirl(

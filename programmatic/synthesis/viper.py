@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,54 +13,18 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from karel_gym.envs.signature import signature_of
 from programmatic.machine.policy import Policy
-from programmatic.options import check_choice, check_whole
 from programmatic.synthesis.episodes import roll_out
 from programmatic.synthesis.result import SynthesisResult, best_of
+from programmatic.synthesis.settings import ViperConfig
 from programmatic.synthesis.weighting import (
-    WEIGHTINGS,
-    Weighting,
     check_oracle,
     needs_look_ahead,
     oracle_actions,
     state_weights,
 )
 from programmatic.trees.learned_trees import from_sklearn
-from programmatic.trees.nodes import MAX_DEPTH
 from programmatic.trees.policy import TreePolicy
 from programmatic.trees.program import TreeProgram
-
-
-@dataclass(frozen=True)
-class ViperConfig:
-    """The options of VIPER; the defaults are those of the authors' experiment on Pong."""
-
-    iterations: int = 80
-    """Trees, the first of which learns from the oracle's own episodes."""
-    rollouts: int = 10
-    """Episodes that an iteration adds to the data set."""
-    max_samples: int = 200_000
-    """States that a tree learns from, at most; they are drawn by weight."""
-    max_depth: int = 12
-    """Tests on the way to a leaf, at most."""
-    max_leaf_nodes: int | None = None
-    """Leaves of a tree, at most; None: no limit."""
-    weighting: Weighting = "values"
-    """What makes a state weigh: values, V(s) - min_a Q(s, a); log_probs, the same of the logarithm
-    of the oracle's probabilities; none, nothing."""
-    evaluation_episodes: int = 50
-    """Episodes that all trees are compared in."""
-    seed: int = 0
-    """Of episodes, draws and trees."""
-
-    def __post_init__(self) -> None:
-        check_whole(self, "iterations", "rollouts", "max_samples", "evaluation_episodes")
-        check_whole(self, "max_depth")
-        if self.max_depth > MAX_DEPTH:
-            raise ValueError(f"max_depth must be at most {MAX_DEPTH}, got {self.max_depth}")
-        if self.max_leaf_nodes is not None:
-            check_whole(self, "max_leaf_nodes", least=2)
-        check_choice(self, "weighting", WEIGHTINGS)
-        check_whole(self, "seed", least=0)
 
 
 def viper(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,9 +13,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 
 from karel_gym.envs.wrappers import LookAhead
 from programmatic.machine.policy import Policy
-
-Weighting = Literal["values", "log_probs", "none"]
-WEIGHTINGS: tuple[Weighting, ...] = get_args(Weighting)
+from programmatic.synthesis.settings import Weighting
 
 
 def check_oracle(oracle: Policy, weighting: Weighting) -> None:

@@ -17,7 +17,7 @@ from agents.morl.extraction import extract_tree
 from benchmarks.runs.baselines import BASELINES
 from karel_gym.envs.observations import SIGNATURES, kind_of
 from programmatic.runs import RunError
-from programmatic.synthesis.viper import ViperConfig
+from programmatic.synthesis.settings import ViperConfig
 from programmatic.trees.policy import TreePolicy
 
 MAZE = "Karel-Maze-v0"

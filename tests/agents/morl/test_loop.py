@@ -21,8 +21,7 @@ from agents.morl.settings import MORLConfig, read_morl_config
 from karel_gym.envs.signature import signature_of
 from programmatic.examples import CARTPOLE_CONSTRAINTS, program_file
 from programmatic.runs import RunError
-from programmatic.synthesis.pirl import PIRLConfig
-from programmatic.synthesis.viper import ViperConfig
+from programmatic.synthesis.settings import PIRLConfig, ViperConfig
 from programmatic.trees.program import TreeProgram
 from programmatic.trees.source import SourceError
 

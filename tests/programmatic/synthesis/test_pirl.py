@@ -12,7 +12,8 @@ import pytest
 from agents.morl.models import new_model
 from karel_gym.envs.sb3 import make_sb3_vec_env
 from programmatic.synthesis.episodes import episode_returns
-from programmatic.synthesis.pirl import PIRLConfig, pirl
+from programmatic.synthesis.pirl import pirl
+from programmatic.synthesis.settings import PIRLConfig
 from programmatic.synthesis.sketch import (
     Labelled,
     PDSketch,

@@ -11,8 +11,9 @@ from sb3_contrib import RecurrentPPO
 from agents.morl.models import new_model
 from karel_gym.envs.sb3 import make_sb3_vec_env
 from programmatic.synthesis.episodes import episode_returns, roll_out
-from programmatic.synthesis.viper import DataSet, ViperConfig, viper
-from programmatic.synthesis.weighting import WEIGHTINGS, oracle_actions, q_values, state_weights
+from programmatic.synthesis.settings import WEIGHTINGS, ViperConfig
+from programmatic.synthesis.viper import DataSet, viper
+from programmatic.synthesis.weighting import oracle_actions, q_values, state_weights
 from programmatic.trees.policy import TreePolicy
 from tests.programmatic.trees.linear_oracles import (
     CARTPOLE,
