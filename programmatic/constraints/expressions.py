@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
-from difflib import get_close_matches
+from collections.abc import Callable
+from typing import ClassVar
 
-from karel_gym.envs.signature import Signature
 from programmatic.constraints.formulas import (
     Absolute,
     ActionIn,
@@ -23,31 +21,16 @@ from programmatic.constraints.formulas import (
     Term,
     Variable,
 )
-from programmatic.trees.source import SourceError, Token, tokens_of
+from programmatic.trees.source import Parser, Token
 
-STATEMENTS = ("always", "never", "assume", "from")
-KEYWORDS = (*STATEMENTS, "forever", "implies", "or", "and", "not", "in", "abs", "next", "action")
+KEYWORDS = ("forever", "implies", "or", "and", "not", "in", "abs", "next", "action")
 COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
 
 
-class ExpressionParser:
-    """Recursive descent over a text's tokens.
+class ExpressionParser(Parser):
+    """Recursive descent over conditions and terms."""
 
-    Args:
-        text: The text.
-        signature: What features and actions are called.
-        name: What errors call the text.
-    """
-
-    def __init__(self, text: str, signature: Signature, name: str) -> None:
-        self._text, self._name, self._signature = text, name, signature
-        self._tokens = tokens_of(text, name)
-        self._at = 0
-
-    @property
-    def token(self) -> Token:
-        """The next token."""
-        return self._tokens[self._at]
+    keywords: ClassVar[tuple[str, ...]] = KEYWORDS
 
     def formula(self) -> Formula:
         """The condition that begins at the next token."""
@@ -118,29 +101,22 @@ class ExpressionParser:
 
     def _action_test(self) -> Formula:
         self.take()
-        operator = self.token
-        if operator.text not in ("==", "!=", "in"):
-            raise self.error(f"expected '==', '!=' or 'in' after 'action', got {shown(operator)}")
-        self.take()
-        if operator.text == "in":
-            self.expect("{", "a set of actions, as in 'action in {left, right}'")
-            actions = {self._action()}
-            while self.token.text == ",":
-                self.take()
-                actions.add(self._action())
-            self.expect("}")
-            return ActionIn(tuple(sorted(actions)))
-        test = ActionIn((self._action(),))
-        return test if operator.text == "==" else Not(test)
+        if self.token.text not in ("==", "!=", "in"):
+            raise self.error(f"expected '==', '!=' or 'in' after 'action', {self.got}")
+        operator = self.take().text
+        if operator != "in":
+            test = ActionIn((self._action(),))
+            return test if operator == "==" else Not(test)
+        self.expect("{", "a set of actions, as in 'action in {left, right}'")
+        actions = {self._action()}
+        while self.token.text == ",":
+            self.take()
+            actions.add(self._action())
+        self.expect("}")
+        return ActionIn(tuple(sorted(actions)))
 
     def _action(self) -> int:
-        names = self._signature.actions
-        if self.token.text not in names:
-            raise self.error(
-                f"expected an action, one of {', '.join(names)}; got {shown(self.token)}"
-                + suggestion(self.token.text, names)
-            )
-        return names.index(self.take().text)
+        return self.known(self.signature.actions, "action", "an action")
 
     def _sum(self) -> Formula | Term:
         token = self.token
@@ -186,7 +162,7 @@ class ExpressionParser:
     def _atom(self) -> Formula | Term:
         token = self.token
         if token.kind == "number":
-            return Number(self._number())
+            return Number(self.number())
         if token.text == "(":
             self.take()
             inner = self._implication()
@@ -201,31 +177,18 @@ class ExpressionParser:
         if token.text == "next":
             self.take()
             self.expect("(")
-            feature = self._feature()
+            feature = self.known(self.signature.feature_names, "feature", "a feature")
             self.expect(")")
             return Variable(feature, next=True)
-        if token.text in self._signature.actions and token.text not in KEYWORDS:
-            return ActionIn((self._action(),))
-        return Variable(self._feature())
-
-    def _feature(self) -> int:
-        token, names = self.token, self._signature.feature_names
-        if token.kind != "name" or token.text in KEYWORDS:
-            raise self.error(f"expected a feature or a number, got {shown(token)}")
-        if token.text not in names:
-            known = (*names, *self._signature.actions)
-            raise self.error(
-                f"there is no feature {token.text!r}"
-                + (suggestion(token.text, known) or f"; known are {', '.join(names)}")
-            )
-        return names.index(self.take().text)
-
-    def _number(self) -> float:
-        value = float(self.token.text)
-        if not math.isfinite(value):
-            raise self.error(f"{self.token.text} is greater than any double")
-        self.take()
-        return value
+        actions = self.signature.actions
+        number = self.known(
+            (*actions, *self.signature.feature_names),
+            "feature or action",
+            "a feature, an action or a number",
+        )
+        if number < len(actions):
+            return ActionIn((number,))
+        return Variable(number - len(actions))
 
     def _condition(self, rule: Callable[[], Formula | Term]) -> Formula:
         token = self.token
@@ -238,7 +201,7 @@ class ExpressionParser:
     def _as_formula(self, parsed: Formula | Term, token: Token) -> Formula:
         if not isinstance(parsed, Term):
             return parsed
-        if isinstance(parsed, Variable) and self._signature.features[parsed.feature].boolean:
+        if isinstance(parsed, Variable) and self.signature.features[parsed.feature].boolean:
             return IsTrue(parsed)
         what = f"{token.text!r} is" if isinstance(parsed, Variable | Number) else "this is"
         raise self.error(f"{what} a number; a condition is needed here, such as 'x <= 0.1'", token)
@@ -250,51 +213,8 @@ class ExpressionParser:
             raise self.error(f"{token.text!r} is an action: write 'action == {token.text}'", token)
         raise self.error("this is a condition; a number or a feature is needed here", token)
 
-    def take(self) -> Token:
-        """The next token, which is then behind."""
-        token = self.token
-        self._at += 1
-        return token
-
-    def expect(self, text: str, what: str = "") -> None:
-        """Take the next token.
-
-        Args:
-            text: What it must be.
-            what: How an error calls that.
-
-        Raises:
-            SourceError: It is another.
-        """
-        if self.token.text != text:
-            raise self.error(f"expected {what or repr(text)}, got {shown(self.token)}")
-        self.take()
-
-    def error(self, message: str, token: Token | None = None) -> SourceError:
-        """An error that points at a token, by default the next one."""
-        token = token or self.token
-        return SourceError(message, token.line, token.column, self._text, self._name)
-
 
 def _scaled(factor: float, term: Term) -> Term:
     if isinstance(term, Number):
         return Number(factor * term.value)
     return Scaled(factor, term)
-
-
-def shown(token: Token) -> str:
-    """A token as errors name it."""
-    if token.kind in ("newline", "end"):
-        return "the end of the line"
-    return repr(token.text)
-
-
-def choice(words: Sequence[str]) -> str:
-    """Several words in a row: "a, b or c"."""
-    return f"{', '.join(words[:-1])} or {words[-1]}"
-
-
-def suggestion(word: str, known: Sequence[str]) -> str:
-    """The end of an error that names a known word alike; empty if there is none."""
-    close = get_close_matches(word, known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""

@@ -17,24 +17,11 @@ import os
 from pathlib import Path
 
 from karel_gym.envs.signature import Signature
-from programmatic.constraints.expressions import (
-    STATEMENTS,
-    ExpressionParser,
-    choice,
-    shown,
-    suggestion,
-)
+from programmatic.constraints.expressions import ExpressionParser
 from programmatic.constraints.formulas import Formula, Not, names_action, names_next
 from programmatic.constraints.statements import Always, Constraint, Constraints, Forever
 
-__all__ = [
-    "Always",
-    "Constraint",
-    "Constraints",
-    "Forever",
-    "load_constraints",
-    "parse_constraints",
-]
+STATEMENTS = ("always", "never", "assume", "from")
 
 
 def load_constraints(path: str | os.PathLike[str], signature: Signature) -> Constraints:
@@ -80,7 +67,7 @@ class _StatementParser(ExpressionParser):
                 raise self.error("a statement begins at the start of a line, without indentation")
             statement = self._statement()
             if self.token.kind != "newline":
-                raise self.error(f"expected the end of the statement, got {shown(self.token)}")
+                raise self.error(f"expected the end of the statement, {self.got}")
             self.take()
             if not isinstance(statement, Always | Forever):
                 assumptions.append(statement)
@@ -88,27 +75,21 @@ class _StatementParser(ExpressionParser):
                 raise self.error(f"two constraints are named {statement.name!r}", begin)
             else:
                 statements[statement.name] = statement
-        return Constraints(self._signature, tuple(statements.values()), tuple(assumptions))
+        return Constraints(self.signature, tuple(statements.values()), tuple(assumptions))
 
     def _statement(self) -> Constraint | Formula:
-        begin, signature = self.token, self._signature
-        name = f"line {begin.line}"
-        if begin.kind == "name" and self._tokens[self._at + 1].text == ":":
+        begin, signature = self.token, self.signature
+        name = unnamed = f"line {begin.line}"
+        if begin.kind == "name" and self.tokens[self.position + 1].text == ":":
             name = self.take().text
             self.take()
-        keyword = self.token
-        if keyword.text not in STATEMENTS:
-            raise self.error(
-                f"expected {choice(STATEMENTS)}, got {shown(keyword)}"
-                + suggestion(keyword.text, STATEMENTS)
-            )
-        self.take()
-        if keyword.text == "always":
+        word = STATEMENTS[self.known(STATEMENTS, "statement", "a statement")]
+        if word == "always":
             return Always(name, signature, self.formula())
-        if keyword.text == "never":
+        if word == "never":
             return Always(name, signature, Not(self.formula()))
-        if keyword.text == "assume":
-            if name != f"line {begin.line}":
+        if word == "assume":
+            if name != unnamed:
                 raise self.error("an assumption has no name", begin)
             return self._state_formula("an assumption")
         start = self._state_formula("the start of 'from'")

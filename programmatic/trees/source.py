@@ -1,21 +1,26 @@
-"""Source texts of tree programs and constraints: their tokens, and errors that point into them."""
+"""Source texts of tree programs and constraints: tokens, and errors that point into the text."""
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterator
+import tokenize
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import ClassVar
+
+from karel_gym.envs.signature import Signature
 
 
 class SourceError(ValueError):
     """A text is not well-formed; the message has line and column, and shows the line.
 
     Args:
-        message: What was wrong, and what would be right.
-        line, column: Where, from 1 up.
+        message: The fault, and what would be right.
+        line, column: Its place, from 1 up.
         text: The whole text.
-        name: What it is called: a file's name, or "program".
+        name: The text's name: that of a file, or "program".
     """
 
     def __init__(self, message: str, line: int, column: int, text: str, name: str) -> None:
@@ -36,7 +41,7 @@ class SourceError(ValueError):
 
 @dataclass(frozen=True)
 class Token:
-    """A token: its kind (name, number, op, newline, indent, dedent or end), text and place."""
+    """A token: its kind (one of `KINDS`), text and place."""
 
     kind: str
     text: str
@@ -44,105 +49,146 @@ class Token:
     column: int
 
 
-TOKEN = re.compile(
-    r"""(?P<name>[^\W\d]\w*)
-    |(?P<number>(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)
-    |(?P<op><=|>=|==|!=|->|\*\*|//|[-+*/%&|^~<>()\[\]{},:.;=!])""",
-    re.VERBOSE,
-)
-OPENING, CLOSING = "([{", ")]}"
+KINDS = {
+    tokenize.NAME: "name",
+    tokenize.NUMBER: "number",
+    tokenize.OP: "op",
+    tokenize.NEWLINE: "newline",
+    tokenize.INDENT: "indent",
+    tokenize.DEDENT: "dedent",
+    tokenize.ENDMARKER: "end",
+}
+IGNORED = (tokenize.COMMENT, tokenize.NL)
+TEXTS = {
+    "number": re.compile(r"[\d._]+([eE][+-]?\d+)?"),
+    "op": re.compile("|".join(map(re.escape, tokenize.EXACT_TOKEN_TYPES))),
+}
+"""The texts that tokens of a kind may have: Python's numbers in other bases are none here."""
+OPENING, CLOSING = ("(", "[", "{"), (")", "]", "}")
 KEYWORDS = ("if", "elif", "else", "not")
-"""Words of tree programs that name no feature and no action."""
+"""The words of tree programs that cannot name a feature or an action."""
 
 
-def tokens_of(text: str, name: str) -> list[Token]:
-    """The tokens of a text, by Python's rules for names, numbers, comments and indentation.
+def is_name(word: str) -> bool:
+    """Whether programs can write a word as the name of a feature or an action."""
+    return word.isidentifier() and word not in KEYWORDS
 
-    Blank lines and comments give no tokens, and a line goes on where a bracket is open. The last
-    token is the end, just behind the one before it.
+
+class Parser:
+    """Base class of the recursive-descent parsers: the tokens of a text, and where it reads.
+
+    Names, numbers, comments and indentation follow Python's rules. Blank lines and comments give no
+    tokens, and a line continues while a bracket is open. The last token is the end, directly behind
+    the one before it.
 
     Args:
         text: The text.
-        name: What errors call it.
+        signature: The names of features and actions.
+        name: The text's name in errors.
 
     Raises:
         SourceError: A character begins no token, a bracket stays open, or a line is indented by a
             tab, or by another width than the lines around it.
         TypeError: `text` is not a str.
     """
-    if not isinstance(text, str):
-        raise TypeError(f"{name} must be a str, got {type(text).__name__}")
-    return list(_tokens(text, name))
 
+    keywords: ClassVar[tuple[str, ...]] = KEYWORDS
 
-def is_name(word: str) -> bool:
-    """Whether programs can write a word as the name of a feature or an action."""
-    match = TOKEN.fullmatch(word)
-    return match is not None and match.lastgroup == "name" and word not in KEYWORDS
+    def __init__(self, text: str, signature: Signature, name: str) -> None:
+        if not isinstance(text, str):
+            raise TypeError(f"{name} must be a str, got {type(text).__name__}")
+        self.text, self.signature, self.name = text, signature, name
+        self.tokens = list(self._tokens(text.splitlines()))
+        self.position = 0
 
+    @property
+    def token(self) -> Token:
+        """The next token."""
+        return self.tokens[self.position]
 
-def did_you_mean(word: str, known: tuple[str, ...]) -> str:
-    """The end of a message on an unknown word: the known one that is like it, and all of them."""
-    near = get_close_matches(word, known, n=1)
-    suggestion = f"did you mean {near[0]!r}? " if near else ""
-    return f"{suggestion}Known are {', '.join(known)}"
+    @property
+    def got(self) -> str:
+        """The end of an error about the next token."""
+        names = {"newline": "the end of the line", "end": "the end of the text"}
+        names |= {"indent": "an indented line", "dedent": "a line that is indented less"}
+        return f"got {names.get(self.token.kind, repr(self.token.text))}"
 
+    def take(self) -> Token:
+        """Return the next token and move behind it."""
+        token = self.token
+        self.position += 1
+        return token
 
-def _tokens(text: str, name: str) -> Iterator[Token]:
-    widths = [0]  # of the indentations around
-    brackets: list[Token] = []  # that are open
-    line, column = 1, 1
-    for number, content in enumerate(text.splitlines(), start=1):
-        code = content.lstrip(" \t")
-        if not code or code.startswith("#"):
-            continue
-        width = len(content) - len(code)
-        line, column = number, width + 1
-        if not brackets:
-            yield from _indentation(content, widths, line, text, name)
-        while column <= len(content):
-            if content[column - 1] in " \t":
-                column += 1
-                continue
-            if content[column - 1] == "#":
-                break
-            match = TOKEN.match(content, column - 1)
-            if match is None:
-                unknown = content[column - 1]
-                raise SourceError(f"unexpected {unknown!r}", line, column, text, name)
-            token = Token(str(match.lastgroup), match[0], line, column)
-            if token.text in OPENING:
-                brackets.append(token)
-            elif token.text in CLOSING and brackets:
-                brackets.pop()
-            yield token
-            column = match.end() + 1
-        column = len(content[: column - 1].rstrip(" \t")) + 1
-        if not brackets:
-            yield Token("newline", "", line, column)
-    if brackets:
-        opened = brackets[-1]
-        message = f"this {opened.text!r} is never closed"
-        raise SourceError(message, opened.line, opened.column, text, name)
-    for _ in widths[1:]:
-        yield Token("dedent", "", line, column)
-    yield Token("end", "", line, column)
+    def expect(self, text: str, what: str = "") -> None:
+        """Take the next token, which must be this one; errors call it `what`."""
+        if self.token.text != text:
+            raise self.error(f"expected {what or repr(text)}, {self.got}")
+        self.take()
 
+    def known(self, names: Sequence[str], what: str, expected: str) -> int:
+        """Take a name; return its index in `names`, which are names of a `what`."""
+        word = self.token.text
+        if self.token.kind != "name" or word in self.keywords:
+            raise self.error(f"expected {expected}, {self.got}")
+        if word not in names:
+            near = get_close_matches(word, names, n=1)
+            suggestion = f"did you mean {near[0]!r}? " if near else ""
+            known = f"{suggestion}Known are {', '.join(names)}"
+            raise self.error(f"there is no {what} {word!r}: {known}")
+        return names.index(self.take().text)
 
-def _indentation(
-    content: str, widths: list[int], line: int, text: str, name: str
-) -> Iterator[Token]:
-    """The indent or the dedents before a line; `widths` become those of the blocks it is in."""
-    width = len(content) - len(content.lstrip(" \t"))
-    if (tab := content[:width].find("\t")) >= 0:
-        message = "this line is indented by a tab: indent by spaces"
-        raise SourceError(message, line, tab + 1, text, name)
-    if width > widths[-1]:
-        widths.append(width)
-        yield Token("indent", "", line, width + 1)
-    while width < widths[-1]:
-        widths.pop()
-        yield Token("dedent", "", line, width + 1)
-    if width != widths[-1]:
-        message = "this line's indentation matches no line above"
-        raise SourceError(message, line, width + 1, text, name)
+    def number(self) -> float:
+        """Take a number."""
+        value = float(self.token.text)
+        if not math.isfinite(value):
+            raise self.error(f"expected a finite number, {self.got}")
+        self.take()
+        return value
+
+    def error(self, message: str, token: Token | None = None) -> SourceError:
+        """An error that points at a token, by default the next one."""
+        token = token or self.token
+        return self._error_at(message, token.line, token.column)
+
+    def _error_at(self, message: str, line: int, column: int) -> SourceError:
+        return SourceError(message, line, column, self.text, self.name)
+
+    def _tokens(self, lines: list[str]) -> Iterator[Token]:
+        brackets: list[Token] = []  # that are open
+        end = 1, 1  # of the last word
+        try:
+            for found in tokenize.generate_tokens((f"{line}\n" for line in lines).__next__):
+                kind, text = KINDS.get(found.type, ""), found.string.strip()
+                if found.type in IGNORED or not (kind or text):
+                    continue
+                place = found.start[0], found.start[1] + 1
+                before = found.line[: found.start[1]]
+                if not brackets and before.isspace() and "\t" in before:
+                    column = before.index("\t") + 1
+                    raise self._error_at(
+                        "this line is indented by a tab: indent by spaces", place[0], column
+                    )
+                if kind == "indent":
+                    place = found.end[0], found.end[1] + 1
+                elif kind in ("newline", "end") or place[0] > len(lines):
+                    place = end
+                if not kind or (kind in TEXTS and not TEXTS[kind].fullmatch(text)):
+                    raise self._error_at(f"unexpected {text!r}", *place)
+                token = Token(kind, text, *place)
+                yield token
+                if text in OPENING:
+                    brackets.append(token)
+                elif text in CLOSING and brackets:
+                    brackets.pop()
+                if text:
+                    end = found.end[0], found.end[1] + 1
+        except tokenize.TokenError:
+            if brackets:
+                message = f"this {brackets[-1].text!r} is never closed"
+                raise self.error(message, brackets[-1]) from None
+            raise self._error_at("the text ends within a statement", *end) from None
+        except IndentationError as error:
+            line = error.lineno or 1
+            width = len(lines[line - 1]) - len(lines[line - 1].lstrip())
+            message = "this line's indentation matches no line above"
+            raise self._error_at(message, line, width + 1) from None

@@ -33,7 +33,8 @@ from programmatic.constraints.formulas import (
     margin,
     normal_form,
 )
-from programmatic.constraints.parser import Always, Forever, load_constraints, parse_constraints
+from programmatic.constraints.parser import load_constraints, parse_constraints
+from programmatic.constraints.statements import Always, Forever
 from programmatic.trees.source import SourceError
 
 POLE = Signature(
@@ -181,11 +182,11 @@ def test_a_condition_on_the_next_state_needs_one() -> None:
 @pytest.mark.parametrize(
     ("text", "line", "column", "message"),
     [
-        ("always angel >= 0", 1, 8, "no feature 'angel'; did you mean 'angle'"),
-        ("\nalways q >= 0", 2, 8, "known are angle, speed, free"),
+        ("always angel >= 0", 1, 8, "no feature or action 'angel': did you mean 'angle'"),
+        ("\nalways q >= 0", 2, 8, "Known are left, right, wait, angle, speed, free"),
         ("allways angle >= 0", 1, 1, "did you mean 'always'"),
         ("always action == rihgt", 1, 18, "did you mean 'right'"),
-        ("always action in {left, up}", 1, 25, "expected an action"),
+        ("always action in {left, up}", 1, 25, "no action 'up'"),
         ("always action >= left", 1, 15, "after 'action'"),
         ("always angle", 1, 8, "'angle' is a number; a condition is needed"),
         ("always angle > 0 and 3", 1, 22, "'3' is a number; a condition"),
@@ -199,7 +200,7 @@ def test_a_condition_on_the_next_state_needs_one() -> None:
         ("always angle >= 0 speed", 1, 19, "expected the end of the statement"),
         ("always angle >=", 1, 16, "got the end of the line"),
         ("always next(0.1) >= 0", 1, 13, "expected a feature"),
-        ("always angle >= 1e999", 1, 17, "greater than any double"),
+        ("always angle >= 1e999", 1, 17, "expected a finite number, got '1e999'"),
         ("  always angle >= 0", 1, 3, "without indentation"),
         ("a: always left\na: never left", 2, 1, "two constraints are named 'a'"),
         ("known: assume angle > 0", 1, 1, "has no name"),
@@ -207,6 +208,8 @@ def test_a_condition_on_the_next_state_needs_one() -> None:
         ("from left forever angle > 0", 1, 6, "a condition on states"),
         ("from angle > 0 always angle > 0", 1, 16, "expected 'forever'"),
         ("always angle >= $", 1, 17, "unexpected '\\$'"),
+        ("always angle >= 0x1", 1, 17, "unexpected '0x1'"),
+        ("always angle >= 'a'", 1, 17, "unexpected"),
     ],
 )
 def test_errors_point_at_the_fault(text: str, line: int, column: int, message: str) -> None:

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from karel_gym.envs.signature import Feature, Signature, signature_of
 from programmatic import examples
-from programmatic.constraints.parser import Constraints, load_constraints, parse_constraints
+from programmatic.constraints.parser import load_constraints, parse_constraints
+from programmatic.constraints.statements import Constraints
 from programmatic.trees.program import TreeProgram
 from programmatic.verification.cartpole_dynamics import CartPoleDynamics, dynamics_of
 from programmatic.verification.intervals import Interval

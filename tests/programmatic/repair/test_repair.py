@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from karel_gym.envs.signature import Feature, Signature, signature_of
 from programmatic import examples
-from programmatic.constraints.parser import Constraints, load_constraints, parse_constraints
+from programmatic.constraints.parser import load_constraints, parse_constraints
+from programmatic.constraints.statements import Constraints
 from programmatic.repair.repair import RepairResult, repair
 from programmatic.trees.program import Leaf, Node, Split, TreeProgram
 from programmatic.verification.cartpole_dynamics import CartPoleDynamics

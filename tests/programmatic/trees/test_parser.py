@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from karel_gym.envs.signature import Feature, Signature
 from programmatic.trees.nodes import MAX_DEPTH
 from programmatic.trees.program import Leaf, Node, Split, TreeProgram
-from programmatic.trees.source import SourceError, tokens_of
+from programmatic.trees.source import Parser, SourceError
 from tests.programmatic.trees.trees import CARTPOLE, MIXED, PERCEPTS, tree_programs
 
 LEFT, RIGHT = Leaf(0), Leaf(1)
@@ -227,5 +227,5 @@ def test_names_that_no_text_can_have_are_refused(name: str) -> None:
 
 
 def test_lines_go_on_in_brackets() -> None:
-    kinds = [token.kind for token in tokens_of("a (\n  b,\n c) d\n", "text")]
+    kinds = [token.kind for token in Parser("a (\n  b,\n c) d\n", MIXED, "text").tokens]
     assert kinds == ["name", "op", "name", "op", "name", "op", "name", "newline", "end"]

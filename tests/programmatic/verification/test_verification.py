@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from karel_gym.envs.signature import Feature, Signature
-from programmatic.constraints.parser import Constraints, parse_constraints
+from programmatic.constraints.parser import parse_constraints
+from programmatic.constraints.statements import Constraints
 from programmatic.trees.program import Leaf, Node, Split, TreeProgram
 from programmatic.verification.verdicts import Verdict
 from programmatic.verification.verification import verify
