@@ -1,11 +1,12 @@
-"""Conditions on a state, the action taken there, and the state after it, as immutable values."""
+"""Conditions on a state, the action taken there and the state after it, as immutable values."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import reduce
+from operator import add
 from typing import Any
 
 import numpy as np
@@ -60,7 +61,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class IsTrue:
-    """A boolean feature as a condition."""
+    """A boolean feature that must be true."""
 
     variable: Variable
 
@@ -131,11 +132,11 @@ class Transitions:
 
 
 def margin(formula: Formula, steps: Transitions) -> NDArray[Any]:
-    """How far a condition is from changing its truth, (N,): positive where it holds.
+    """The distance of a condition from changing its truth, (N,): positive where it holds.
 
-    The quantitative semantics of temporal logic (Fainekos and Pappas, 2009): a comparison is worth
-    the difference of its sides, a conjunction the least and a disjunction the greatest of its
-    parts. Actions and boolean features are worth 1 or -1. Zero is on the border.
+    The quantitative semantics of temporal logic (Fainekos and Pappas, 2009): the value of a
+    comparison is the difference of its sides, that of a conjunction the least and of a disjunction
+    the greatest of its parts. Actions and boolean features count 1 or -1. Zero is on the border.
     """
     match formula:
         case Comparison(left, operator, right):
@@ -185,34 +186,54 @@ def values(term: Term, steps: Transitions) -> NDArray[Any]:
     Raises:
         ValueError: It names the next state, and there are no next observations.
     """
-    exact = steps.observations.dtype == object
+    states = steps.observations
+    exact = states.dtype == object
+
+    def number(value: float) -> NDArray[Any]:
+        return np.full(len(states), Fraction(value) if exact else value, dtype=states.dtype)
+
+    def variable(named: Variable) -> NDArray[Any]:
+        if not named.next:
+            return states[:, named.feature]
+        if steps.next_observations is None:
+            raise ValueError("a condition on the next state needs next observations")
+        return steps.next_observations[:, named.feature]
+
+    result: NDArray[Any] = evaluate(term, number, variable)
+    return result
+
+
+def evaluate(
+    term: Term,
+    number: Callable[[float], Any],
+    variable: Callable[[Variable], Any],
+    absolute: Callable[[Any], Any] = abs,
+) -> Any:
+    """The value of a term in any arithmetic: that of arrays, intervals or z3's expressions.
+
+    Args:
+        term: The term.
+        number: Makes a value of a constant.
+        variable: Gives the value of a variable.
+        absolute: Gives the absolute value of a value.
+    """
     match term:
         case Number(value):
-            constant = Fraction(value) if exact else value
-            return np.full(len(steps.observations), constant, dtype=steps.observations.dtype)
-        case Variable(feature, is_next):
-            if not is_next:
-                return steps.observations[:, feature]
-            if steps.next_observations is None:
-                raise ValueError("a condition on the next state needs next observations")
-            return steps.next_observations[:, feature]
+            return number(value)
+        case Variable():
+            return variable(term)
         case Sum(terms):
-            return reduce(np.add, (values(part, steps) for part in terms))
+            return reduce(add, (evaluate(part, number, variable, absolute) for part in terms))
         case Scaled(factor, part):
-            return values(part, steps) * (Fraction(factor) if exact else factor)
+            return number(factor) * evaluate(part, number, variable, absolute)
         case Absolute(part):
-            return np.abs(values(part, steps))
+            return absolute(evaluate(part, number, variable, absolute))
 
 
 def normal_form(formula: Formula, n_actions: int, positive: bool = True) -> Formula:
-    """The same condition, or its negation, made of And, Or, ActionIn and Comparison alone.
+    """The condition, or its negation if not `positive`, of And, Or, ActionIn and Comparison alone.
 
     No comparison is a `!=`; a boolean feature is compared with 0.5.
-
-    Args:
-        formula: The condition.
-        n_actions: How many actions there are.
-        positive: False: negate it.
     """
     match formula:
         case Comparison(left, operator, right):
@@ -237,7 +258,7 @@ def normal_form(formula: Formula, n_actions: int, positive: bool = True) -> Form
 
 
 def parts_of(formula: Formula | Term) -> Iterator[Formula | Term]:
-    """A condition, its parts and terms, and theirs."""
+    """A condition with its parts and terms, recursively."""
     yield formula
     inner: tuple[Formula | Term, ...]
     match formula:

@@ -1,7 +1,8 @@
-"""What must hold of a policy: statements on its steps, and on all that follows a start."""
+"""Statements of constraints: about each step of a policy, or about all states after a start."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -22,23 +23,16 @@ from programmatic.constraints.formulas import (
 
 
 @dataclass(frozen=True)
-class Always:
-    """A condition that must hold at every step.
+class Constraint(ABC):
+    """Base class of the statements.
 
     Args:
-        name: What results call it.
-        signature: What its features and actions are called.
-        condition: Of the state, the action taken there and the state after it.
+        name: The constraint's name in results.
+        signature: The names of features and actions.
     """
 
     name: str
     signature: Signature
-    condition: Formula
-
-    @property
-    def names_next(self) -> bool:
-        """Whether it is about the state after the action, too."""
-        return names_next(self.condition)
 
     def margin(
         self,
@@ -57,7 +51,8 @@ class Always:
             float64, (N,): positive where the condition holds, negative where it is violated; see
             `formulas.margin`.
         """
-        return _margin(self.condition, observations, actions, next_observations)
+        steps = _transitions(observations, actions, next_observations)
+        return np.asarray(margin(*self._about(steps)), dtype=np.float64)
 
     def holds(
         self,
@@ -66,7 +61,30 @@ class Always:
         next_observations: NDArray[Any] | None = None,
     ) -> NDArray[np.bool_]:
         """Where the condition holds, bool, (N,); the arguments are those of `margin`."""
-        return holds(self.condition, _transitions(observations, actions, next_observations))
+        return holds(*self._about(_transitions(observations, actions, next_observations)))
+
+    @abstractmethod
+    def _about(self, steps: Transitions) -> tuple[Formula, Transitions]:
+        """The condition that must hold, and where."""
+
+
+@dataclass(frozen=True)
+class Always(Constraint):
+    """A condition that must hold at every step.
+
+    Args:
+        condition: A condition on the state, the action taken there and the state after it.
+    """
+
+    condition: Formula
+
+    @property
+    def names_next(self) -> bool:
+        """Whether the condition names the state after the action."""
+        return names_next(self.condition)
+
+    def _about(self, steps: Transitions) -> tuple[Formula, Transitions]:
+        return self.condition, steps
 
     def __str__(self) -> str:
         if isinstance(self.condition, Not):
@@ -75,59 +93,36 @@ class Always:
 
 
 @dataclass(frozen=True)
-class Forever:
-    """A condition on states that must hold for ever after a start.
+class Forever(Constraint):
+    """A condition on states that must hold forever after a start.
+
+    Its `margin` and `holds` are those of the invariant at the next observations, or at the
+    observations where there are none; whether the episode began in `start` makes no difference.
 
     Args:
-        name: What results call it.
-        signature: What its features are called.
         start: The condition on the first state.
         invariant: The condition on the first state and on all that follow it.
     """
 
-    name: str
-    signature: Signature
     start: Formula
     invariant: Formula
 
-    def margin(
-        self,
-        observations: NDArray[Any],
-        actions: NDArray[Any],
-        next_observations: NDArray[Any] | None = None,
-    ) -> NDArray[np.float64]:
-        """How far each step leads from the border of the invariant, float64, (N,).
-
-        That is the invariant's margin at the next observations, or at the observations where those
-        are None; whether the episode began in `start` makes no difference.
-        """
-        reached = observations if next_observations is None else next_observations
-        return _margin(self.invariant, reached, actions, None)
-
-    def holds(
-        self,
-        observations: NDArray[Any],
-        actions: NDArray[Any],
-        next_observations: NDArray[Any] | None = None,
-    ) -> NDArray[np.bool_]:
-        """Where the invariant holds of the states that `margin` is about, bool, (N,)."""
-        reached = observations if next_observations is None else next_observations
-        return holds(self.invariant, _transitions(reached, actions, None))
+    def _about(self, steps: Transitions) -> tuple[Formula, Transitions]:
+        following = steps.next_observations
+        reached = steps.observations if following is None else following
+        return self.invariant, Transitions(reached, steps.actions)
 
     def __str__(self) -> str:
         start = formula_text(self.start, self.signature)
         return f"from {start} forever {formula_text(self.invariant, self.signature)}"
 
 
-Constraint = Always | Forever
-
-
 @dataclass(frozen=True)
 class Constraints:
-    """What must hold of a policy, and what is known of the states that it meets.
+    """The constraints on a policy, and what is known about the states that it meets.
 
     Args:
-        signature: What features and actions are called.
+        signature: The names of features and actions.
         statements: The constraints, in their order.
         assumptions: Conditions that every state fulfils, beside the features' bounds.
     """
@@ -150,22 +145,11 @@ class Constraints:
         return "\n".join(lines) + "\n"
 
 
-def _margin(
-    formula: Formula,
-    observations: NDArray[Any],
-    actions: NDArray[Any],
-    next_observations: NDArray[Any] | None,
-) -> NDArray[np.float64]:
-    steps = _transitions(observations, actions, next_observations)
-    return np.asarray(margin(formula, steps), dtype=np.float64)
-
-
 def _transitions(
-    observations: NDArray[Any],
-    actions: NDArray[Any],
-    next_observations: NDArray[Any] | None,
+    observations: NDArray[Any], actions: NDArray[Any], following: NDArray[Any] | None
 ) -> Transitions:
-    observations = np.asarray(observations, dtype=np.float64)
-    if next_observations is not None:
-        next_observations = np.asarray(next_observations, dtype=np.float64)
-    return Transitions(observations, np.asarray(actions), next_observations)
+    return Transitions(
+        np.asarray(observations, dtype=np.float64),
+        np.asarray(actions),
+        None if following is None else np.asarray(following, dtype=np.float64),
+    )

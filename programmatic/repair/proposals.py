@@ -1,4 +1,4 @@
-"""Proposals for a repair: the smallest changes of a program that fit what is known of states."""
+"""Proposals for a repair: the smallest changes of a program that fit the known states."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from typing import Any
 import z3
 
 from programmatic.constraints.statements import Always, Constraints
-from programmatic.repair.symbolic_tree import SymbolicTree, as_in, is_true
+from programmatic.repair.symbolic_tree import SymbolicTree, as_in
 from programmatic.trees.program import TreeProgram
 from programmatic.verification.regions import Region, ruled_out
-from programmatic.verification.smt import Deadline, fraction_of, rational
+from programmatic.verification.smt import Deadline, fraction_of, is_true, rational
 
 MAX_DECIMALS = 17
 RELATIVE_ROUNDING, ABSOLUTE_ROUNDING = Fraction(1, 100), Fraction(1, 1000)
-"""How much further than it must a threshold may move to be a short number."""
+"""The extra distance that a threshold may move to become a short number."""
 AGREEMENT_SHARE = 1 / 3
-"""Of the time that is left, how much the agreement with an oracle may take."""
+"""Share of the time left that the search for agreement with an oracle may take."""
 
 
 class Proposer:
@@ -28,10 +28,10 @@ class Proposer:
 
     Args:
         program: The program to change.
-        constraints: What to keep; `add` tells of constraints that are no boxes.
-        n_guards: How many splits may be added.
-        oracle: States, each with the actions that an oracle does not take, and its weight.
-        keep_all: False: keep as many constraints as possible, before all else.
+        constraints: The constraints to keep; `add` adds regions of those that are no boxes.
+        n_guards: Number of splits that may be added.
+        oracle: Pairs of a state with the actions that an oracle does not take, and a weight.
+        keep_all: False: keep as many constraints as possible, with priority over all else.
     """
 
     def __init__(
@@ -58,27 +58,18 @@ class Proposer:
 
     @cached_property
     def _agrees(self) -> list[tuple[Any, int]]:
-        """For each state of the oracle's that the program does as it does, with the weight."""
+        """For each of the oracle's states: that the program acts as the oracle, and the weight."""
         return [(self._tree.keeps_out(region), weight) for region, weight in self._oracle]
 
     def add(self, constraint: str, region: Region) -> None:
-        """Make known that a constraint rules out actions in a region.
+        """Add a region in which the constraint of this name rules out actions.
 
-        Args:
-            constraint: Its name.
-            region: One of which `SymbolicTree.can_keep_out` is true.
+        `SymbolicTree.can_keep_out` must be true of the region.
         """
         self._known.append(z3.Or(z3.Not(self._kept[constraint]), self._tree.keeps_out(region)))
 
     def propose(self, deadline: Deadline) -> tuple[str, TreeProgram | None]:
-        """The best program that fits what is known.
-
-        Args:
-            deadline: When to give up; a program that is already found is still returned.
-
-        Returns:
-            z3's answer, "sat", "unsat" or "unknown", and the program if it is "sat".
-        """
+        """The best program found by the deadline: z3's answer, and the program if it is "sat"."""
         chosen: list[Any] = []
         if not self._keep_all:
             answer, model = self._minimise([(kept, 1) for kept in self._kept.values()], deadline)
@@ -102,7 +93,7 @@ class Proposer:
     def _minimise(
         self, soft: Sequence[tuple[Any, int]], deadline: Deadline, chosen: Sequence[Any] = ()
     ) -> tuple[str, Any]:
-        """The model that breaks the fewest soft conditions by weight, if it is found in time."""
+        """z3's answer, and the model that breaks the fewest soft conditions by weight if "sat"."""
         optimiser = z3.Optimize(ctx=self._tree.context)
         optimiser.add(*self._known, *chosen)
         for condition, weight in soft:
@@ -111,10 +102,10 @@ class Proposer:
         return answer, optimiser.model() if answer == "sat" else None
 
     def _agreeing(self, model: Any, chosen: Sequence[Any], deadline: Deadline) -> Any:
-        """The model that agrees most with the oracle, or the best that is found in time.
+        """The model that agrees most with the oracle, or the best found in time.
 
-        Step by step from one model to a better one: on these problems that ends sooner than z3's
-        own searches, and has a model whenever it is stopped.
+        Going from one model to a better one ends sooner on these problems than z3's own searches,
+        and has a model at any time.
         """
         solver = z3.Solver(ctx=self._tree.context)
         solver.add(*self._known, *chosen)
@@ -127,7 +118,7 @@ class Proposer:
         return model
 
     def _settled(self, model: Any, chosen: Sequence[Any], deadline: Deadline) -> Any:
-        """A model with thresholds that moved little, guards that act rarely, and short numbers."""
+        """A model with thresholds that move little, guards that act rarely, and short numbers."""
         tree = self._tree
         moved = [
             (threshold, old)
@@ -137,7 +128,9 @@ class Proposer:
         guards = tree.used_guards(model)
         fixed = list(chosen)
         if moved:
-            movement = z3.Sum([_distance(threshold, old) for threshold, old in moved])
+            movement = z3.Sum(
+                [z3.Abs(threshold - rational(old, threshold.ctx)) for threshold, old in moved]
+            )
             slack = sum((_rounding(old) for _, old in moved), Fraction(0))
             fixed += self._nearly_least(movement, slack, fixed, deadline)
         for test in guards:
@@ -156,7 +149,7 @@ class Proposer:
     def _nearly_least(
         self, value: Any, slack: Fraction, fixed: Sequence[Any], deadline: Deadline
     ) -> list[Any]:
-        """That a value is at most the slack above the least that it can be."""
+        """That a value is within the slack of its minimum; no condition if that is not found."""
         optimiser = z3.Optimize(ctx=self._tree.context)
         optimiser.add(*self._known, *fixed)
         least = optimiser.minimize(value)
@@ -169,7 +162,7 @@ class Proposer:
 
 
 def _shortened(solver: Any, threshold: Any, model: Any, deadline: Deadline) -> Any:
-    """A model in which a threshold is a double of as few decimals as possible."""
+    """A model in which a threshold has as few decimals as possible."""
     value = fraction_of(model, threshold)
     exact = Decimal(value.numerator) / Decimal(value.denominator)
     for decimals in range(MAX_DECIMALS + 1):
@@ -185,10 +178,5 @@ def _shortened(solver: Any, threshold: Any, model: Any, deadline: Deadline) -> A
 
 
 def _rounding(value: Fraction) -> Fraction:
-    """How much a threshold of about this value may move to be a short number."""
+    """The distance that a threshold near this value may move to become a short number."""
     return max(ABSOLUTE_ROUNDING, RELATIVE_ROUNDING * abs(value))
-
-
-def _distance(threshold: Any, old: Fraction) -> Any:
-    difference = threshold - rational(old, threshold.ctx)
-    return z3.If(difference >= 0, difference, -difference)

@@ -1,9 +1,9 @@
 """Repair: the smallest change of a tree program after which z3 proves that it keeps constraints.
 
-Counterexample-guided synthesis (Solar-Lezama et al., 2006): z3's optimiser proposes the smallest
-change that works in what is known of all states, the verifier accepts it or answers with a state in
-which it fails. Constraints that rule out actions in boxes of states are known as a whole from the
-start, see `symbolic_tree`; the others by their counterexamples.
+Counterexample-guided synthesis (Solar-Lezama et al., 2006): z3's optimizer proposes the smallest
+change that works in all known states, and the verifier accepts it or returns a state in which it
+fails. Constraints that rule out actions in boxes of states are known completely from the start, see
+`symbolic_tree`; other constraints are known by their counterexamples.
 """
 
 from __future__ import annotations
@@ -35,19 +35,18 @@ MAX_ORACLE_STATES = 128
 
 @dataclass(frozen=True, eq=False)
 class RepairResult:
-    """What a repair came to.
+    """The result of a repair.
 
     Args:
-        program: The repaired program, or the one that breaks the fewest constraints of those that
-            were tried.
-        status: "proven": every constraint is proven of the program. "conflict": no policy keeps
-            all constraints. "too few guards": no change with so many guards does. "out of time".
+        program: The repaired program, or the proposal that breaks the fewest constraints.
+        status: "proven": every constraint is proven for the program. "conflict": no policy keeps
+            all constraints. "too few guards": no change with this many guards does. "out of time".
             "undecided": a constraint could be neither proven nor repaired.
-        verdicts: Of the program, a constraint each.
-        edits: What was changed.
-        counterexamples: The states in which proposals failed, in the order in which they came.
+        verdicts: The program's verdicts, one per constraint.
+        edits: The changes.
+        counterexamples: The states in which proposals failed, in the order found.
         conflicts: Constraints that contradict each other.
-        iterations: How many programs were proposed.
+        iterations: Number of proposed programs.
         seconds: Wall time.
     """
 
@@ -62,7 +61,7 @@ class RepairResult:
 
     @property
     def proven(self) -> bool:
-        """Whether every constraint is proven of the program."""
+        """Whether every constraint is proven for the program."""
         return all_proven(self.verdicts)
 
     def as_dict(self) -> dict[str, Any]:
@@ -95,21 +94,21 @@ def repair(
 ) -> RepairResult:
     """Change a program as little as possible, so that it provably keeps its constraints.
 
-    The fewest added guards come first, then the fewest changes (a new action in a leaf, a moved
-    threshold, a guard), then the least disagreement with an oracle, then the least movement of
-    thresholds; guards act in as few states as they can. Thresholds are rounded to few decimals
-    where that moves them little.
+    The repair minimizes, in this order, the added guards, the changes (a new action in a leaf, a
+    moved threshold, a guard), the disagreement with an oracle, and the movement of thresholds.
+    Guards act in as few states as possible. Thresholds are rounded to few decimals if that moves
+    them little.
 
     Args:
         program: The program.
-        constraints: What it must keep. Those on what follows for ever are checked, not repaired.
-        observations: (N, D); states in which to agree with the oracle; of more than
-            `MAX_ORACLE_STATES` that many are taken, by their weights.
-        oracle_actions: int, (N,); what the oracle does there.
-        weights: (N,), at least 0; how much each counts, default 1.
-        timeout: Seconds; the best program by then is returned.
-        max_guards: How many splits may be added.
-        dynamics: How actions change states, for constraints on later states.
+        constraints: The constraints. `Forever` constraints are checked, not repaired.
+        observations: (N, D); states in which to agree with the oracle; at most `MAX_ORACLE_STATES`
+            of them are used, chosen by weight.
+        oracle_actions: int, (N,); the oracle's actions there.
+        weights: (N,), at least 0; the weight of each state, default 1.
+        timeout: Seconds, after which the best program so far is returned.
+        max_guards: Number of splits that may be added.
+        dynamics: The model of how actions change states, for constraints on later states.
 
     Raises:
         ValueError: The signatures differ, no state fulfils the assumptions, or the oracle's arrays
@@ -122,7 +121,7 @@ def repair(
 
 
 class _Repair:
-    """A repair at work: what is known of the states, and the best program so far."""
+    """A repair in progress: the known states, and the best program so far."""
 
     def __init__(
         self,
@@ -143,7 +142,7 @@ class _Repair:
         self._verdicts = self._verify(program)
 
     def run(self, max_guards: int) -> RepairResult:
-        """Propose until a proposal is proven, or there is none."""
+        """Propose programs until one is proven, or none is left."""
         if all_proven(self._verdicts):
             return self._result("proven")
         self._conflicts += find_conflicts(self._constraints, self._deadline)
@@ -154,19 +153,14 @@ class _Repair:
             answer = self._propose(n_guards)
             if answer != "too few guards":
                 return self._result(answer)
-        # All of them cannot be kept: as many as possible are.
+        # Not all constraints can be kept: keep as many as possible.
         answer = self._propose(max_guards, keep_all=False)
         if self._conflicts:
             return self._result("conflict")
         return self._result("too few guards" if answer == "undecided" else answer)
 
     def _propose(self, n_guards: int, keep_all: bool = True) -> Status:
-        """Propose programs with so many guards, learning from each failure.
-
-        Returns:
-            Why it ended; "conflict" also where constraints on the next state contradict each
-            other.
-        """
+        """Propose programs with this many guards, and learn from each failure, until it ends."""
         proposer = Proposer(
             self._original, self._constraints, n_guards, self._oracle, keep_all=keep_all
         )
@@ -195,7 +189,7 @@ class _Repair:
         return verify(program, self._constraints, self._deadline.seconds, self._dynamics)
 
     def _learn(self, verdicts: tuple[Verdict, ...]) -> None:
-        """Keep what counterexamples tell: the actions that a constraint rules out in a state."""
+        """Add the actions that constraints rule out in the counterexamples, and their conflicts."""
         for verdict in verdicts:
             witness = verdict.counterexample
             if witness is None or not isinstance(verdict.constraint, Always):
@@ -249,7 +243,7 @@ class _Repair:
 
 
 def _merit(verdicts: tuple[Verdict, ...]) -> tuple[int, int]:
-    """How many constraints are broken, and how many are not proven: less is better."""
+    """Numbers of broken and of unproven constraints: less is better."""
     statuses = [verdict.status for verdict in verdicts]
     return statuses.count("violated"), len(statuses) - statuses.count("proven")
 
@@ -260,7 +254,7 @@ def _oracle(
     oracle_actions: ArrayLike | None,
     weights: ArrayLike | None,
 ) -> list[tuple[Region, int]]:
-    """What the oracle would rule out, in at most `MAX_ORACLE_STATES` states, with weights."""
+    """At most `MAX_ORACLE_STATES` states with the actions that an oracle rules out, and weights."""
     if observations is None or oracle_actions is None:
         if observations is not None or oracle_actions is not None or weights is not None:
             raise ValueError("an oracle needs both observations and actions")
@@ -289,7 +283,7 @@ def _representatives(
     weights: NDArray[np.float64],
     n_actions: int,
 ) -> Iterator[tuple[Region, int]]:
-    """States by systematic sampling, each with how often it was drawn."""
+    """States by systematic sampling, each with the number of times that it was drawn."""
     if not weights.sum():
         return
     n = MAX_ORACLE_STATES

@@ -1,4 +1,4 @@
-"""A tree program of which z3 may choose the actions, the thresholds, and a few more splits."""
+"""A tree program whose actions, thresholds and a few additional splits z3 may choose."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import z3
 
 from programmatic.trees.program import Leaf, Node, Path, Split, TreeProgram
 from programmatic.verification.regions import HalfSpace, Region
-from programmatic.verification.smt import any_of, fraction_of, rational
+from programmatic.verification.smt import fraction_of, is_true, rational
 
 BOOLEAN_THRESHOLD = 0.5
 MAX_CORNERS = 256
@@ -21,13 +21,9 @@ MAX_CORNERS = 256
 
 @dataclass(frozen=True, eq=False)
 class Test:
-    """A feature is above a threshold (`is_high`) or at most it; both may be for z3 to choose.
+    """The test that a feature is above a threshold, or at most it if not `is_high`.
 
-    Args:
-        feature: The feature.
-        threshold: Of z3's reals.
-        is_high: Which of the two.
-        chosen: Whether this is the test that is done, of z3's booleans.
+    The threshold is a z3 real; the z3 boolean `chosen` is whether the tree has this test.
     """
 
     __test__ = False  # pytest collects classes of this name
@@ -40,19 +36,19 @@ class Test:
 
 @dataclass(frozen=True, eq=False)
 class Turn:
-    """A step on the way to a leaf: one of the tests must be passed, the one that is chosen."""
+    """A step on the way to a leaf: a state must pass the chosen one of the tests."""
 
     tests: tuple[Test, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class Way:
-    """The way to a leaf and the action there.
+    """The way to a leaf and the action there, in z3 booleans.
 
     Args:
-        turns: What must be passed, each with whether it is on the way, of z3's booleans.
-        actions: For each action whether it is the leaf's, of z3's booleans.
-        is_used: Whether the leaf is in the tree at all.
+        turns: The turns to pass, each with whether it is on the way.
+        actions: For each action, whether it is the leaf's.
+        is_used: Whether the leaf is in the tree.
     """
 
     turns: tuple[tuple[Any, Turn], ...]
@@ -62,14 +58,14 @@ class Way:
 
 @dataclass(frozen=True, eq=False)
 class Guard:
-    """A split with a leaf that may be put above a node: if the test is passed, that leaf acts.
+    """A split that may be put above a node; its leaf acts in the states that pass its test.
 
     Args:
-        above: For each path whether the guard is above the node there.
-        tests: Of each feature on either side, one of them chosen.
-        threshold: Of all of the tests.
-        actions: For each action whether it is the leaf's.
-        is_used: Whether it is above any node.
+        above: For each path, whether the guard is above the node there.
+        tests: The tests of each feature in both directions, one of them chosen.
+        threshold: The threshold of all tests.
+        actions: For each action, whether it is the leaf's.
+        is_used: Whether the guard is above any node.
     """
 
     above: dict[Path, Any]
@@ -80,7 +76,7 @@ class Guard:
 
 
 class _Side(NamedTuple):
-    """A side of a box: its place, whether the place is outside, and whether there is the side."""
+    """A side of a box: its place, whether the box excludes the place, and whether it exists."""
 
     value: Any
     strict: bool
@@ -90,25 +86,19 @@ class _Side(NamedTuple):
 class SymbolicTree:
     """All programs that a program can become by new actions, new thresholds and guards.
 
-    A condition on the program that all states of a convex region must fulfil becomes one on its
-    thresholds alone: a leaf's box misses the region exactly if two bounds of a feature contradict
-    each other, or the box's nearest corner is beyond the region's half-space. So z3 needs no
-    quantifiers.
-
-    Args:
-        program: The program.
-        n_guards: How many guards may be added.
-        context: Of z3.
+    A condition on all states of a convex region becomes a condition on thresholds alone, so that z3
+    needs no quantifiers: a leaf's box misses the region if and only if two bounds of a feature
+    contradict each other, or the box's nearest corner is beyond the region's half-space.
     """
 
     def __init__(self, program: TreeProgram, n_guards: int, context: Any) -> None:
         self.context = context
         self.thresholds: dict[Path, tuple[Any, Fraction]] = {}
-        """Those that may move, and what they are in the program."""
+        """The thresholds that may move, and their values in the program."""
         self.well_formed: list[Any] = []
-        """What holds of every program."""
+        """Conditions that hold for every program."""
         self.changes: list[Any] = []
-        """Of each possible change whether it is made."""
+        """For each possible change, whether it is made."""
         self._program, self._signature = program, program.signature
         self._true = z3.BoolVal(True, context)
         self._tests: dict[Path, tuple[Test, Test]] = {}
@@ -122,7 +112,7 @@ class SymbolicTree:
         self._contradict = [self._contradicts_itself(way) for way in self._ways]
 
     def can_keep_out(self, region: Region) -> bool:
-        """Whether `keeps_out` can say it exactly, and in not too many words."""
+        """Whether `keeps_out` is exact for a region, and not too long."""
         if len(region.half_spaces) != 1:
             return not region.half_spaces
         corners = max(
@@ -132,11 +122,7 @@ class SymbolicTree:
         return corners <= MAX_CORNERS
 
     def keeps_out(self, region: Region) -> Any:
-        """No state of a region gets one of its actions.
-
-        Args:
-            region: One of which `can_keep_out` is true.
-        """
+        """That no state of a region gets one of its actions; `can_keep_out` must be true of it."""
         failed: dict[int, Any] = {}  # by the turn: ways share theirs
         conditions = []
         for way, contradicts in zip(self._ways, self._contradict, strict=True):
@@ -149,16 +135,16 @@ class SymbolicTree:
             for half_space in region.half_spaces:
                 misses += self._is_beyond(way, region, half_space)
             ruled_out = [way.actions[action] for action in sorted(region.actions)]
-            conditions.append(z3.Or(*misses, z3.Not(any_of(ruled_out, self.context))))
+            conditions.append(z3.Or(*misses, z3.Not(z3.Or(ruled_out, self.context))))
         return z3.And(conditions)
 
     def solution(self, model: Any) -> TreeProgram:
-        """The program that a model describes."""
+        """The program of a model."""
         root = self._built(model, self._program.root, ())
         return TreeProgram(root, self._signature, name=self._program.name)
 
     def decisions(self, model: Any) -> list[Any]:
-        """That all booleans are as in a model: only thresholds remain to be chosen."""
+        """That all booleans are as in a model, so that only thresholds are open."""
         booleans = [*itertools.chain(*self._leaf_actions.values()), *self.changes]
         for guard in self._guards:
             booleans += [*guard.above.values(), *guard.actions]
@@ -166,7 +152,7 @@ class SymbolicTree:
         return as_in(model, booleans)
 
     def used_guards(self, model: Any) -> list[Test]:
-        """The tests of the guards of a model, but for those on boolean features."""
+        """The guards' tests in a model, without those on boolean features."""
         used = (guard for guard in self._guards if is_true(model, guard.is_used))
         tests = (guard.tests[_chosen(model, [t.chosen for t in guard.tests])] for guard in used)
         return [test for test in tests if not self._signature.features[test.feature].boolean]
@@ -232,7 +218,7 @@ class SymbolicTree:
             yield Way(tuple(way), actions, self._true)
 
     def _guard_ways(self) -> Iterator[Way]:
-        """The ways to the guards' own leaves, wherever each guard is."""
+        """The ways to the guards' leaves, for every place of each guard."""
         passed = [_passed(guard) for guard in self._guards]
         for i, guard in enumerate(self._guards):
             way = [(self._true, Turn(guard.tests))]
@@ -249,11 +235,11 @@ class SymbolicTree:
                     for k in range(len(path) + (j < i))
                 ]
                 if i != j:
-                    way.append((any_of(over, self.context), passed[j]))
+                    way.append((z3.Or(over, self.context), passed[j]))
             yield Way(tuple(way), guard.actions, guard.is_used)
 
     def _contradicts_itself(self, way: Way) -> Any:
-        """No state at all goes a way: two tests on it contradict each other, or it is not used."""
+        """That no state goes a way: two tests on it contradict each other, or it is not used."""
         reasons = [z3.Not(way.is_used)]
         for (here, turn), (there, other) in itertools.combinations(way.turns, 2):
             for a, b in itertools.product(turn.tests, other.tests):
@@ -264,7 +250,7 @@ class SymbolicTree:
         return z3.Or(reasons)
 
     def _fails(self, turn: Turn, region: Region) -> Any:
-        """No state of a region's box passes a turn."""
+        """That no state of a region's box passes a turn."""
         low, high = region.bounds
         failed = []
         for test in turn.tests:
@@ -277,13 +263,13 @@ class SymbolicTree:
             else:
                 misses = test.threshold <= value if bound.strict else test.threshold < value
             failed.append(misses if test.chosen is self._true else z3.And(test.chosen, misses))
-        return any_of(failed, self.context)
+        return z3.Or(failed, self.context)
 
     def _is_beyond(self, way: Way, region: Region, half_space: HalfSpace) -> Iterator[Any]:
-        """A leaf's box, cut with a region's, is beyond a half-space: by each choice of its bounds.
+        """That a leaf's box, cut with a region's, is beyond a half-space, by each choice of bounds.
 
-        Its corner that is nearest to the half-space has the greatest of the low bounds, or the
-        least of the high ones, in each feature; that corner is beyond if any choice of bounds is.
+        The corner nearest to the half-space has the greatest low bound, or the least high bound, of
+        each feature; it is beyond the half-space if any choice of bounds is.
         """
         limit = rational(half_space.limit, self.context)
         weights = [rational(weight, self.context) for _, weight in half_space.weights]
@@ -296,7 +282,7 @@ class SymbolicTree:
             yield z3.And([beyond, *(side.chosen for side in corner)])
 
     def _options(self, way: Way, region: Region, half_space: HalfSpace) -> list[list[_Side]]:
-        """For each feature of a half-space what bounds it on the half-space's side."""
+        """For each feature of a half-space, its bounds on the half-space's side."""
         options = []
         for feature, weight in half_space.weights:
             is_low = weight > 0
@@ -314,7 +300,7 @@ class SymbolicTree:
         return options
 
     def _built(self, model: Any, node: Node, path: Path) -> Node:
-        """What a model makes of a node, with the guards above it."""
+        """A node in a model, with the guards above it."""
         if isinstance(node, Leaf):
             result: Node = Leaf(_chosen(model, self._leaf_actions[path]))
         else:
@@ -336,18 +322,13 @@ class SymbolicTree:
         return result
 
 
-def is_true(model: Any, condition: Any) -> bool:
-    """Whether a condition is true in a model; what the model leaves open counts as false."""
-    return bool(z3.is_true(model.eval(condition, model_completion=True)))
-
-
 def as_in(model: Any, conditions: Iterable[Any]) -> list[Any]:
-    """That conditions are true or false as they are in a model."""
+    """That conditions have the truth that they have in a model."""
     return [each if is_true(model, each) else z3.Not(each) for each in conditions]
 
 
 def _passed(guard: Guard) -> Turn:
-    """What a state passes that a guard lets through to what is below it."""
+    """The turn of the states that a guard lets through to the node below it."""
     return Turn(
         tuple(
             Test(test.feature, test.threshold, not test.is_high, test.chosen)
@@ -357,5 +338,5 @@ def _passed(guard: Guard) -> Turn:
 
 
 def _chosen(model: Any, choices: Iterable[Any]) -> int:
-    """Which of some booleans is true."""
+    """The index of the true one of some booleans."""
     return [is_true(model, choice) for choice in choices].index(True)

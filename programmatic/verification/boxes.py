@@ -1,33 +1,32 @@
-"""Boxes of states: what an env observes of them, where a program acts, and what can hold there.
+"""Boxes of states: their float32 observations, a program's leaves, and conditions over boxes.
 
-A program acts on observations, which an env rounds to float32; its state is of doubles. So a box of
-observations stands for all states that round into it, and their successors are rounded again:
-what is proven is proven of the env as it is computed.
+A program acts on observations, which an env rounds to float32; the env's state consists of doubles.
+A box of observations therefore stands for all states that round into it, and their successors are
+rounded again: proofs hold for the env as it is computed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import reduce
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from karel_gym.envs.signature import Signature
 from programmatic.constraints.formulas import (
-    Absolute,
     ActionIn,
     And,
     Comparison,
     Formula,
-    Number,
     Or,
-    Scaled,
-    Sum,
     Term,
     Transitions,
     Variable,
+    evaluate,
     holds,
 )
+from programmatic.constraints.statements import Constraints
 from programmatic.trees.program import TreeProgram
 from programmatic.verification.dynamics import Dynamics
 from programmatic.verification.intervals import Interval
@@ -36,13 +35,13 @@ from programmatic.verification.intervals import Interval
 def possible(
     normal: Formula, states: Interval, action: int, following: Interval | None
 ) -> NDArray[np.bool_]:
-    """Where a condition might hold, bool, (N,): false only where it surely does not.
+    """Where a condition might hold, bool, (N,): false only where it certainly does not.
 
     Args:
-        normal: Of the kinds that `normal_form` gives.
+        normal: The condition, in normal form.
         states: (N, D).
-        action: The action taken in all of them.
-        following: (N, D); what the next states are within.
+        action: The action taken in all states.
+        following: (N, D); boxes that contain the next states.
     """
     match normal:
         case ActionIn(actions):
@@ -64,60 +63,68 @@ def possible(
 
 
 def _range(term: Term, states: Interval, following: Interval | None) -> Interval:
-    match term:
-        case Number(value):
-            return Interval.exactly(np.full(len(states.low), value))
-        case Variable(feature, is_next):
-            if not is_next:
-                return states[:, feature]
-            assert following is not None
-            return following[:, feature]
-        case Sum(terms):
-            return reduce(Interval.__add__, (_range(part, states, following) for part in terms))
-        case Scaled(factor, part):
-            return _range(part, states, following) * factor
-        case Absolute(part):
-            return abs(_range(part, states, following))
+    def number(value: float) -> Interval:
+        return Interval.exactly(np.full(len(states.low), value))
+
+    def variable(named: Variable) -> Interval:
+        if not named.next:
+            return states[:, named.feature]
+        assert following is not None
+        return following[:, named.feature]
+
+    result: Interval = evaluate(term, number, variable)
+    return result
 
 
 def mismatch(program: TreeProgram, dynamics: Dynamics) -> str:
-    """Why a model is of no use to a program; empty if it is."""
+    """The reason why a model does not fit a program; empty if it fits."""
     if program.signature.feature_names == dynamics.features:
         return ""
     return f"the model of {dynamics.name} is about {', '.join(dynamics.features)}"
 
 
 def observable_leaves(program: TreeProgram) -> tuple[Interval, NDArray[np.int64]]:
-    """The boxes of float32 observations in which each leaf acts, and its action."""
-    boxes, features = program.boxes(), program.signature.features
-    low = np.maximum(above(boxes.low), at_least(np.array([f.low for f in features])))
-    high = np.minimum(at_most(boxes.high), at_most(np.array([f.high for f in features])))
+    """The boxes of float32 observations that reach each leaf, and the leaves' actions."""
+    boxes, (least, greatest) = program.boxes(), _bounds(program.signature)
+    low = np.maximum(above(boxes.low), at_least(least))
+    high = np.minimum(at_most(boxes.high), at_most(greatest))
     reached = (low <= high).all(axis=1)
     return Interval(low, high)[reached], boxes.action[reached]
 
 
-def all_hold(conditions: Iterable[Formula], states: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """In which states, (N, D), conditions on states are true."""
-    steps = Transitions(states, np.zeros(len(states), dtype=np.int64))
-    true = np.ones(len(states), dtype=np.bool_)
-    for condition in conditions:
-        true &= holds(condition, steps)
-    return true
+def admissible(constraints: Constraints, states: NDArray[Any]) -> NDArray[np.bool_]:
+    """Which states, (N, D), are within the features' bounds and fulfil the assumptions: (N,)."""
+    low, high = _bounds(constraints.signature)
+    within = ((states >= low) & (states <= high)).all(axis=1)
+    for assumption in constraints.assumptions:
+        within &= true_in(assumption, states)
+    return np.asarray(within, dtype=np.bool_)
+
+
+def true_in(condition: Formula, states: NDArray[Any]) -> NDArray[np.bool_]:
+    """In which states, (N, D), a condition on states is true: bool, (N,)."""
+    return holds(condition, Transitions(states, np.zeros(len(states), dtype=np.int64)))
+
+
+def _bounds(signature: Signature) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The least and the greatest value of each feature, (D,) each."""
+    low, high = zip(*((feature.low, feature.high) for feature in signature.features), strict=True)
+    return np.array(low), np.array(high)
 
 
 def rounded(states: NDArray[np.float64]) -> NDArray[np.float64]:
-    """States as they are observed."""
+    """States as an env observes them."""
     with np.errstate(over="ignore"):
         return states.astype(np.float32).astype(np.float64)
 
 
 def observed(states: Interval) -> Interval:
-    """What is observed of boxes of states: rounding keeps the order of numbers."""
+    """The observations of boxes of states: rounding keeps the order of numbers."""
     return Interval(rounded(states.low), rounded(states.high))
 
 
 def unrounded(observations: Interval) -> Interval:
-    """The states that boxes of float32 observations may be of."""
+    """All states whose observations may be in boxes of float32 observations."""
     return Interval(below(observations.low), above(observations.high))
 
 

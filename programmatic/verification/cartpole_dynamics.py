@@ -1,7 +1,4 @@
-"""The dynamics of CartPole over intervals.
-
-It is `karel_gym.simulation.cartpole.transition` for boxes of states.
-"""
+"""CartPole's dynamics over intervals: `karel_gym.simulation.cartpole.transition` for boxes."""
 
 from __future__ import annotations
 
@@ -31,8 +28,8 @@ from programmatic.verification.intervals import Interval, stack
 class CartPoleDynamics:
     """The features are the cart's position and velocity, the pole's angle and angular velocity.
 
-    Velocities are not bounded; within the extent are those of an episode of 200 steps that any
-    policy meets before it fails.
+    Velocities have no bounds; the extent contains those that any policy can meet in an episode of
+    200 steps before it fails.
     """
 
     name: str = "CartPole"
@@ -56,7 +53,7 @@ class CartPoleDynamics:
         return following
 
     def successors(self, states: Interval, action: int) -> Interval:
-        """What the next states are within; see `Dynamics.successors`."""
+        """Boxes of the next states; see `Dynamics.successors`."""
         force = Interval.exactly(FORCE if action == 1 else -FORCE)
         angle, velocity = states[:, 2], states[:, 3]
         cart, pole = _accelerations(force, angle.sin(), angle.cos(), velocity.squared())
@@ -65,18 +62,14 @@ class CartPoleDynamics:
 
 
 def dynamics_of(env_id: str) -> Dynamics | None:
-    """The model of an env's dynamics, or None where there is none.
-
-    Args:
-        env_id: Such as "CartPole-MORL-v0"; all versions of CartPole share their dynamics.
-    """
+    """The model of an env's dynamics, if there is one; all versions of CartPole share theirs."""
     return CartPoleDynamics() if env_id.split("-")[0] == "CartPole" else None
 
 
 def _accelerations(force: Any, sine: Any, cosine: Any, squared_velocity: Any) -> tuple[Any, Any]:
     """The cart's acceleration in m/s^2 and the pole's in rad/s^2, of arrays or intervals.
 
-    In the order in which Gymnasium computes them: the results are the same doubles.
+    Operations are in Gymnasium's order, so that the results are the same doubles.
     """
     pushed = (force + POLE_MASS_LENGTH * squared_velocity * sine) / TOTAL_MASS
     pole = (GRAVITY * sine - cosine * pushed) / (

@@ -1,4 +1,4 @@
-"""A model of how actions change states: exact enough to prove what can follow a step."""
+"""The interface of models of dynamics, exact enough to prove what can follow a step."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ class Dynamics(Protocol):
 
     @property
     def name(self) -> str:
-        """What reports call it."""
+        """The model's name in reports."""
 
     @property
     def features(self) -> tuple[str, ...]:
-        """The names of the features that it is about."""
+        """The names of the features."""
 
     @property
     def parents(self) -> tuple[tuple[int, ...], ...]:
-        """For each feature those that its next value depends on."""
+        """For each feature, those that its next value depends on."""
 
     @property
     def plane(self) -> tuple[int, int]:
@@ -31,26 +31,10 @@ class Dynamics(Protocol):
 
     @property
     def extent(self) -> NDArray[np.float64]:
-        """(D, 2); the least and greatest value of each feature that matters to safety."""
+        """(D, 2); the least and the greatest value of each feature that matter to safety."""
 
     def step(self, states: NDArray[np.float64], actions: NDArray[Any]) -> NDArray[np.float64]:
-        """The next states.
-
-        Args:
-            states: float64, (N, D).
-            actions: int, (N,).
-
-        Returns:
-            float64, (N, D), computed as the env computes them.
-        """
+        """The next states, computed as the env does: float64, (N, D), of (N, D) and int (N,)."""
 
     def successors(self, states: Interval, action: int) -> Interval:
-        """What the next states of boxes of states are within, by sound interval arithmetic.
-
-        Args:
-            states: (N, D).
-            action: The action taken in all of them.
-
-        Returns:
-            (N, D).
-        """
+        """Boxes, (N, D), that contain the next states of boxes, (N, D), after an action."""

@@ -1,4 +1,4 @@
-"""Safety for ever: the states of a plane that no action of a program leads out of."""
+"""Safety forever: the states of a plane that no action of a program leads out of."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from programmatic.constraints.statements import Constraints, Forever
 from programmatic.trees.program import TreeProgram
 from programmatic.verification.boxes import (
     above,
-    all_hold,
+    admissible,
     below,
     mismatch,
     observable_leaves,
     observed,
     possible,
     rounded,
+    true_in,
 )
 from programmatic.verification.dynamics import Dynamics
 from programmatic.verification.intervals import Interval
@@ -42,14 +43,8 @@ def check_forever(
 
     The plane is cut into cells. The greatest set of cells that fulfil the invariant, and from which
     no action that the program may take there leads out of the set, is safe for ever: the invariant
-    is proven if the set contains all starts. If it is not, trajectories from the start are tried.
-
-    Args:
-        program: The program; a test on another feature counts as passed and as failed.
-        constraint: The constraint.
-        constraints: Where it is from.
-        dynamics: How actions change states.
-        deadline: When to give up.
+    is proven if the set contains all starts. Otherwise trajectories from the start are simulated. A
+    test of the program on another feature counts as passed and as failed.
     """
     if reason := mismatch(program, dynamics):
         return Verdict(constraint, "unknown", "cells", reason)
@@ -88,7 +83,7 @@ class _Cells:
 
     @classmethod
     def of(cls, program: TreeProgram, constraint: Forever, dynamics: Dynamics) -> _Cells:
-        """The cells of the states that might fulfil the invariant."""
+        """The cells of the states that might fulfill the invariant."""
         coarse = [np.linspace(low, high, 65) for low, high in dynamics.extent[[*dynamics.plane]]]
         outer = cls._between(coarse, dynamics)
         may_hold = outer._possible(constraint.invariant)
@@ -98,7 +93,7 @@ class _Cells:
             low, high = coarse[axis][[used.min(), used.max() + 1]] if len(used) else (0.0, 1.0)
             tests = _tests_on(program, feature)
             tests = tests[(tests > low) & (tests < high)]
-            # Which action a state beside a test gets depends on its rounding: a sliver for these.
+            # The action of a state beside a threshold depends on its rounding: it gets a sliver.
             slivers = (below(below(tests)), above(above(tests)))
             edges.append(
                 np.unique(np.concatenate([np.linspace(low, high, CELLS_A_SIDE), *slivers]))
@@ -123,7 +118,7 @@ class _Cells:
         return len(self.edges[0]) - 1, len(self.edges[1]) - 1
 
     def _possible(self, condition: Formula, positive: bool = True) -> NDArray[np.bool_]:
-        """In which cells a condition might hold, or might fail, (A, B)."""
+        """In which cells a condition might hold, or might fail if not `positive`, (A, B)."""
         normal = normal_form(condition, 1, positive)
         return possible(normal, observed(self.boxes), 0, None).reshape(self.shape)
 
@@ -134,7 +129,7 @@ class _Cells:
         dynamics: Dynamics,
         deadline: Deadline,
     ) -> NDArray[np.bool_] | None:
-        """The cells that the invariant is kept from for ever, (A, B); None: no time."""
+        """The cells from which the invariant is kept forever, (A, B); None if there is no time."""
         safe = ~self._possible(constraint.invariant, positive=False)
         moves = [
             (self._acting(program, action), self._reached(dynamics.successors(self.boxes, action)))
@@ -159,7 +154,7 @@ class _Cells:
             safe = kept
 
     def _acting(self, program: TreeProgram, action: int) -> NDArray[np.bool_]:
-        """In which cells the program might take an action, (A, B)."""
+        """In which cells the program might take the action, (A, B)."""
         leaves, actions = observable_leaves(program)
         seen = observed(self.boxes)
         acting = np.zeros(len(seen.low), dtype=np.bool_)
@@ -170,7 +165,7 @@ class _Cells:
         return acting.reshape(self.shape)
 
     def _reached(self, states: Interval) -> tuple[NDArray[Any], ...]:
-        """The rectangles of cells that boxes of states touch, and whether they are all inside."""
+        """The rectangles of cells that boxes of states touch, and whether each is in the plane."""
         bounds: list[NDArray[Any]] = []
         inside = np.ones(self.shape, dtype=np.bool_)
         for edges, feature in zip(self.edges, self.plane, strict=True):
@@ -183,13 +178,13 @@ class _Cells:
         return (*bounds, inside)
 
     def share(self, safe: NDArray[np.bool_], constraint: Forever) -> float:
-        """The area of the safe cells over that of those that might fulfil the invariant."""
+        """The share of the area that might fulfill the invariant that is safe."""
         area = np.outer(np.diff(self.edges[0]), np.diff(self.edges[1]))
         allowed = area[self._possible(constraint.invariant)].sum()
         return float(area[safe].sum() / allowed) if allowed else 0.0
 
     def hold_start(self, safe: NDArray[np.bool_], constraint: Forever) -> bool:
-        """Whether all states that fulfil the start are in safe cells."""
+        """Whether all states that fulfill the start are in safe cells."""
         if (self._possible(constraint.start) & ~safe).any():
             return False
         n_features = self.boxes.low.shape[1]
@@ -212,9 +207,9 @@ def _tests_on(program: TreeProgram, feature: int) -> NDArray[np.float64]:
 def _escape(
     program: TreeProgram, constraint: Forever, constraints: Constraints, dynamics: Dynamics
 ) -> Counterexample | None:
-    """A start of which a trajectory, when simulated, leaves the invariant.
+    """A start from which a simulated trajectory leaves the invariant.
 
-    A trajectory that leaves the features' bounds or the assumptions before tells nothing.
+    A trajectory that has left the features' bounds or the assumptions before proves nothing.
     """
     extent = dynamics.extent
     rng = np.random.default_rng(0)
@@ -222,14 +217,12 @@ def _escape(
     scales = rng.choice(np.geomspace(1.0, 0.01, 8), (32 * SEARCHED_STARTS, len(extent)))
     middle, half = extent.mean(axis=1), np.ptp(extent, axis=1) / 2
     states = rounded(middle + scales * half * rng.uniform(-1, 1, scales.shape))
-    starts = states = states[all_hold((constraint.start,), states)][:SEARCHED_STARTS]
+    starts = states = states[true_in(constraint.start, states)][:SEARCHED_STARTS]
     for step in range(SEARCHED_STEPS + 1):
         seen = rounded(states)
-        real = all_hold(constraints.assumptions, seen)
-        for values, feature in zip(seen.T, program.signature.features, strict=True):
-            real &= (values >= feature.low) & (values <= feature.high)
+        real = admissible(constraints, seen)
         starts, states, seen = starts[real], states[real], seen[real]
-        broken = np.flatnonzero(~all_hold((constraint.invariant,), seen))
+        broken = np.flatnonzero(~true_in(constraint.invariant, seen))
         if len(broken):
             i = int(broken[0])
             first = int(program.act(starts[i : i + 1])[0])

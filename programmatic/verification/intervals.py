@@ -1,4 +1,4 @@
-"""Interval arithmetic over arrays, rounded outward: what holds of the results holds for sure."""
+"""Interval arithmetic over arrays, rounded outward, so that results are safe bounds."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _NEAR_EXTREMUM = 1e-9
 class Interval:
     """The reals from `low` to `high`, elementwise; both are arrays of one shape.
 
-    Every operation's result contains all exact results, and all that doubles round to, of operands
-    in the intervals.
+    The result of an operation contains all exact results for operands in the intervals, and all
+    doubles that these round to.
     """
 
     low: NDArray[np.float64]
@@ -64,11 +64,6 @@ class Interval:
     __rmul__ = __mul__
 
     def __truediv__(self, other: Interval | float) -> Interval:
-        """The quotient.
-
-        Raises:
-            ZeroDivisionError: The divisor may be zero.
-        """
         other = _as_interval(other)
         if ((other.low <= 0) & (other.high >= 0)).any():
             raise ZeroDivisionError("the divisor may be zero")
@@ -98,7 +93,7 @@ class Interval:
     def _wave(
         self, at_low: NDArray[np.float64], at_high: NDArray[np.float64], first_maximum: float
     ) -> Interval:
-        """The values of a wave between -1 and 1 with maxima each 2 pi, minima between them."""
+        """The values of a wave between -1 and 1, with a maximum every 2 pi."""
         low, high = np.minimum(at_low, at_high), np.maximum(at_low, at_high)
         for _ in range(_TRIGONOMETRIC_STEPS):
             low, high = np.nextafter(low, -np.inf), np.nextafter(high, np.inf)

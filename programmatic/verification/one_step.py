@@ -1,4 +1,4 @@
-"""Safety of one step: what the dynamics make of every state, by branch and bound over boxes."""
+"""Safety of one step from every state, by branch and bound over boxes of observations."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from programmatic.constraints.statements import Always, Constraints
 from programmatic.trees.program import TreeProgram
 from programmatic.verification.boxes import (
     above,
-    all_hold,
+    admissible,
     at_most,
     mismatch,
     observable_leaves,
@@ -44,17 +44,10 @@ def check_next(
     dynamics: Dynamics,
     deadline: Deadline,
 ) -> Verdict:
-    """Check a constraint on one step by branch and bound over boxes of observations.
+    """Check a constraint that names the next state.
 
-    A box in which no step can break the constraint is done; else a state in it is tried, and the
-    box is halved.
-
-    Args:
-        program: The program; its leaves' boxes decide the action.
-        constraint: The constraint, which names the next state.
-        constraints: Where it is from; its assumptions.
-        dynamics: How actions change states.
-        deadline: When to give up.
+    The search begins with the boxes of the program's leaves. A box in which no step can break the
+    constraint is done; otherwise a state in it is tried, and the box is halved.
     """
     if reason := mismatch(program, dynamics):
         return Verdict(constraint, "unknown", "intervals", reason)
@@ -80,7 +73,7 @@ def check_next(
 
 
 class _OneStep:
-    """What one step from boxes of observations can do to a constraint."""
+    """The effect of one step from boxes of observations on a constraint."""
 
     def __init__(
         self,
@@ -90,7 +83,7 @@ class _OneStep:
         dynamics: Dynamics,
     ) -> None:
         self._program, self._dynamics = program, dynamics
-        self._condition, self._assumptions = constraint.condition, constraints.assumptions
+        self._condition, self._constraints = constraint.condition, constraints
         n_actions = len(program.signature.actions)
         violation = normal_form(constraint.condition, n_actions, positive=False)
         known = (normal_form(assumption, n_actions) for assumption in constraints.assumptions)
@@ -104,7 +97,7 @@ class _OneStep:
         self._scales = np.ptp(dynamics.extent, axis=1)
 
     def may_break(self, boxes: Interval, actions: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """In which boxes, (N, D), an action, (N,), might break the constraint."""
+        """In which boxes, (N, D), the action, (N,), might break the constraint: bool, (N,)."""
         result = np.zeros(len(actions), dtype=np.bool_)
         for action in np.unique(actions).tolist():
             chosen = np.flatnonzero(actions == action)
@@ -114,7 +107,7 @@ class _OneStep:
         return result
 
     def try_middles(self, boxes: Interval) -> Counterexample | None:
-        """A state in the middle of a box whose step, when done, breaks the constraint."""
+        """A state in the middle of a box from which the step, when done, breaks the constraint."""
         if not len(boxes.low):
             return None
         extent = self._dynamics.extent
@@ -124,7 +117,7 @@ class _OneStep:
         actions = self._program.act(states)
         following = rounded(self._dynamics.step(states, actions))
         steps = Transitions(states, actions, following)
-        breaks = ~holds(self._condition, steps) & all_hold(self._assumptions, states)
+        breaks = ~holds(self._condition, steps) & admissible(self._constraints, states)
         if not breaks.any():
             return None
         i = int(np.flatnonzero(breaks)[0])
@@ -135,7 +128,7 @@ class _OneStep:
     def halves(
         self, boxes: Interval, actions: NDArray[np.int64]
     ) -> tuple[Interval, NDArray[np.int64], int]:
-        """Each box cut in two along its longest side, their actions, and how many have no side."""
+        """Each box cut in two along its longest side, the actions, and the number of points."""
         n = len(actions)
         if not n:
             return boxes, actions, 0
@@ -154,7 +147,7 @@ class _OneStep:
     def _cuts(
         self, features: NDArray[Any], low: NDArray[np.float64], high: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """Where to cut sides: in the middle, but first at the ends of what matters to safety."""
+        """The places of the cuts: first the ends of what matters to safety, then the middle."""
         least, most = self._dynamics.extent[features].T
         reaches_below, reaches_above = (low < least) & (least < high), (low < most) & (most < high)
         return np.select([reaches_below, reaches_above], [least, most], low / 2 + high / 2)

@@ -1,4 +1,4 @@
-"""Regions of states: where a constraint rules out which actions, as boxes and half-spaces."""
+"""Regions of states, as boxes and half-spaces, in which a constraint rules out actions."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MAX_CASES = 2048
 
 
 class Bound(NamedTuple):
-    """A feature's least or greatest value, or, if strict, what it does not reach."""
+    """A feature's least or greatest value, or, if strict, a limit that it does not reach."""
 
     value: Fraction
     strict: bool
@@ -49,8 +49,8 @@ class Region:
     """A convex set of states, and the actions that are ruled out in all of it.
 
     Args:
-        low, high: Bounds by feature, of those that have one.
-        half_spaces: What else holds of its states.
+        low, high: The bounds of the bounded features, by feature.
+        half_spaces: Further conditions on its states.
         actions: The actions that break a constraint there.
     """
 
@@ -66,7 +66,7 @@ class Region:
 
     @classmethod
     def point(cls, state: Iterable[Fraction], actions: Iterable[int]) -> Region:
-        """One state, and the actions that are ruled out in it."""
+        """A single state with its ruled-out actions."""
         bounds = tuple((i, Bound(value, False)) for i, value in enumerate(state))
         return cls(bounds, bounds, (), frozenset(actions))
 
@@ -109,17 +109,10 @@ class _Case(NamedTuple):
 
 
 def ruled_out(constraint: Always, constraints: Constraints) -> list[Region] | None:
-    """Where a constraint rules out which actions.
+    """The regions in which a constraint on the present state and the action rules out actions.
 
-    A program keeps the constraint exactly if it takes none of a region's actions in it, in all of
-    the regions, in which every state fulfils the assumptions.
-
-    Args:
-        constraint: The constraint, on the present state and the action.
-        constraints: Where it is from.
-
-    Returns:
-        The regions, or None: there are more than `MAX_CASES`.
+    A program keeps the constraint if and only if it takes in no region one of the region's actions.
+    Every state in a region fulfills the assumptions. None: there are more than `MAX_CASES` regions.
     """
     signature = constraints.signature
     n_actions = len(signature.actions)
@@ -138,7 +131,7 @@ def ruled_out(constraint: Always, constraints: Constraints) -> list[Region] | No
 
 
 def _cases(formula: Formula) -> list[_Case] | None:
-    """A condition in normal form as a disjunction; None: of more than `MAX_CASES`."""
+    """A condition in normal form as a disjunction; None: it has more than `MAX_CASES` parts."""
     match formula:
         case ActionIn(actions):
             return [_Case(actions=frozenset(actions))]
@@ -164,7 +157,7 @@ def _cases(formula: Formula) -> list[_Case] | None:
 
 
 def _atoms(difference: _Linear, operator: str) -> tuple[_Atom, ...]:
-    """That a difference stands in a relation to zero."""
+    """The comparison of a difference with zero, as atoms."""
     negated = _Linear({}, Fraction(0)).plus(difference, -1)
     if operator == "==":
         return _Atom(difference, False), _Atom(negated, False)
@@ -226,7 +219,7 @@ def _region(
     constraints: Constraints,
     actions: frozenset[int],
 ) -> Region | None:
-    """The states that fulfil all atoms, or None where their bounds leave none."""
+    """The states that fulfill all atoms, or None if the bounds exclude all."""
     low: dict[int, Bound] = {}
     high: dict[int, Bound] = {}
 

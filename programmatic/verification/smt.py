@@ -1,27 +1,22 @@
-"""States and conditions as z3 sees them: linear arithmetic over the reals, constants exact."""
+"""States and conditions for z3: linear arithmetic over the reals, with exact constants."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
 import z3
 
 from programmatic.constraints.formulas import (
-    Absolute,
     ActionIn,
     And,
     Comparison,
     Formula,
-    Number,
     Or,
-    Scaled,
-    Sum,
     Term,
-    Variable,
+    evaluate,
     normal_form,
 )
 from programmatic.constraints.statements import Constraints
@@ -31,26 +26,22 @@ NO_TIME = "it was not decided within the time"
 
 
 class Deadline:
-    """When work must end.
-
-    Args:
-        seconds: How long from now.
-    """
+    """The end of a time limit that begins now."""
 
     def __init__(self, seconds: float) -> None:
         self._end = time.monotonic() + seconds
 
     @property
     def seconds(self) -> float:
-        """What is left, at least 0."""
+        """The seconds left, at least 0."""
         return max(0.0, self._end - time.monotonic())
 
     def part(self, share: float) -> Deadline:
-        """An earlier end: after a share of what is left."""
+        """A deadline after a share of the time left."""
         return Deadline(share * self.seconds)
 
     def check(self, solver: Any, *assumptions: Any) -> str:
-        """The answer of a z3 solver or optimiser in what is left: "sat", "unsat" or "unknown"."""
+        """Run a z3 solver or optimizer in the time left: "sat", "unsat" or "unknown"."""
         milliseconds = int(1000 * self.seconds)
         if milliseconds < 1:
             return "unknown"
@@ -59,11 +50,9 @@ class Deadline:
 
 
 class StateVariables:
-    """A state of unknown values, and what is known of it.
+    """A state as z3 variables, with what is known: the features' bounds and the assumptions.
 
-    Args:
-        constraints: Its features with their bounds, and the assumptions.
-        context: Of z3; one of its own makes results independent of what was solved before.
+    A new context for each makes results independent of what was solved before.
     """
 
     def __init__(self, constraints: Constraints, context: Any) -> None:
@@ -80,16 +69,13 @@ class StateVariables:
             if math.isfinite(feature.high):
                 self.known.append(variable <= rational(feature.high, context))
         for assumption in constraints.assumptions:
-            # An assumption names no action: any number of them does.
+            # An assumption names no action: any number of actions will do.
             self.known.append(self.condition(normal_form(assumption, 1), 0))
 
     def condition(self, normal: Formula, action: int, slack: float = 0.0) -> Any:
-        """A condition on the state and an action.
+        """A condition in normal form, on the present state and an action, as z3's.
 
-        Args:
-            normal: Of the kinds that `normal_form` gives, about the present state alone.
-            action: The action taken.
-            slack: By how much each inequality must hold.
+        Each inequality must hold by the slack.
         """
         match normal:
             case ActionIn(actions):
@@ -110,7 +96,7 @@ class StateVariables:
                 raise TypeError(f"{type(normal).__name__} is not in normal form")
 
     def in_box(self, boxes: Boxes, leaf: int, slack: float = 0.0) -> list[Any]:
-        """The state comes to a leaf, and is within its bounds by the slack."""
+        """That the state reaches a leaf, and is within its bounds by the slack."""
         conditions = []
         for variable, low, high in zip(
             self.variables, boxes.low[leaf].tolist(), boxes.high[leaf].tolist(), strict=True
@@ -122,26 +108,20 @@ class StateVariables:
         return conditions
 
     def values(self, model: Any) -> tuple[Fraction, ...]:
-        """The state of a model."""
+        """The state in a model."""
         return tuple(fraction_of(model, variable) for variable in self.variables)
 
     def _term(self, term: Term) -> Any:
-        match term:
-            case Number(value):
-                return rational(value, self.context)
-            case Variable(feature):
-                return self.variables[feature]
-            case Sum(terms):
-                return z3.Sum([self._term(part) for part in terms])
-            case Scaled(factor, part):
-                return rational(factor, self.context) * self._term(part)
-            case Absolute(part):
-                inner = self._term(part)
-                return z3.If(inner >= 0, inner, -inner)
+        return evaluate(
+            term,
+            lambda value: rational(value, self.context),
+            lambda variable: self.variables[variable.feature],
+            z3.Abs,
+        )
 
 
 def rational(value: float | Fraction, context: Any, plus: float = 0.0) -> Any:
-    """A number as z3's, without rounding."""
+    """A number for z3, without rounding."""
     exact = Fraction(value) + Fraction(plus)
     return z3.RealVal(f"{exact.numerator}/{exact.denominator}", context)
 
@@ -152,6 +132,6 @@ def fraction_of(model: Any, expression: Any) -> Fraction:
     return Fraction(value.numerator_as_long(), value.denominator_as_long())
 
 
-def any_of(conditions: Sequence[Any], context: Any) -> Any:
-    """At least one of the conditions holds; false if there is none."""
-    return z3.Or(list(conditions)) if conditions else z3.BoolVal(False, context)
+def is_true(model: Any, condition: Any) -> bool:
+    """Whether a condition is true in a model; conditions left open by the model count as false."""
+    return bool(z3.is_true(model.eval(condition, model_completion=True)))

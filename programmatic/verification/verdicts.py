@@ -1,4 +1,4 @@
-"""What a check of a program against its constraints says: proven, violated or unknown."""
+"""Verdicts on a program's constraints: proven, violated with a counterexample, or unknown."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class Counterexample:
     """A state in which a program breaks a constraint.
 
     Args:
-        exact: The state as rationals, D of them.
-        action: What the program does there.
-        precision: "float32": the state is one that an env can observe. "float64": it is a state
-            of doubles. In both cases it was confirmed: the program was run on it, and its step
-            breaks the constraint. "real": it has no such neighbour that breaks the constraint.
-        next_state: float64, (D,); the state after the action, where the constraint is about it.
-        steps: After how many steps from the state the constraint is broken; 0: in itself.
+        exact: The state as D rationals.
+        action: The program's action there.
+        precision: "float32": an env can observe the state. "float64": a state of doubles. Both are
+            confirmed: the program was run in the state, and its step breaks the constraint.
+            "real": no such neighbor of the state breaks the constraint.
+        next_state: float64, (D,); the state after the action, if the constraint names it.
+        steps: Number of steps from the state to the violation; 0: the state itself.
     """
 
     exact: tuple[Fraction, ...]
@@ -43,11 +43,7 @@ class Counterexample:
         return np.array([float(value) for value in self.exact])
 
     def text(self, signature: Signature) -> str:
-        """The state and action in words.
-
-        Args:
-            signature: What features and actions are called.
-        """
+        """The state and action in words."""
         values = ", ".join(
             f"{feature.name} = {value:.6g}" + (f" {feature.unit}" if feature.unit else "")
             for feature, value in zip(signature.features, self.state.tolist(), strict=True)
@@ -59,16 +55,16 @@ class Counterexample:
 
 @dataclass(frozen=True, eq=False)
 class Verdict:
-    """What is known of a constraint.
+    """The result of checking a constraint.
 
     Args:
         constraint: The constraint.
         status: "proven" for every state, "violated" in a state, or "unknown".
-        method: How: by z3, by interval arithmetic over boxes of states (one step of the dynamics),
-            or over the cells of a plane (for ever).
-        reason: Why the status is unknown, or what else is to be said.
-        counterexample: Where the constraint is violated.
-        share: Of the cells that fulfil the invariant, how many never leave it; `Forever` alone.
+        method: z3, interval arithmetic over boxes of states (one step of the dynamics), or cells
+            of a plane (forever).
+        reason: The reason why the status is unknown, or a remark.
+        counterexample: A state in which the constraint is violated.
+        share: Share of the cells fulfilling the invariant that never leave it; `Forever` alone.
         seconds: Wall time of the check.
     """
 

@@ -1,4 +1,4 @@
-"""Verification: z3 proves that a tree program keeps its constraints, or finds where it does not."""
+"""Verification: z3 proves that a tree program keeps its constraints, or finds a counterexample."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 import z3
-from numpy.typing import NDArray
 
 from programmatic.constraints.formulas import Formula, Transitions, holds, normal_form
 from programmatic.constraints.statements import Always, Constraints, Forever
 from programmatic.trees.program import TreeProgram
+from programmatic.verification.boxes import admissible
 from programmatic.verification.dynamics import Dynamics
 from programmatic.verification.forever import check_forever
 from programmatic.verification.one_step import check_next
@@ -22,7 +22,7 @@ from programmatic.verification.smt import NO_TIME, Deadline, StateVariables
 from programmatic.verification.verdicts import Counterexample, Method, Precision, Verdict
 
 SLACKS = (0.1, 0.01, 1e-3, 1e-4, 1e-5, 0.0)
-"""How far inside of all inequalities a counterexample is sought, one after the other."""
+"""The distances from all borders at which a counterexample is sought, one after the other."""
 MAX_ROUNDINGS = 729
 NO_DYNAMICS = "it is about later states, and no model of the dynamics is known"
 
@@ -35,18 +35,18 @@ def verify(
 ) -> tuple[Verdict, ...]:
     """Check a program against its constraints in all states.
 
-    A state is any point of the reals within the features' bounds that fulfils the assumptions;
-    boolean features are 0 or 1. What is about later states is checked on the states that an env
-    can observe, see `boxes`.
+    A state is any real vector within the features' bounds that fulfils the assumptions; boolean
+    features are 0 or 1. Constraints on later states are checked in the states that an env can
+    observe, see `boxes`.
 
     Args:
         program: The program.
-        constraints: What must hold, of the program's signature.
-        timeout: Seconds for all constraints together; what is not decided by then is unknown.
-        dynamics: How actions change states, for constraints with `next` or `forever`.
+        constraints: The constraints, of the program's signature.
+        timeout: Seconds for all constraints together; constraints not decided by then are unknown.
+        dynamics: The model of how actions change states, for constraints with `next` or `forever`.
 
     Returns:
-        A verdict a constraint, in their order.
+        One verdict per constraint, in their order.
 
     Raises:
         ValueError: The signatures differ, or no state fulfils the assumptions.
@@ -74,7 +74,7 @@ def verify(
 
 
 class _Check:
-    """Queries on one program, a leaf at a time: the action is then known."""
+    """Queries about one program, one leaf at a time, so that the action is known."""
 
     def __init__(self, program: TreeProgram, constraints: Constraints, deadline: Deadline) -> None:
         self._program, self._constraints, self._deadline = program, constraints, deadline
@@ -86,7 +86,7 @@ class _Check:
             raise ValueError("no state fulfils the assumptions and the features' bounds")
 
     def always(self, constraint: Always) -> Verdict:
-        """The verdict on a constraint that is not about the next state."""
+        """The verdict on a constraint that does not name the next state."""
         violation = normal_form(
             constraint.condition, len(self._program.signature.actions), positive=False
         )
@@ -105,7 +105,7 @@ class _Check:
     def _violation(
         self, violation: Formula, leaf: int, slack: float
     ) -> tuple[str, tuple[Fraction, ...]]:
-        """Whether a leaf breaks a constraint by the slack, and where."""
+        """Whether a leaf breaks a constraint by the slack, and a state where it does."""
         state, action = self._state, int(self._boxes.action[leaf])
         self._solver.push()
         self._solver.add(state.in_box(self._boxes, leaf, slack))
@@ -118,7 +118,7 @@ class _Check:
     def _counterexample(
         self, constraint: Always, violation: Formula, leaf: int
     ) -> Counterexample | None:
-        """A violation at a leaf, as deep inside of it and as coarse in its numbers as there is."""
+        """A violation at a leaf: far from all borders, and in floats of few bits, if possible."""
         found: dict[Precision, Counterexample] = {}
         for slack in SLACKS:
             answer, exact = self._violation(violation, leaf, slack)
@@ -137,24 +137,20 @@ class _Check:
     def _confirmed(
         self, constraint: Always, exact: tuple[Fraction, ...], dtype: Any
     ) -> Counterexample | None:
-        """A state of floats around a real one in which the program, when run, breaks it."""
+        """A state of floats next to a real one in which the program, when run, breaks it."""
         choices = [_roundings(value, dtype) for value in exact]
         n_all = np.prod([len(choice) for choice in choices], dtype=float)
         if n_all > MAX_ROUNDINGS:
             choices = [choice[:1] for choice in choices]
         states = np.array(list(itertools.product(*choices)))
         actions = self._program.act(states)
-        steps = Transitions(_exact(states), actions)
-        features = self._program.signature.features
-        breaks = ~holds(constraint.condition, steps)
-        for assumption in self._constraints.assumptions:
-            breaks &= holds(assumption, steps)
-        for values, feature in zip(states.T, features, strict=True):
-            breaks &= (values >= feature.low) & (values <= feature.high)
+        exact_states = np.vectorize(Fraction, otypes=[object])(states)
+        breaks = ~holds(constraint.condition, Transitions(exact_states, actions))
+        breaks &= admissible(self._constraints, exact_states)
         if not breaks.any():
             return None
         i = int(np.flatnonzero(breaks)[0])
-        return Counterexample(tuple(steps.observations[i]), int(actions[i]), "float64")
+        return Counterexample(tuple(exact_states[i]), int(actions[i]), "float64")
 
 
 def _roundings(value: Fraction, dtype: Any) -> list[float]:
@@ -162,10 +158,3 @@ def _roundings(value: Fraction, dtype: Any) -> list[float]:
     nearest = dtype(float(value))
     around = (nearest, np.nextafter(nearest, dtype(-np.inf)), np.nextafter(nearest, dtype(np.inf)))
     return [float(value)] if float(nearest) == value else [float(each) for each in around]
-
-
-def _exact(states: NDArray[np.float64]) -> NDArray[Any]:
-    """States as Fractions."""
-    exact = np.empty(states.shape, dtype=object)
-    exact[:] = [[Fraction(value) for value in state] for state in states.tolist()]
-    return exact
