@@ -23,7 +23,7 @@ from programmatic.constraints.formulas import (
 
 
 @dataclass(frozen=True)
-class Constraint(ABC):
+class Statement(ABC):
     """Base class of the statements.
 
     Args:
@@ -69,7 +69,7 @@ class Constraint(ABC):
 
 
 @dataclass(frozen=True)
-class Always(Constraint):
+class Always(Statement):
     """A condition that must hold at every step.
 
     Args:
@@ -93,7 +93,7 @@ class Always(Constraint):
 
 
 @dataclass(frozen=True)
-class Forever(Constraint):
+class Forever(Statement):
     """A condition on states that must hold forever after a start.
 
     Its `margin` and `holds` are those of the invariant at the next observations, or at the
@@ -115,6 +115,9 @@ class Forever(Constraint):
     def __str__(self) -> str:
         start = formula_text(self.start, self.signature)
         return f"from {start} forever {formula_text(self.invariant, self.signature)}"
+
+
+Constraint = Always | Forever
 
 
 @dataclass(frozen=True)
