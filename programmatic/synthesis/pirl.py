@@ -1,11 +1,9 @@
-"""Neurally directed program search: a tree program found by sketches that imitate an oracle."""
+"""Neurally directed program search (PIRL): sketches of tree programs that imitate an oracle."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,7 +15,13 @@ from stable_baselines3.common.vec_env import VecEnv
 from karel_gym.envs.signature import Signature, signature_of
 from programmatic.machine.policy import Policy
 from programmatic.synthesis.episodes import roll_out
-from programmatic.synthesis.result import SynthesisResult, best_of, merit
+from programmatic.synthesis.result import (
+    Candidate,
+    SynthesisResult,
+    best_of,
+    draw_seed,
+    evaluated,
+)
 from programmatic.synthesis.settings import PIRLConfig
 from programmatic.synthesis.sketch import (
     Labelled,
@@ -42,48 +46,32 @@ def pirl(
 ) -> SynthesisResult:
     """Search for a tree program that imitates an oracle, and then for its best thresholds.
 
-    The numbers of sketches are found by Bayesian optimisation (tree-structured Parzen estimators),
-    the actions in their leaves follow from the oracle's. The best program's own states are added to
-    those that are imitated in, and its neighbours become the next sketches, while the return grows.
-    Last, the thresholds of the program with the best return are refined for the return.
+    Bayesian optimization (tree-structured Parzen estimators) finds the numbers of sketches; the
+    actions in their leaves follow from the oracle's. While the return grows, the states visited by
+    the best program are added to those to imitate in, and its neighbors become the next sketches.
+    Finally the thresholds of the program with the best return are refined for the return.
 
     Source: Verma, Murali, Singh, Kohli and Chaudhuri, Programmatically Interpretable Reinforcement
     Learning, ICML 2018, algorithm 1.
 
     Args:
         oracle: An SB3 model without memory, or any policy.
-        env: Where, flat observations and discrete actions; it is left in the midst of episodes.
+        env: An env with flat observations and discrete actions; its episodes are left unfinished.
         config: The options.
-        on_iteration: Called with each iteration's row. Beside those of `SynthesisResult` it has
-            `phase`, "imitation" or "refinement", and `evaluations`, programs compared so far with
-            the oracle's actions or by their return.
+        on_iteration: Called with each iteration's row, with the columns of `SynthesisResult`, and
+            `phase`, "imitation" or "refinement", and `evaluations`, the number of programs compared
+            so far with the oracle's actions or by their return.
 
     Raises:
-        ValueError: The oracle remembers, or an observation or action is of another kind.
+        ValueError: The oracle has a memory, or an observation or action is of another kind.
     """
-    begin = time.perf_counter()
     check_oracle(oracle, "none")
     with _quiet_optuna():
-        search = _Search(oracle, env, config)
-        rows: list[dict[str, Any]] = []
-        programs: list[TreeProgram] = []
-        for candidate in search.programs():
-            row = {"iteration": len(rows), **candidate.row}
-            rows.append(row)
-            programs.append(candidate.program)
-            if on_iteration is not None:
-                on_iteration(row)
-    return best_of(programs, rows, config, time.perf_counter() - begin)
-
-
-@dataclass(frozen=True)
-class _Candidate:
-    program: TreeProgram
-    row: dict[str, Any]
+        return best_of(_Search(oracle, env, config).candidates(), config, on_iteration)
 
 
 class _Search:
-    """The state of a search: the states to imitate in, and what has been spent."""
+    """A search: the states to imitate in, and the number of evaluations."""
 
     def __init__(self, oracle: Policy, env: VecEnv, config: PIRLConfig) -> None:
         self._oracle = oracle
@@ -91,14 +79,14 @@ class _Search:
         self._config = config
         self._signature: Signature = signature_of(env)
         self._rng = np.random.default_rng(config.seed)
-        self._evaluation_seed = self._draw_seed()
+        self._evaluation_seed = draw_seed(self._rng)
         self._seen: list[NDArray[Any]] = []
         self._evaluations = 0
 
-    def programs(self) -> Iterator[_Candidate]:
-        """The program of each iteration, and last that of the refinement."""
+    def candidates(self) -> Iterator[Candidate]:
+        """The program of each iteration, and finally that of the refinement."""
         config = self._config
-        best: _Candidate | None = None
+        best: Candidate | None = None
         best_return, waited = -np.inf, 0
         data = self._visit(self._oracle)
         sketches = first_sketches(self._signature, data, config.segments)
@@ -107,7 +95,7 @@ class _Search:
             root = self._best_imitation([root, *(self._optimised(s, data) for s in sketches)], data)
             candidate = self._candidate(root, "imitation", len(data))
             yield candidate
-            if best is None or merit(candidate.row) > merit(best.row):
+            if best is None or candidate.merit > best.merit:
                 best = candidate
             waited = 0 if candidate.row["mean_return"] > best_return else waited + 1
             best_return = max(best_return, candidate.row["mean_return"])
@@ -121,8 +109,8 @@ class _Search:
             yield self._candidate(self._refined(best.program.root, data), "refinement", len(data))
 
     def _visit(self, policy: Policy) -> Labelled:
-        """All states seen so far and those that a policy visits, or a part of them, labelled."""
-        seed = self._draw_seed()
+        """The states that a policy visits and all earlier ones, or a part of them, labeled."""
+        seed = draw_seed(self._rng)
         self._seen.append(roll_out(policy, self._env, self._config.rollouts, seed).observations)
         states = np.concatenate(self._seen)
         if len(states) > self._config.max_samples:
@@ -131,14 +119,14 @@ class _Search:
         return Labelled(states.astype(np.float64), actions, len(self._signature.actions))
 
     def _optimised(self, sketch: Sketch, data: Labelled) -> Node:
-        """A sketch filled with the numbers that imitate best."""
-        filled = self._minimise(
+        """A sketch with the numbers that imitate best."""
+        filled = self._minimize(
             lambda numbers: -imitate(sketch.fill(numbers), data)[1], sketch, self._config.trials
         )
         return imitate(filled, data)[0]
 
     def _refined(self, root: Node, data: Labelled) -> Node:
-        """A tree with the thresholds near its own that give the best return."""
+        """A tree with the thresholds of the best return near its own."""
 
         def loss(numbers: Sequence[float]) -> float:
             program = TreeProgram(sketch.fill(numbers), self._signature)
@@ -151,10 +139,10 @@ class _Search:
             return -float(returns.mean())
 
         sketch = ThresholdSketch(root, self._signature, data.states.std(axis=0) / 2)
-        return self._minimise(loss, sketch, self._config.refinements)
+        return self._minimize(loss, sketch, self._config.refinements)
 
     def _neighbours(self, root: Node, data: Labelled) -> list[Sketch]:
-        """The sketches of the neighbours that imitate best, one of a shape."""
+        """The sketches of the neighbors that imitate best, one per shape."""
         shares = np.arange(1, self._config.cuts + 1) / (self._config.cuts + 1)
         cuts = [
             [0.5] if feature.boolean else np.unique(np.quantile(column, shares)).tolist()
@@ -173,37 +161,31 @@ class _Search:
         return imitate(min(roots, key=lambda root: self._cost(root, data)), data)[0]
 
     def _cost(self, root: Node, data: Labelled) -> float:
-        """The share of states that a tree gets wrong at best, and what its leaves cost."""
+        """The share of states that a tree gets wrong at best, plus the cost of its leaves."""
         self._evaluations += 1
         n_leaves = sum(isinstance(node, Leaf) for _, node in walk(root))
         return 1 - imitate(root, data)[1] / len(data) + self._config.leaf_cost * n_leaves
 
-    def _candidate(self, root: Node, phase: str, samples: int) -> _Candidate:
-        """A program, and how it does in the evaluation episodes."""
+    def _candidate(self, root: Node, phase: str, samples: int) -> Candidate:
         program = TreeProgram(root, self._signature).simplified()
-        tried = roll_out(
-            TreePolicy(program), self._env, self._config.evaluation_episodes, self._evaluation_seed
+        _, row = evaluated(
+            program,
+            self._oracle,
+            self._env,
+            self._config.evaluation_episodes,
+            self._evaluation_seed,
+            samples,
         )
-        fidelity = np.mean(tried.actions == oracle_actions(self._oracle, tried.observations))
-        row = {
-            "phase": phase,
-            "mean_return": float(tried.returns.mean()),
-            "samples": samples,
-            "depth": program.depth,
-            "leaves": len(program.leaves),
-            "fidelity": float(fidelity),
-            "evaluations": self._evaluations,
-        }
-        return _Candidate(program, row)
+        return Candidate(program, {"phase": phase, **row, "evaluations": self._evaluations})
 
-    def _minimise(
+    def _minimize(
         self, loss: Callable[[Sequence[float]], float], sketch: Sketch, trials: int
     ) -> Node:
-        """A sketch filled with the numbers of the least loss, by Bayesian optimisation."""
+        """A sketch with the numbers of the least loss, by Bayesian optimization."""
         holes = {str(i): FloatDistribution(low, high) for i, (low, high) in enumerate(sketch.holes)}
         if not holes:
             return sketch.fill([])
-        study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=self._draw_seed()))
+        study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=draw_seed(self._rng)))
         if sketch.start is not None:
             study.enqueue_trial(dict(zip(holes, sketch.start, strict=True)))
         for _ in range(trials):
@@ -211,9 +193,6 @@ class _Search:
             study.tell(trial, loss([trial.params[name] for name in holes]))
         self._evaluations += trials
         return sketch.fill([study.best_params[name] for name in holes])
-
-    def _draw_seed(self) -> int:
-        return int(self._rng.integers(2**31))
 
 
 @contextmanager

@@ -1,48 +1,85 @@
-"""`SynthesisResult`: the program that a policy became, and how."""
+"""`SynthesisResult`: the program made of an oracle, and the programs that it was chosen from."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
+from stable_baselines3.common.vec_env import VecEnv
+
+from programmatic.machine.policy import Policy
+from programmatic.synthesis.episodes import roll_out
+from programmatic.synthesis.weighting import oracle_actions
+from programmatic.trees.policy import TreePolicy
 from programmatic.trees.program import TreeProgram
 
 
 @dataclass(frozen=True)
 class SynthesisResult:
-    """What VIPER or the programmatically interpretable search found."""
+    """The result of VIPER or of neurally directed program search."""
 
     program: TreeProgram
     """The best of the iterations."""
     mean_return: float
-    """Its mean return over the episodes that the iterations were compared in."""
+    """Its mean return over the evaluation episodes, the same for all iterations."""
     iterations: list[dict[str, Any]]
-    """A row an iteration: `iteration`, `mean_return`, `samples` (states in the data set), `depth`,
-    `leaves`, `fidelity` (share of the states that the program visits in which it does what the
-    oracle does), and what the method adds."""
+    """A row per iteration: `iteration`, `mean_return`, `samples` (states in the data set), `depth`,
+    `leaves`, `fidelity` (share of the states visited by the program in which it acts as the
+    oracle), and the method's additions."""
     config: Any
     """All options."""
     seconds: float
     """Wall time."""
 
 
+class Candidate(NamedTuple):
+    """The program of an iteration and its row."""
+
+    program: TreeProgram
+    row: dict[str, Any]
+
+    @property
+    def merit(self) -> tuple[float, int, float]:
+        """The order of candidates: by return, then by few leaves, then by fidelity."""
+        return self.row["mean_return"], -self.row["leaves"], self.row["fidelity"]
+
+
+def evaluated(
+    program: TreeProgram, oracle: Policy, env: VecEnv, episodes: int, seed: int, samples: int
+) -> Candidate:
+    """A program with its row: its results in the evaluation episodes."""
+    tried = roll_out(TreePolicy(program), env, episodes, seed)
+    fidelity = np.mean(tried.actions == oracle_actions(oracle, tried.observations))
+    row = {
+        "mean_return": float(tried.returns.mean()),
+        "samples": samples,
+        "depth": program.depth,
+        "leaves": len(program.leaves),
+        "fidelity": float(fidelity),
+    }
+    return Candidate(program, row)
+
+
 def best_of(
-    programs: Sequence[TreeProgram], iterations: list[dict[str, Any]], config: Any, seconds: float
+    candidates: Iterable[Candidate],
+    config: Any,
+    on_iteration: Callable[[dict[str, Any]], None] | None,
 ) -> SynthesisResult:
-    """The result with the program of the highest mean return.
+    """Run all iterations; the result has the best candidate."""
+    begin = time.perf_counter()
+    found: list[Candidate] = []
+    for program, row in candidates:
+        found.append(Candidate(program, {"iteration": len(found), **row}))
+        if on_iteration is not None:
+            on_iteration(found[-1].row)
+    best = max(found, key=lambda candidate: candidate.merit)
+    rows, seconds = [row for _, row in found], time.perf_counter() - begin
+    return SynthesisResult(best.program, best.row["mean_return"], rows, config, seconds)
 
-    Of equally good programs it is that with the fewest leaves, and of those the most faithful.
 
-    Args:
-        programs: One an iteration.
-        iterations, config, seconds: As in the result.
-    """
-    merits = list(map(merit, iterations))
-    best = merits.index(max(merits))
-    return SynthesisResult(programs[best], merits[best][0], iterations, config, seconds)
-
-
-def merit(row: dict[str, Any]) -> tuple[float, int, float]:
-    """What iterations are compared by: the return; of equal ones few leaves, then the fidelity."""
-    return row["mean_return"], -row["leaves"], row["fidelity"]
+def draw_seed(rng: np.random.Generator) -> int:
+    """A seed for what takes an int."""
+    return int(rng.integers(2**31))

@@ -1,7 +1,7 @@
-"""Sketches: tree programs with holes for their numbers and actions, and the trees next to a tree.
+"""Sketches: tree programs with holes for numbers and actions; the neighbors of a tree.
 
 Source: Verma et al., Programmatically Interpretable Reinforcement Learning, ICML 2018. There a
-sketch is a grammar of conditions and PID controllers; here it is a shape of trees.
+sketch is a grammar of conditions and PID controllers; here it is the shape of a tree.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Labelled:
     Args:
         states: float64, (S, D).
         actions: int64, (S,).
-        n_actions: How many actions there are.
+        n_actions: Number of actions.
     """
 
     states: NDArray[np.float64]
@@ -41,21 +41,17 @@ class Labelled:
         return len(self.actions)
 
     def rows(self, which: NDArray[np.bool_]) -> Labelled:
-        """Those states that the mask holds, bool, (S,)."""
+        """The states of a mask, bool, (S,)."""
         return replace(self, states=self.states[which], actions=self.actions[which])
 
 
 def imitate(node: Node, data: Labelled, default: int = 0) -> tuple[Node, int]:
-    """A tree with the actions in its leaves that agree with most of the data.
+    """A tree with the leaf actions that agree with most of the data.
 
-    Args:
-        node: The tree.
-        data: What is imitated.
-        default: The action of a leaf that no state comes to; below the root the action that most
-            of the states take that come to the split above.
+    A leaf that no state reaches gets the most frequent action at the split above, or `default`.
 
     Returns:
-        The tree, and in how many states it does as the data say.
+        The tree, and the number of states in which it agrees with the data.
     """
     counts = np.bincount(data.actions, minlength=data.n_actions)
     most = int(counts.argmax()) if len(data) else default
@@ -76,7 +72,7 @@ class Sketch(Protocol):
 
     @property
     def start(self) -> Sequence[float] | None:
-        """Numbers to try first; None: any."""
+        """The numbers to try first; None: any."""
 
     def fill(self, numbers: Sequence[float]) -> Node:
         """The tree with these numbers in the holes."""
@@ -84,12 +80,12 @@ class Sketch(Protocol):
 
 @dataclass(frozen=True)
 class ThresholdSketch:
-    """A tree whose thresholds are holes; those of boolean features stay.
+    """A tree whose thresholds are holes, except those of boolean features.
 
     Args:
         root: The tree.
-        signature: What its features are.
-        reach: float64, (D,); how far a threshold may move to either side.
+        signature: Its features.
+        reach: float64, (D,); the distance that a threshold may move to either side.
     """
 
     root: Node
@@ -98,7 +94,7 @@ class ThresholdSketch:
 
     @property
     def holes(self) -> list[tuple[float, float]]:
-        """A hole a split, a split before its branches, `low` before `high`."""
+        """One hole per split, a split before its branches, `low` before `high`."""
         return [
             (
                 split.threshold - self.reach[split.feature],
@@ -113,7 +109,7 @@ class ThresholdSketch:
         return [split.threshold for split in self._splits()]
 
     def fill(self, numbers: Sequence[float]) -> Node:
-        """The tree with these thresholds; its leaves stay as they are."""
+        """The tree with these thresholds and the same leaves."""
         waiting = iter(numbers)
 
         def filled(node: Node) -> Node:
@@ -135,17 +131,12 @@ class ThresholdSketch:
 
 @dataclass(frozen=True)
 class PDSketch:
-    """A condition kp x + kd y <= c of two features, as of a PD controller, in the form of a tree.
+    """A condition kp x + kd y <= c of two features, as of a PD controller, as a tree.
 
     Tests compare one feature with one number, so the line becomes stairs: x is split into
-    `segments` parts that hold equally many states, and in each y is compared with where the line
-    is in the middle of the part. The holes are the line's slope, as an angle, and its offset, both
+    `segments` parts with equally many of the states, (S, D), and each part compares y with the
+    height of the line in its middle. The holes are the line's slope, as an angle, and its offset,
     in standard deviations of the features.
-
-    Args:
-        x, y: The features' numbers.
-        states: float64, (S, D); where the segments come from.
-        segments: How many, from 1 up.
     """
 
     x: int
@@ -160,7 +151,7 @@ class PDSketch:
         return [(-STEEPEST, STEEPEST), (-FARTHEST, FARTHEST)]
 
     def fill(self, numbers: Sequence[float]) -> Node:
-        """The stairs of this line, with leaves that are still to be filled."""
+        """The stairs of this line, with leaves to be filled."""
         angle, offset = numbers
         mean, deviation = self.states.mean(axis=0), self.states.std(axis=0)
         # Cuts and middles of the segments take turns.
@@ -181,9 +172,9 @@ class PDSketch:
 
 
 def first_sketches(signature: Signature, data: Labelled, segments: int) -> list[Sketch]:
-    """What a search begins with: a test of each feature, and a PD condition of each two.
+    """The first sketches of a search: a test of each feature, and a PD condition of each pair.
 
-    Features that have one value only in all states are left out.
+    Features with the same value in all states are left out.
     """
     deviation = data.states.std(axis=0)
     varying = np.flatnonzero(deviation > 0).tolist()
@@ -199,12 +190,9 @@ def first_sketches(signature: Signature, data: Labelled, segments: int) -> list[
 
 
 def neighbours(root: Node, cuts: Sequence[Sequence[float]], max_leaves: int) -> Iterator[Node]:
-    """The trees next to a tree: with a test more, with a test less, or with another test.
+    """The neighbors of a tree, at most `max_leaves` large: one test more, less, or replaced.
 
-    Args:
-        root: The tree.
-        cuts: The thresholds that a new test of each feature may have.
-        max_leaves: No tree that comes out has more leaves.
+    `cuts` are the thresholds that a new test of each feature may have.
     """
     n_leaves = sum(isinstance(node, Leaf) for _, node in walk(root))
     tests = [(feature, cut) for feature, row in enumerate(cuts) for cut in row]
@@ -223,7 +211,7 @@ def neighbours(root: Node, cuts: Sequence[Sequence[float]], max_leaves: int) -> 
 
 
 def shape(node: Node) -> Node:
-    """A tree without its numbers and actions: equal for trees of the same sketch."""
+    """A tree without numbers and actions, equal for trees of the same sketch."""
     if isinstance(node, Leaf):
         return TO_FILL
     return Split(node.feature, 0.0, shape(node.low), shape(node.high))

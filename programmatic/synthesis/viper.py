@@ -1,9 +1,8 @@
-"""VIPER: a decision tree that imitates an oracle, learned from the states that the tree visits."""
+"""VIPER: a decision tree imitates an oracle, learned from the states that the tree visits."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,13 @@ from stable_baselines3.common.vec_env import VecEnv
 from karel_gym.envs.signature import signature_of
 from programmatic.machine.policy import Policy
 from programmatic.synthesis.episodes import roll_out
-from programmatic.synthesis.result import SynthesisResult, best_of
+from programmatic.synthesis.result import (
+    Candidate,
+    SynthesisResult,
+    best_of,
+    draw_seed,
+    evaluated,
+)
 from programmatic.synthesis.settings import ViperConfig
 from programmatic.synthesis.weighting import (
     check_oracle,
@@ -24,7 +29,6 @@ from programmatic.synthesis.weighting import (
 )
 from programmatic.trees.learned_trees import from_sklearn
 from programmatic.trees.policy import TreePolicy
-from programmatic.trees.program import TreeProgram
 
 
 def viper(
@@ -35,61 +39,51 @@ def viper(
 ) -> SynthesisResult:
     """Extract a tree program from an oracle.
 
-    Each iteration lets a policy act, the oracle in the first and the latest tree in all others;
-    labels what it saw with the oracle's actions; draws a sample of all states so far in proportion
-    to their weights; and fits a tree to it. The best tree in the evaluation episodes is returned;
-    of equally good ones the smallest, and of those the most faithful.
+    Each iteration lets a policy act (the oracle first, then the latest tree), labels the states
+    with the oracle's actions, draws a sample of all states so far in proportion to their weights,
+    and fits a tree to it. The result is the tree with the best return in the evaluation episodes;
+    of equally good trees the smallest, and of those the most faithful.
 
     Source: Bastani, Pu and Solar-Lezama, Verifiable Reinforcement Learning via Policy Extraction,
     NeurIPS 2018, algorithm 1.
 
     Args:
         oracle: An SB3 model without memory; with weighting "none", any policy.
-        env: Where, flat observations and discrete actions; for weights of a critic with
-            `look_ahead`, as `make_sb3_vec_env`'s. It is left in the midst of episodes.
+        env: An env with flat observations and discrete actions; weights from a critic need its
+            `look_ahead`, as `make_sb3_vec_env` gives it. Episodes in it are left unfinished.
         config: The options.
         on_iteration: Called with each iteration's row.
 
     Raises:
         ValueError: The oracle or the env lacks something that VIPER needs.
     """
-    begin = time.perf_counter()
     check_oracle(oracle, config.weighting)
+    return best_of(_candidates(oracle, env, config), config, on_iteration)
+
+
+def _candidates(oracle: Policy, env: VecEnv, config: ViperConfig) -> Iterator[Candidate]:
+    """The tree of each iteration."""
     signature = signature_of(env)
     rng = np.random.default_rng(config.seed)
-    evaluation_seed = _draw_seed(rng)
+    evaluation_seed = draw_seed(rng)
     ahead = needs_look_ahead(oracle, config.weighting)
     data = DataSet()
-    rows: list[dict[str, Any]] = []
-    programs: list[TreeProgram] = []
     actor: Policy = oracle
-    for iteration in range(config.iterations):
-        seen = roll_out(actor, env, config.rollouts, _draw_seed(rng), look_ahead=ahead)
+    for _ in range(config.iterations):
+        seen = roll_out(actor, env, config.rollouts, draw_seed(rng), look_ahead=ahead)
         weights = state_weights(oracle, seen.observations, config.weighting, seen.look_ahead)
         data.add(seen.observations, oracle_actions(oracle, seen.observations), weights)
         classifier = DecisionTreeClassifier(
             max_depth=config.max_depth,
             max_leaf_nodes=config.max_leaf_nodes,
-            random_state=_draw_seed(rng),
+            random_state=draw_seed(rng),
         )
         classifier.fit(*data.sample(config.max_samples, rng))
         program = from_sklearn(classifier, signature).simplified()
         actor = TreePolicy(program)
-        tried = roll_out(actor, env, config.evaluation_episodes, evaluation_seed)
-        fidelity = np.mean(tried.actions == oracle_actions(oracle, tried.observations))
-        row = {
-            "iteration": iteration,
-            "mean_return": float(tried.returns.mean()),
-            "samples": len(data),
-            "depth": program.depth,
-            "leaves": len(program.leaves),
-            "fidelity": float(fidelity),
-        }
-        rows.append(row)
-        programs.append(program)
-        if on_iteration is not None:
-            on_iteration(row)
-    return best_of(programs, rows, config, time.perf_counter() - begin)
+        yield evaluated(
+            program, oracle, env, config.evaluation_episodes, evaluation_seed, len(data)
+        )
 
 
 class DataSet:
@@ -107,19 +101,15 @@ class DataSet:
         actions: NDArray[np.int64],
         weights: NDArray[np.float64],
     ) -> None:
-        """Add S states, (S, D), with an action, (S,), and a weight, (S,), each."""
+        """Add S states, (S, D), with their actions, (S,), and weights, (S,)."""
         self._parts.append((observations, actions, weights))
 
     def sample(
         self, most: int, rng: np.random.Generator
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """States drawn in proportion to their weights, as many as there are but at most `most`."""
+        """Draw as many states as there are, but at most `most`, in proportion to their weights."""
         observations, actions, weights = map(np.concatenate, zip(*self._parts, strict=True))
         total = weights.sum()
-        shares = weights / total if total > 0 else None  # of no weight at all: alike
+        shares = weights / total if total > 0 else None  # all weigh 0: alike
         drawn = rng.choice(len(actions), size=min(len(actions), most), p=shares)
         return observations[drawn].astype(np.float32), actions[drawn]
-
-
-def _draw_seed(rng: np.random.Generator) -> int:
-    return int(rng.integers(2**31))

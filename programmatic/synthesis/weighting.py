@@ -1,4 +1,4 @@
-"""What an oracle says of states: the action it would take, and how much the action matters."""
+"""An oracle's actions in states, and the weights of states: how much the action matters."""
 
 from __future__ import annotations
 
@@ -17,35 +17,35 @@ from programmatic.synthesis.settings import Weighting
 
 
 def check_oracle(oracle: Policy, weighting: Weighting) -> None:
-    """Check that an oracle can be asked for actions in single states, and for weights.
+    """Check that an oracle gives discrete actions in single states, and the weights.
 
     Raises:
-        ValueError: It remembers, its actions are not discrete, or it lacks what the weighting asks
-            for; the message says what would do.
+        ValueError: It has a memory, its actions are not discrete, or it lacks what the weighting
+            needs; the message says what would work.
     """
     policy = getattr(oracle, "policy", None)
     if isinstance(policy, RecurrentActorCriticPolicy):
         raise ValueError(
-            f"{type(oracle).__name__} remembers what came before, a tree sees the present state "
-            "only: the oracle must be a policy without memory"
+            f"{type(oracle).__name__} has a memory, but a tree sees only the present state: the "
+            "oracle must be a policy without memory"
         )
     space = getattr(oracle, "action_space", None)
     if space is not None and not isinstance(space, Discrete):
         raise ValueError(f"the oracle's actions must be Discrete, got {space}")
     if weighting == "values" and not _has_q(policy) and not hasattr(policy, "predict_values"):
         raise ValueError(
-            f"weighting 'values' needs an oracle with action values or a critic, which "
-            f"{type(oracle).__name__} has not: use 'log_probs' or 'none'"
+            "weighting 'values' needs an oracle with action values or a critic, but "
+            f"{type(oracle).__name__} has neither: use 'log_probs' or 'none'"
         )
     if weighting == "log_probs" and not hasattr(policy, "get_distribution"):
         raise ValueError(
-            f"weighting 'log_probs' needs an oracle with a distribution over actions, which "
-            f"{type(oracle).__name__} has not: use 'values' or 'none'"
+            "weighting 'log_probs' needs an oracle with a distribution over actions, but "
+            f"{type(oracle).__name__} has none: use 'values' or 'none'"
         )
 
 
 def needs_look_ahead(oracle: Policy, weighting: Weighting) -> bool:
-    """Whether `state_weights` asks what each action would lead to."""
+    """Whether `state_weights` needs the results of each action."""
     return weighting == "values" and not _has_q(getattr(oracle, "policy", None))
 
 
@@ -61,7 +61,7 @@ def state_weights(
     weighting: Weighting,
     look_ahead: LookAhead | None = None,
 ) -> NDArray[np.float64]:
-    """How much is lost in each state by the worst action: VIPER's l(s) = V(s) - min_a Q(s, a).
+    """The loss of the worst action in each state: VIPER's l(s) = V(s) - min_a Q(s, a).
 
     V(s) is max_a Q(s, a), so that no weight is negative. "log_probs" takes log p(a | s) for
     Q(s, a), as for an oracle of maximum entropy; "none" weighs all states alike.
@@ -71,8 +71,8 @@ def state_weights(
     Args:
         oracle: An SB3 model.
         observations: (S, ...).
-        weighting: What Q is.
-        look_ahead: What every action leads to, where `needs_look_ahead`.
+        weighting: The meaning of Q.
+        look_ahead: The results of every action, if `needs_look_ahead`.
 
     Returns:
         float64, (S,), each at least 0.
@@ -92,13 +92,8 @@ def q_values(
 ) -> NDArray[np.float64]:
     """Q(s, a) of an oracle, float64, (S, A).
 
-    A DQN and a QR-DQN (the mean of its quantiles) know it. Of an actor and critic it is
-    r + gamma V(s'), or r alone where the episode ends in s'.
-
-    Args:
-        oracle: The SB3 model.
-        observations: (S, ...).
-        look_ahead: What every action leads to; a DQN needs none.
+    A DQN and a QR-DQN (the mean of its quantiles) compute it. For an actor and critic it is
+    r + gamma V(s'), or r alone if the episode ends in s'; only these need the `look_ahead`.
 
     Raises:
         ValueError: The oracle needs a look-ahead, and there is none.

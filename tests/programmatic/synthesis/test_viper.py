@@ -135,12 +135,12 @@ def test_any_env_with_flat_observations(env_id: str, algo: str, options: dict[st
 def test_says_which_oracles_it_cannot_use() -> None:
     env = cartpole(2)
     remembers = RecurrentPPO("MlpLstmPolicy", env, device="cpu")
-    with pytest.raises(ValueError, match="RecurrentPPO remembers what came before"):
+    with pytest.raises(ValueError, match="RecurrentPPO has a memory"):
         viper(remembers, env, ViperConfig(**SHORT))
-    with pytest.raises(ValueError, match="DQN has not: use 'values' or 'none'"):
+    with pytest.raises(ValueError, match="DQN has none: use 'values' or 'none'"):
         viper(balancer("dqn", env), env, ViperConfig(weighting="log_probs"))
     program = viper(balancer("dqn", env), env, ViperConfig(**SHORT)).program
-    with pytest.raises(ValueError, match="TreePolicy has not: use 'log_probs' or 'none'"):
+    with pytest.raises(ValueError, match="TreePolicy has neither: use 'log_probs' or 'none'"):
         viper(TreePolicy(program), env, ViperConfig())
     same = viper(TreePolicy(program), env, ViperConfig(weighting="none", **SHORT))
     assert same.iterations[0]["fidelity"] > 0.9
