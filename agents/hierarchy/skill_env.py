@@ -15,8 +15,9 @@ from agents.hierarchy.skills import Skills
 from karel_gym.envs.karel import is_solved
 from karel_gym.envs.observations import observe
 from karel_gym.envs.sb3 import KarelSB3VecEnv
+from karel_gym.simulation.episode_arrays import WorldArrays, world_at
 from karel_gym.simulation.kernels import kernel
-from karel_gym.tasks.task import N_COUNTERS
+from programmatic.horizon import Limits
 from programmatic.machine.bytecode import compile_tokens
 from programmatic.machine.execution import NO_LIMIT
 from programmatic.machine.interpreter import run, turn_left
@@ -30,11 +31,7 @@ def run_skills(
     first: int,
     last: int,
     codes: Any,
-    cells: Any,
-    width: int,
-    robots: Any,
-    rngs: Any,
-    counters: Any,
+    worlds: Any,
     max_calls: int,
     steps_left: Any,
     rewards: Any,
@@ -48,34 +45,20 @@ def run_skills(
     Args:
         first, last: The episodes.
         codes: int64, (N, L).
-        cells: uint8, (N, H*W). Changed, as the next four.
-        width: W.
-        robots: int64, (N, 2).
-        rngs: uint64, (N, 1).
-        counters: int32, (N, N_COUNTERS).
+        worlds: `WorldArrays` of the episodes; changed.
         max_calls: Most calls of each program.
         steps_left: int64, (N,); most actions of each program, from 1 up.
         rewards, steps, terminated: float64, int64 and bool, each (N,); written.
     """
-    no_cells, no_counters = cells[0, :0], np.empty(N_COUNTERS, dtype=np.int32)
-    no_trace = no_counters[:0]
+    no_trace = worlds.counters[0, :0]
     for i in range(first, last):
-        rewards[i], steps[i], _, terminated[i] = run(
-            codes[i],
-            width,
-            robots[i],
-            rngs[i],
-            cells[i],
-            counters[i],
-            no_cells,
-            no_counters,
-            max_calls,
-            steps_left[i],
-            False,  # endless loops are run out: the episode goes on from their end
-            no_trace,
-        )
+        episode, limits = world_at(worlds, i), Limits(max_calls, steps_left[i])
+        # Endless loops are run out, since the episode goes on from their end: no anchor is needed.
+        outcome = run(codes[i], episode, episode, limits, False, no_trace)
+        rewards[i], steps[i], terminated[i] = outcome.total, outcome.actions, outcome.terminated
         if steps[i] == 0:  # `run` has judged the turn already
-            robots[i, 1] = turn_left(robots[i, 0], robots[i, 1]).heading
+            position, heading = episode.robots
+            episode.robots[1] = turn_left(position, heading).heading
             steps[i] = 1
 
 
@@ -170,7 +153,7 @@ class SkillVecEnv(KarelSB3VecEnv):
         results = np.empty(n), np.empty(n, dtype=np.int64), np.empty(n, dtype=np.bool_)
         left = np.minimum(episodes.max_steps - episodes.lengths, self.skill_steps)
         arrays = episodes.cells, episodes.width, episodes.robots, episodes.rngs, episodes.counters
-        others = *arrays, NO_LIMIT, left, *results
+        others = WorldArrays(*arrays), NO_LIMIT, left, *results
         in_parallel(lambda first, last: self._run(first, last, codes, *others), n)
         rewards, steps, terminated = results
         episodes.returns += rewards

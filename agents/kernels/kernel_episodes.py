@@ -9,12 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from karel_gym.robot import ACTIONS, act
+from karel_gym.simulation.episodes import begun_worlds
 from karel_gym.simulation.kernels import Kernel, inner
 from karel_gym.simulation.rng import states_of, uniform
-from karel_gym.tasks.task import N_COUNTERS, Task, reward
+from karel_gym.tasks.task import Task, reward
 from karel_gym.world import WorldBatch
-from programmatic.machine.execution import arrays_of
-from programmatic.machine.execution_kernels import begin_all
 from programmatic.machine.parallel import in_parallel
 
 Outcomes = tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.bool_]]
@@ -89,13 +88,9 @@ def run_episodes(
         seed: Of the draws; episode i's are the same whatever N is.
         max_steps: Horizon.
     """
-    n, width = len(worlds), worlds.shape[1]
-    cells, robots, rngs = arrays_of(worlds)
-    cells = cells.copy()
-    counters = np.zeros((n, N_COUNTERS), dtype=np.int32)
-    begin_all.of(task)(cells, width, robots, counters)
+    n = len(worlds)
     outcomes = np.empty(n), np.empty(n, np.int64), np.empty(n, np.bool_)
-    arrays = cells, width, robots, rngs, counters, states_of(seed, n)[:, None]
+    arrays = *begun_worlds(task, worlds), states_of(seed, n)[:, None]
     run: Callable[..., None] = kernel.of(task)
     in_parallel(lambda first, last: run(first, last, *policy, *arrays, max_steps, *outcomes), n)
     return outcomes

@@ -72,11 +72,11 @@ class Cuda:
 
     def kernel(
         self,
-        kernel: Kernel | Dispatcher,
+        kernel: Kernel,
         task: TaskFunctions | None = None,
         n_threads: int | None = None,
     ) -> Callable[..., None]:
-        """`launch(n, *arguments)`: a kernel, or an inner function like one, on the GPU.
+        """`launch(n, *arguments)`: a kernel on the GPU.
 
         Args:
             kernel: It treats the things in range(first, last, step).
@@ -88,14 +88,14 @@ class Cuda:
 
     def _launch(
         self,
-        kernel: Kernel | Dispatcher,
+        kernel: Kernel,
         task: TaskFunctions | None,
         n_threads: int | None,
         n: int,
         *args: Any,
     ) -> None:
-        function = kernel.function if isinstance(kernel, Kernel) else kernel.py_func
-        loop = _loop_of(cast(FunctionType, function), task)
+        function = kernel.function
+        loop = _loop_of(function, task)
         threads = self.n_threads(n) if n_threads is None else n_threads
         blocks = -(-threads // THREADS_PER_BLOCK)
         configured = loop[blocks, THREADS_PER_BLOCK, _stream()]
@@ -175,7 +175,9 @@ class _SimulatedArray(np.ndarray[Any, Any]):
 
 
 def _as_numba(value: Any) -> Any:
-    """An argument as numba's kernels take it: tensors as views of their memory."""
+    """An argument as numba's kernels take it: tensors, also those in NamedTuples, as views."""
+    if isinstance(value, tuple):
+        return type(value)(*map(_as_numba, value))
     if not isinstance(value, torch.Tensor):
         return value
     return value.numpy().view(_SimulatedArray) if IS_SIMULATED else cuda.as_cuda_array(value, False)

@@ -39,8 +39,13 @@ class Device(Protocol):
     def to_host(self, array: Any) -> NDArray[Any]:
         """An array as numpy's."""
 
-    def kernel(self, kernel: Kernel, task: TaskFunctions | None = None) -> Callable[..., None]:
-        """`launch(n, *arguments)`: a kernel that treats n things, with `task`'s functions."""
+    def kernel(
+        self, kernel: Kernel, task: TaskFunctions | None = None, n_threads: int | None = None
+    ) -> Callable[..., None]:
+        """`launch(n, *arguments)`: a kernel that treats n things, with `task`'s functions.
+
+        A GPU runs it in `n_threads` threads, by default as many as `n_threads(n)` says.
+        """
 
     def n_threads(self, n: int) -> int:
         """How many threads such a kernel is given for n things: `first` is below that."""
@@ -70,7 +75,9 @@ class Cpu:
     def to_host(self, array: Any) -> NDArray[Any]:
         return np.asarray(array)
 
-    def kernel(self, kernel: Kernel, task: TaskFunctions | None = None) -> Callable[..., None]:
+    def kernel(
+        self, kernel: Kernel, task: TaskFunctions | None = None, n_threads: int | None = None
+    ) -> Callable[..., None]:
         return partial(_launch, kernel.of(task))
 
     def n_threads(self, n: int) -> int:

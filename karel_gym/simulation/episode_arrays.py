@@ -1,18 +1,69 @@
-"""What the running episodes of every env have in common: arrays with a row an episode."""
+"""Running episodes as arrays with one row per episode; kernels step them in place."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from karel_gym.simulation.devices import CPU, Device
+from karel_gym.simulation.kernels import index, inner
 from karel_gym.simulation.rng import stream_of
 
 EpisodeState = tuple[Any, ...]
 """All that one episode is, a copy: a row of each array of `EpisodeArrays.arrays`."""
+
+
+class WorldArrays(NamedTuple):
+    """The worlds of N running Karel episodes, or, without the first axis, of one of them."""
+
+    cells: Any
+    """uint8, (N, H*W)."""
+    width: int
+    """W."""
+    robots: Any
+    """int64, (N, 2); position (row * W + column) and heading."""
+    rngs: Any
+    """uint64, (N, 1); random states."""
+    counters: Any
+    """int32, (N, N_COUNTERS); the task's counters."""
+
+    def take(self, rows: Any) -> WorldArrays:
+        """A copy of these rows."""
+        return WorldArrays(
+            self.cells[rows],
+            self.width,
+            self.robots[rows],
+            self.rngs[rows],
+            self.counters[rows],
+        )
+
+
+@inner
+def world_at(worlds: Any, i: int) -> WorldArrays:
+    """Row `i` of `WorldArrays`, not copied."""
+    k = index(i)
+    return WorldArrays(
+        worlds.cells[k], worlds.width, worlds.robots[k], worlds.rngs[k], worlds.counters[k]
+    )
+
+
+@inner
+def copy(source: Any, target: Any) -> None:
+    """Copy the elements of an array."""
+    for i in range(source.size):
+        target[i] = source[i]
+
+
+@inner
+def copy_world(source: Any, target: Any) -> None:
+    """Copy the arrays of one world."""
+    copy(source.cells, target.cells)
+    copy(source.robots, target.robots)
+    copy(source.rngs, target.rngs)
+    copy(source.counters, target.counters)
 
 
 class EpisodeArrays(ABC):

@@ -8,7 +8,7 @@ import numpy as np
 
 from karel_gym.robot import act
 from karel_gym.simulation.devices import CPU, Device
-from karel_gym.simulation.episode_arrays import EpisodeArrays, max_steps_or
+from karel_gym.simulation.episode_arrays import EpisodeArrays, WorldArrays, max_steps_or
 from karel_gym.simulation.kernels import index, inner, kernel
 from karel_gym.simulation.rng import draw_state, states_of
 from karel_gym.tasks.task import N_COUNTERS, Task, begin, generate, reward
@@ -27,6 +27,14 @@ def generate_worlds(
         i = index(k)
         cells[i] = 0
         robots[i, 0], robots[i, 1] = generate(cells[i], width, rngs[i])
+
+
+@kernel
+def begin_worlds(first: int, last: int, step: int, worlds: Any) -> None:
+    """Begin the episodes in these worlds, a `WorldArrays` whose counters are 0."""
+    for k in range(first, last, step):
+        i = index(k)
+        begin(worlds.cells[i], worlds.width, worlds.robots[i, 0], worlds.counters[i])
 
 
 @inner
@@ -244,11 +252,33 @@ class Episodes(EpisodeArrays):
 
     def world(self, index: int) -> World:
         """The present world of episode `index`."""
-        position, heading = self.robots[index].tolist()
-        cells = self.device.to_host(self.cells[index]).reshape(self.height, self.width)
-        row, col = divmod(position, self.width)
-        (random_state,) = self.device.to_host(self.rngs[index]).tolist()
-        return World(cells & np.uint8(WALL | MARKERS), row, col, heading, random_state)
+        arrays = self.cells, self.width, self.robots, self.rngs, self.counters
+        return world_of(WorldArrays(*arrays), index, self.device)
+
+
+def begun_worlds(task: Task, batch: WorldBatch, device: Device = CPU) -> WorldArrays:
+    """The worlds of a batch as arrays of `device`, with the episodes begun."""
+    n, (_, width) = len(batch), batch.shape
+    rows, cols, headings = batch.robots.T
+    robots = np.stack([rows * width + cols, headings], axis=1).astype(np.int64)
+    worlds = WorldArrays(
+        device.from_host(batch.cells.reshape(n, -1)),
+        width,
+        device.from_host(robots),
+        device.from_host(batch.random_states[:, None]),
+        device.zeros((n, N_COUNTERS), np.int32),
+    )
+    device.kernel(begin_worlds, task)(n, worlds)
+    return worlds
+
+
+def world_of(worlds: WorldArrays, index: int, device: Device = CPU) -> World:
+    """Row `index` of `WorldArrays` as a `World`."""
+    position, heading = worlds.robots[index].tolist()
+    row, col = divmod(position, worlds.width)
+    cells = device.to_host(worlds.cells[index]).reshape(-1, worlds.width)
+    (random_state,) = device.to_host(worlds.rngs[index]).tolist()
+    return World(cells & np.uint8(WALL | MARKERS), row, col, heading, random_state)
 
 
 def sample_task_worlds(

@@ -12,17 +12,19 @@ from numpy.typing import NDArray
 
 from karel_gym.registration import task_of
 from karel_gym.simulation.devices import CPU, Device, device_named
-from karel_gym.simulation.episodes import Episodes
+from karel_gym.simulation.episode_arrays import WorldArrays
+from karel_gym.simulation.episodes import Episodes, begun_worlds, world_of
 from karel_gym.tasks.task import N_COUNTERS, Task
-from karel_gym.world import MARKERS, WALL, World, WorldBatch
+from karel_gym.world import World, WorldBatch
 from programmatic.dsl import Program
-from programmatic.horizon import MAX_CALLS
+from programmatic.horizon import MAX_CALLS, Limits
 from programmatic.machine.bytecode import argument_of, compile, compile_tokens, tokens_of
-from programmatic.machine.execution_kernels import begin_all, execute_one, execute_part
+from programmatic.machine.execution_kernels import Results, execute_one, execute_runs
 from programmatic.machine.parallel import in_parallel
 
 NO_LIMIT = 2**62
 RESULT_TYPES = np.float64, np.int64, np.int64, np.bool_
+SCRATCH = 2**31  # bytes of a GPU's memory for the worlds of all runs in progress
 
 Programs = Sequence[Program] | NDArray[np.integer[Any]]
 
@@ -48,16 +50,14 @@ class ExecutionResult:
     _programs: Programs
     _worlds: Sequence[World] | WorldBatch
     _task: Task
-    _limits: tuple[int, int]
+    _limits: Limits
 
     def final_world(self, program: int, world: int) -> World:
         """The world in which `program` left start world `world`; the run is done again for it."""
         chosen = self._programs[program]
         if not isinstance(chosen, Program):
             chosen = Program.from_tokens(chosen.tolist())
-        final, _, _ = _run_once(
-            self._task, chosen, self._worlds[world], *self._limits, trace_length=0
-        )
+        final, _, _ = _run_once(self._task, chosen, self._worlds[world], self._limits, 0)
         return final
 
 
@@ -114,88 +114,77 @@ def execute(
         ([[0.17, 0.17]], [[12, 12]])
     """
     task = task_of(env_id)
-    limits = _limit("max_calls", max_calls), _limit("max_actions", max_actions)
+    limits = Limits(_limit("max_calls", max_calls), _limit("max_actions", max_actions))
     programs = [programs] if isinstance(programs, Program) else programs
     worlds = [worlds] if isinstance(worlds, World) else worlds
     if not len(programs) or not len(worlds):
         raise ValueError(f"nothing to run: {len(programs)} programs in {len(worlds)} worlds")
     place = device_named(device)
     codes = compile_tokens(_tokens(programs, place), place)
-    shape = len(programs), len(worlds)
-    results = [place.zeros(shape, dtype) for dtype in RESULT_TYPES]
-    for columns, batch in _by_size(worlds):
-        if len(batch) == len(worlds):
-            _run_all(place, task, codes, batch, limits, results)
-            break
-        part = [place.zeros((shape[0], len(batch)), dtype) for dtype in RESULT_TYPES]
-        _run_all(place, task, codes, batch, limits, part)
-        for array, values in zip(results, part, strict=True):
-            array[:, columns] = values
+    parts = [
+        (columns, execute_batch(task, codes, batch, limits, place))
+        for columns, batch in _by_size(worlds)
+    ]
+    results = parts[0][1]
+    if len(parts) > 1:
+        results = _results(place, len(programs), len(worlds))
+        for columns, part in parts:
+            for array, values in zip(results, part, strict=True):
+                array[:, columns] = values
     if not isinstance(programs, place.array_type):
-        results = [place.to_host(array) for array in results]
-    returns, actions, calls, terminated = results
-    return ExecutionResult(returns, actions, calls, terminated, programs, worlds, task, limits)
+        results = Results(*map(place.to_host, results))
+    return ExecutionResult(*results, programs, worlds, task, limits)
 
 
-def _run_all(
-    device: Device,
+def execute_batch(
     task: Task,
     codes: Any,
     batch: WorldBatch,
-    limits: tuple[int, int],
-    results: list[Any],
-) -> None:
-    """Run all programs in the worlds of one size and write the results; all arrays on `device`."""
-    cells, robots, rngs = arrays_of(batch)
-    if device is CPU:
-        execute_on_cores(task, codes, batch.shape[1], cells, robots, rngs, limits, results)
-    else:
-        from programmatic.machine.cuda import execute_on_gpu
-
-        execute_on_gpu(
-            task,
-            codes,
-            batch.shape[1],
-            device.from_host(cells),
-            device.from_host(robots),
-            device.from_host(rngs),
-            limits,
-            results,
-        )
-
-
-def execute_on_cores(
-    task: Task,
-    codes: NDArray[np.int64],
-    width: int,
-    cells: NDArray[np.uint8],
-    robots: NDArray[np.int64],
-    rngs: NDArray[np.uint64],
-    limits: tuple[int, int],
-    results: list[Any],
+    limits: Limits,
+    device: Device = CPU,
     skip_loops: bool = True,
-) -> None:
-    """Run every program in every world, on all cores; see `execute_runs` for the arrays.
+) -> Results:
+    """Run P programs in N worlds of one size, on all cores or on a GPU.
 
     Args:
-        task: The task that judges.
-        codes: int64, (P, L).
-        width: W.
-        cells: uint8, (N, H*W); start worlds.
-        robots: int64, (N, 2).
-        rngs: uint64, (N, 1).
-        limits: Of calls and of actions.
-        results: Returns, actions, calls and whether terminated, each (P, N); written.
+        task: The task.
+        codes: int64, (P, L), on `device`.
+        batch: The start worlds.
+        limits: Both of them numbers.
+        device: The device of the arrays of the results.
         skip_loops: Whether to look for endless loops.
     """
-    cells = cells.copy()
-    counters = np.zeros((len(cells), N_COUNTERS), dtype=np.int32)
-    begin_all.of(task)(cells, width, robots, counters)
-    arrays = codes, cells, width, robots, rngs, counters
-    run = execute_part.of(task)
-    in_parallel(
-        lambda first, last: run(first, last, *arrays, *limits, skip_loops, *results),
-        len(codes) * len(cells),
+    worlds = begun_worlds(task, batch, device)
+    results = _results(device, len(codes), len(batch))
+    n_runs, n_cells = len(codes) * len(batch), worlds.cells.shape[1]
+    if device is not CPU:
+        n_threads = min(device.n_threads(n_runs), max(1, SCRATCH // (2 * n_cells)))
+        rooms = _rooms(device, n_threads, worlds)
+        launch = device.kernel(execute_runs, task, n_threads)
+        launch(n_runs, codes, worlds, limits, skip_loops, rooms, results)
+        return results
+    run = execute_runs.of(task)
+
+    def run_part(first: int, last: int) -> None:
+        run(first, last, 1, codes, worlds, limits, skip_loops, _rooms(CPU, 1, worlds), results)
+
+    in_parallel(run_part, n_runs)
+    return results
+
+
+def _results(device: Device, n_programs: int, n_worlds: int) -> Results:
+    return Results(*(device.zeros((n_programs, n_worlds), dtype) for dtype in RESULT_TYPES))
+
+
+def _rooms(device: Device, n_threads: int, worlds: WorldArrays) -> WorldArrays:
+    """Two worlds like `worlds` for each thread to work in."""
+    n = 2 * n_threads
+    return WorldArrays(
+        device.zeros((n, worlds.cells.shape[1]), np.uint8),
+        worlds.width,
+        device.zeros((n, 2), np.int64),
+        device.zeros((n, 1), np.uint64),
+        device.zeros((n, N_COUNTERS), np.int32),
     )
 
 
@@ -211,13 +200,13 @@ def trace(
     Args and errors are those of `execute`; endless loops are run up to the limits.
     """
     task = task_of(env_id)
-    limits = _limit("max_calls", max_calls), _limit("max_actions", max_actions)
+    limits = Limits(_limit("max_calls", max_calls), _limit("max_actions", max_actions))
     _check_types("programs", [program], Program)
     _check_types("worlds", [world], World)
-    if min(limits) == NO_LIMIT:
+    if limits == (NO_LIMIT, NO_LIMIT):
         raise ValueError("a trace needs a limit: give max_calls or max_actions")
     n_actions = int(execute([program], [world], env_id, max_calls, max_actions).actions[0, 0])
-    _, executing, code = _run_once(task, program, world, *limits, trace_length=n_actions)
+    _, executing, code = _run_once(task, program, world, limits, trace_length=n_actions)
     episodes = Episodes(task, 1, *world.shape)
     episodes.load(0, world)
     steps = []
@@ -229,41 +218,14 @@ def trace(
 
 
 def _run_once(
-    task: Task, program: Program, world: World, max_calls: int, max_actions: int, trace_length: int
+    task: Task, program: Program, world: World, limits: Limits, trace_length: int
 ) -> tuple[World, NDArray[np.int32], NDArray[np.int64]]:
     """The final world of one run, the token index of each action, and the bytecode."""
     (code,) = compile([program])
-    cells, robots, rngs = arrays_of(WorldBatch.from_worlds([world]))
+    rooms = begun_worlds(task, WorldBatch.from_worlds([world, world]))
     executing = np.empty(trace_length, dtype=np.int32)
-    execute_one.of(task)(
-        code,
-        cells[0],
-        world.shape[1],
-        robots[0],
-        rngs[0],
-        max_calls,
-        max_actions,
-        trace_length == 0,
-        executing,
-    )
-    row, col = divmod(int(robots[0, 0]), world.shape[1])
-    final = World(
-        cells[0].reshape(world.shape) & (WALL | MARKERS),
-        row,
-        col,
-        int(robots[0, 1]),
-        int(rngs[0, 0]),
-    )
-    return final, executing, code
-
-
-def arrays_of(
-    batch: WorldBatch,
-) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.uint64]]:
-    """A batch as the kernels take it: cells (N, H*W), robots (N, 2), random states (N, 1)."""
-    rows, cols, headings = batch.robots.T
-    robots = np.stack([rows * batch.shape[1] + cols, headings], axis=1).astype(np.int64)
-    return batch.cells.reshape(len(batch), -1), robots, batch.random_states[:, None].copy()
+    execute_one.of(task)(code, rooms, limits, trace_length == 0, executing)
+    return world_of(rooms, 0), executing, code
 
 
 def _tokens(programs: Programs, device: Device) -> Any:

@@ -2,166 +2,69 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
-import numpy as np
-
+from karel_gym.simulation.episode_arrays import copy_world, world_at
 from karel_gym.simulation.kernels import inner, kernel
-from karel_gym.tasks.task import N_COUNTERS, begin
 from programmatic.machine.bytecode import argument_of
-from programmatic.machine.interpreter import NO_ACTION, advance, copy, run
+from programmatic.machine.interpreter import NO_ACTION, advance, run
 
 
-@inner
-def begin_worlds(
-    first: int, last: int, step: int, cells: Any, width: int, robots: Any, counters: Any
-) -> None:
-    """Begin an episode in each of many worlds; see `execute_runs` for the arrays."""
-    for j in range(first, last, step):
-        begin(cells[j], width, robots[j, 0], counters[j])
+class Results(NamedTuple):
+    """The results of P programs in N worlds, each (P, N)."""
+
+    returns: Any
+    """float64."""
+    actions: Any
+    """int64."""
+    calls: Any
+    """int64."""
+    terminated: Any
+    """bool."""
 
 
-@inner
+@kernel
 def execute_runs(
     first: int,
     last: int,
     step: int,
     codes: Any,
-    cells: Any,
-    width: int,
-    robots: Any,
-    rngs: Any,
-    counters: Any,
-    max_calls: int,
-    max_actions: int,
+    worlds: Any,
+    limits: Any,
     skip_loops: bool,
-    run_cells: Any,
-    run_counters: Any,
-    robot: Any,
-    rng: Any,
-    returns: Any,
-    actions: Any,
-    calls: Any,
-    terminated: Any,
+    rooms: Any,
+    results: Any,
 ) -> None:
-    """Do some of the runs of P programs in N worlds; run k is of program k // N in world k % N.
+    """Do runs of P programs in N worlds; run k is of program k // N in world k % N.
 
     Args:
         first, last, step: The runs.
         codes: int64, (P, L).
-        cells: uint8, (N, H*W); start worlds, in which the episodes have begun.
-        width: W.
-        robots: int64, (N, 2).
-        rngs: uint64, (N, 1).
-        counters: int32, (N, N_COUNTERS).
-        max_calls, max_actions: Limits.
+        worlds: `WorldArrays`; the start worlds.
+        limits: `Limits`, both of them numbers.
         skip_loops: Whether to look for endless loops.
-        run_cells, run_counters: uint8, (2, H*W), and int32, (2, N_COUNTERS); room for a run.
-        robot, rng: int64, (2,), and uint64, (1,); room for a run.
-        returns, actions, calls, terminated: float64, int64, int64, bool, each (P, N); written.
+        rooms: `WorldArrays` of 2 * T worlds to work in, for T threads; thread `first` of a GPU, and
+            a thread of the processor with T = 1, uses two of them.
+        results: `Results`; written.
     """
-    n_worlds = returns.shape[1]
-    no_trace = run_counters[0, :0]
+    n_worlds = results.returns.shape[1]
+    own = 2 * (first % (rooms.cells.shape[0] // 2))
+    episode, anchor = world_at(rooms, own), world_at(rooms, own + 1)
+    no_trace = anchor.counters[:0]
     for k in range(first, last, step):
         i, j = k // n_worlds, k % n_worlds
-        copy(cells[j], run_cells[0])
-        copy(counters[j], run_counters[0])
-        copy(robots[j], robot)
-        copy(rngs[j], rng)
-        returns[i, j], actions[i, j], calls[i, j], terminated[i, j] = run(
-            codes[i],
-            width,
-            robot,
-            rng,
-            run_cells[0],
-            run_counters[0],
-            run_cells[1],
-            run_counters[1],
-            max_calls,
-            max_actions,
-            skip_loops,
-            no_trace,
-        )
+        copy_world(world_at(worlds, j), episode)
+        outcome = run(codes[i], episode, anchor, limits, skip_loops, no_trace)
+        results.returns[i, j] = outcome.total
+        results.actions[i, j] = outcome.actions
+        results.calls[i, j] = outcome.calls
+        results.terminated[i, j] = outcome.terminated
 
 
 @kernel
-def begin_all(cells: Any, width: int, robots: Any, counters: Any) -> None:
-    """Begin an episode in each of N worlds; see `execute_runs` for the arrays."""
-    begin_worlds(0, len(cells), 1, cells, width, robots, counters)
-
-
-@kernel
-def execute_part(
-    first: int,
-    last: int,
-    codes: Any,
-    cells: Any,
-    width: int,
-    robots: Any,
-    rngs: Any,
-    counters: Any,
-    max_calls: int,
-    max_actions: int,
-    skip_loops: bool,
-    returns: Any,
-    actions: Any,
-    calls: Any,
-    terminated: Any,
-) -> None:
-    """Do the runs `first` to `last - 1`; see `execute_runs`."""
-    execute_runs(
-        first,
-        last,
-        1,
-        codes,
-        cells,
-        width,
-        robots,
-        rngs,
-        counters,
-        max_calls,
-        max_actions,
-        skip_loops,
-        np.empty((2, cells.shape[1]), dtype=np.uint8),
-        np.empty((2, N_COUNTERS), dtype=np.int32),
-        np.empty(2, dtype=np.int64),
-        np.empty(1, dtype=np.uint64),
-        returns,
-        actions,
-        calls,
-        terminated,
-    )
-
-
-@kernel
-def execute_one(
-    code: Any,
-    cells: Any,
-    width: int,
-    robot: Any,
-    rng: Any,
-    max_calls: int,
-    max_actions: int,
-    skip_loops: bool,
-    trace: Any,
-) -> Any:
-    """Run one program in one world, which is changed to the final one; see `run`."""
-    counters = np.zeros((2, N_COUNTERS), dtype=np.int32)
-    begin(cells, width, robot[0], counters[0])
-    return run(
-        code,
-        width,
-        robot,
-        rng,
-        cells,
-        counters[0],
-        np.empty_like(cells),
-        counters[1],
-        max_calls,
-        max_actions,
-        skip_loops,
-        trace,
-    )
+def execute_one(code: Any, rooms: Any, limits: Any, skip_loops: bool, trace: Any) -> None:
+    """Run a program in the first of two worlds, `WorldArrays`; see `run`."""
+    run(code, world_at(rooms, 0), world_at(rooms, 1), limits, skip_loops, trace)
 
 
 @inner
@@ -174,13 +77,13 @@ def next_action(code: Any, pc: int, repeats: Any, percepts: Any, max_calls: int)
     bits = 0
     for k in range(percepts.size):
         bits |= int(percepts[k] != 0) << k
-    at, pc, repeats, _ = advance(code, pc, repeats, bits, max_calls)
-    return at, pc, repeats
+    step = advance(code, pc, repeats, bits, max_calls)
+    return step.at, step.pc, step.repeats
 
 
 @inner
 def action_at(code: Any, at: int) -> int:
-    """The action that an instruction does; NO_ACTION if `at` is that."""
+    """The action of the instruction at `at`, which may be NO_ACTION."""
     return NO_ACTION if at == NO_ACTION else argument_of(code[at])
 
 
@@ -192,9 +95,9 @@ def next_actions(
 
     Args:
         code: int64, (L,), no longer than the program.
-        pcs: int64, (N,); where each episode is. Changed, as the next.
+        pcs: int64, (N,); the instruction that each program is at. Changed, like `repeats`.
         repeats: uint64, (N,).
-        percepts: float32, (N, 5); what is not 0 is true.
+        percepts: float32, (N, 5); nonzero is true.
         max_calls: Most calls between two actions.
         actions: int64, (N,); written: the action, or NO_ACTION.
         executing: int64, (N,); written: the token index of the action, or NO_ACTION.
@@ -205,7 +108,7 @@ def next_actions(
         )
         actions[i] = action_at(code, executing[i])
         if actions[i] == NO_ACTION:
-            pcs[i] = code.size - 1  # its HALT: what was perceived for ever must not wake it
+            pcs[i] = code.size - 1  # its HALT: a program that perceived forever must not wake up
 
 
 @kernel

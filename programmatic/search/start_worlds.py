@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from karel_gym.registration import sample_worlds
-from karel_gym.tasks.task import N_COUNTERS, Task
+from karel_gym.simulation.episodes import begun_worlds
+from karel_gym.tasks.task import Task
 from karel_gym.world import WorldBatch
-from programmatic.machine.execution import arrays_of
-from programmatic.machine.execution_kernels import begin_all
 from programmatic.search.programs.climb_state import StartWorlds
 
 MOST_IN_VAIN = 64
@@ -50,10 +49,7 @@ def begin_worlds(task: Task, batch: WorldBatch) -> StartWorlds:
     Equal worlds are merged, see `merge_equal`.
     """
     chosen, weights = merge_equal(task, batch)
-    cells, robots, rngs = (array[chosen].copy() for array in arrays_of(batch))
-    counters = np.zeros((len(cells), N_COUNTERS), dtype=np.int32)
-    begin_all.of(task)(cells, batch.shape[1], robots, counters)
-    return StartWorlds(cells, batch.shape[1], robots, rngs, counters, weights)
+    return StartWorlds(begun_worlds(task, batch).take(chosen), weights)
 
 
 def merge_equal(task: Task, batch: WorldBatch) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

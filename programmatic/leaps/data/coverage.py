@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from karel_gym.robot import act, sense
+from karel_gym.simulation.episode_arrays import copy
 from karel_gym.simulation.kernels import index, inner, kernel
 from karel_gym.simulation.rng import below
 from karel_gym.world import HEADINGS, WALL
@@ -23,7 +24,7 @@ from programmatic.machine.bytecode import (
     compile_program,
     op_of,
 )
-from programmatic.machine.interpreter import NO_ACTION, advance, copy
+from programmatic.machine.interpreter import NO_ACTION, advance
 
 CERTAIN = 1 << 30
 """A probability of one, as kernels take probabilities."""
@@ -91,7 +92,8 @@ def demonstrate(
     n_actions = 0
     pc, repeats = code[0], np.uint64(0)
     for _ in range(MAX_CALLS):
-        _, pc, repeats, _ = advance(code, pc, repeats, 0, 0)  # up to what makes a call
+        step = advance(code, pc, repeats, 0, 0)  # up to what makes a call
+        pc = step.pc
         word = code[pc]
         percepts = 0
         if op_of(word) == HALT:
@@ -101,9 +103,10 @@ def demonstrate(
             evaluated[int(holds(percepts, argument_of(word)))] |= ONE << np.uint64(pc)
         elif n_actions == actions.size:
             return NOT_HALTED
-        at, pc, repeats, _ = advance(code, pc, repeats, percepts, 1)
-        if at != NO_ACTION:
-            action = argument_of(code[at])
+        step = advance(code, pc, step.repeats, percepts, 1)
+        pc, repeats = step.pc, step.repeats
+        if step.at != NO_ACTION:
+            action = argument_of(code[step.at])
             effect = act(cells, width, position, heading, action)
             position, heading = effect.position, effect.heading
             actions[n_actions] = action

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from karel_gym.envs.observations import N_PLANES, write_grids
 from karel_gym.robot import ACTIONS, act, sense
+from karel_gym.simulation.episode_arrays import copy
 from karel_gym.simulation.kernels import index, inner, kernel
 from karel_gym.world import HEADINGS, WALL
 from programmatic.machine.bytecode import ACT, HALT, argument_of, compile_rows, op_of
-from programmatic.machine.interpreter import NO_ACTION, advance, copy
+from programmatic.machine.interpreter import NO_ACTION, advance
 from programmatic.machine.parallel import in_parallel
 
 STOP = len(ACTIONS)
@@ -77,13 +78,14 @@ def match(
         percepts = 0
         if op_of(code[pc]) != ACT:
             percepts = sense(cells, width, position, heading)
-        at, pc, repeats, made = advance(code, pc, repeats, percepts, max_calls - calls)
-        calls += made
-        if at == NO_ACTION:
+        step = advance(code, pc, repeats, percepts, max_calls - calls)
+        pc, repeats = step.pc, step.repeats
+        calls += step.calls
+        if step.at == NO_ACTION:
             if op_of(code[pc]) != HALT:
                 n_actions = longest
             break
-        action = argument_of(code[at])
+        action = argument_of(code[step.at])
         effect = act(cells, width, position, heading, action)
         position, heading = effect.position, effect.heading
         n_actions += 1

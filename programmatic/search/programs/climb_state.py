@@ -9,7 +9,9 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
+from karel_gym.simulation.episode_arrays import WorldArrays
 from karel_gym.simulation.kernels import inner
+from programmatic.horizon import Limits
 from programmatic.search.programs.space import ProgramSpace
 
 UNIT = 2.0**32
@@ -53,8 +55,8 @@ class Rules(NamedTuple):
     """The score from which on the search ends."""
     most: int
     """The score of the highest return that there is."""
-    max_calls: int
-    max_actions: int
+    limits: Limits
+    """Of a run; both of them numbers."""
     skip_loops: bool
     drop_early: bool
     skip_repeated: bool
@@ -63,13 +65,9 @@ class Rules(NamedTuple):
 
 
 class StartWorlds(NamedTuple):
-    """N worlds in which the episodes have begun, as `execute_runs` takes them."""
+    """N worlds in which the episodes have begun."""
 
-    cells: Any
-    width: int
-    robots: Any
-    rngs: Any
-    counters: Any
+    arrays: WorldArrays
     weights: Any
     """int64, (N,); how many of the search's worlds each stands for."""
 

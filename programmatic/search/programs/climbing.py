@@ -16,10 +16,11 @@ from typing import Any
 
 import numpy as np
 
+from karel_gym.simulation.episode_arrays import WorldArrays, copy, copy_world, world_at
 from karel_gym.simulation.kernels import inner, kernel
 from karel_gym.tasks.task import N_COUNTERS
 from programmatic.machine.bytecode import compile_program
-from programmatic.machine.interpreter import NOWHERE, ONE, copy, run_trailed
+from programmatic.machine.interpreter import NOWHERE, ONE, run
 from programmatic.search.programs.canonical import canonical_hash
 from programmatic.search.programs.climb_state import (
     ABOVE_BOUND,
@@ -125,7 +126,7 @@ def climb(
         How many gains there were.
     """
     numbers, parent, rng, space = state.numbers, state.parent, state.rng, rules.space
-    n_worlds, size = worlds.cells.shape
+    n_worlds, size = worlds.arrays.cells.shape
     mutant = np.empty_like(parent)
     code, conditions = np.empty((2, parent.size), dtype=np.int64)
     stack = np.empty(STACK_SIZE, dtype=np.int64)
@@ -135,10 +136,15 @@ def climb(
     # Where the current program came to in each world; everywhere, where that is not known.
     parent_trails = np.full(n_worlds, ~NOWHERE)
     trails = np.empty(n_worlds, dtype=np.uint64)
-    cells, anchor_cells = np.empty((2, size), dtype=np.uint8)
-    counters, anchor_counters = np.empty((2, N_COUNTERS), dtype=np.int32)
-    robot, run_rng = np.empty(2, dtype=np.int64), np.empty(1, dtype=np.uint64)
-    no_trace = anchor_counters[:0]
+    rooms = WorldArrays(
+        np.empty((2, size), dtype=np.uint8),
+        worlds.arrays.width,
+        np.empty((2, 2), dtype=np.int64),
+        np.empty((2, 1), dtype=np.uint64),
+        np.empty((2, N_COUNTERS), dtype=np.int32),
+    )
+    episode, anchor = world_at(rooms, 0), world_at(rooms, 1)
+    no_trace = anchor.counters[:0]
     capacity = 4
     while capacity < 2 * max(rules.first_neighbours, rules.last_neighbours):
         capacity *= 2
@@ -212,26 +218,11 @@ def climb(
                 j = order[k]
                 if parent_trails[j] & changed == NOWHERE and not starting:
                     continue
-                copy(worlds.cells[j], cells)
-                copy(worlds.counters[j], counters)
-                copy(worlds.robots[j], robot)
-                copy(worlds.rngs[j], run_rng)
-                total, _, _, _, trails[j] = run_trailed(
-                    code,
-                    worlds.width,
-                    robot,
-                    run_rng,
-                    cells,
-                    counters,
-                    anchor_cells,
-                    anchor_counters,
-                    rules.max_calls,
-                    rules.max_actions,
-                    rules.skip_loops,
-                    no_trace,
-                )
+                copy_world(world_at(worlds.arrays, j), episode)
+                ran = run(code, episode, anchor, rules.limits, rules.skip_loops, no_trace)
+                trails[j] = ran.trail
                 numbers[RUNS] += 1
-                returns[j] = whole(total)
+                returns[j] = whole(ran.total)
                 score += worlds.weights[j] * returns[j]
                 highest -= worlds.weights[j] * (rules.most - returns[j])
                 numbers[ABOVE_BOUND] |= returns[j] > rules.most

@@ -96,16 +96,9 @@ class CounterexampleClimbing(ProgramClimbing):
 
     def _climb_in(self, chosen: NDArray[np.int64]) -> None:
         """Let climbs run in these worlds, each once."""
-        worlds = self.all_worlds
         self._chosen = chosen
-        self.worlds = StartWorlds(
-            worlds.cells[chosen],
-            worlds.width,
-            worlds.robots[chosen],
-            worlds.rngs[chosen],
-            worlds.counters[chosen],
-            np.ones(len(chosen), dtype=np.int64),
-        )
+        weights = np.ones(len(chosen), dtype=np.int64)
+        self.worlds = StartWorlds(self.all_worlds.arrays.take(chosen), weights)
 
     def _keep(self, gains: Gains, n_gains: int, climbing: Climb) -> None:
         """Check the gain, if there is one, and take its counterexamples into the climb."""

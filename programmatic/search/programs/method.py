@@ -222,8 +222,9 @@ def rules_of(
         sideways=config.sideways,
         solved=whole.py_func(SOLVED * n_worlds),
         most=whole.py_func(max_return),
-        max_calls=limits.max_calls,
-        max_actions=NO_LIMIT if limits.max_actions is None else limits.max_actions,
+        limits=Limits(
+            limits.max_calls, NO_LIMIT if limits.max_actions is None else limits.max_actions
+        ),
         skip_loops=True,
         drop_early=True,
         skip_repeated=True,

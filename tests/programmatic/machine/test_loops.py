@@ -16,8 +16,10 @@ from karel_gym.simulation.rng import below
 from karel_gym.tasks.task import Task
 from programmatic import Program, execute
 from programmatic.dsl import MAX_REPEAT_NESTING
+from programmatic.horizon import Limits
 from programmatic.machine.bytecode import compile
-from programmatic.machine.execution import execute_on_cores
+from programmatic.machine.execution import execute_batch
+from programmatic.machine.execution_kernels import Results
 from tests.programmatic.sample_programs import ROOM, SKILLED, random_programs
 
 NO_LIMIT = 2**62
@@ -43,26 +45,13 @@ def execute_both_ways(
     batch: WorldBatch,
     max_calls: int = NO_LIMIT,
     max_actions: int = NO_LIMIT,
-) -> tuple[list[Any], list[Any]]:
+) -> tuple[Results, Results]:
     """Returns, actions, calls, terminated; with endless loops skipped, and with them run out."""
-    rows, cols, headings = batch.robots.T.astype(np.int64)
-    both = []
-    for skip_loops in (True, False):
-        shape = len(several), len(batch)
-        results = [np.empty(shape, kind) for kind in (np.float64, np.int64, np.int64, np.bool_)]
-        execute_on_cores(
-            task,
-            compile(several),
-            batch.shape[1],
-            batch.cells.reshape(len(batch), -1),
-            np.stack([rows * batch.shape[1] + cols, headings], axis=1),
-            batch.random_states[:, None].copy(),
-            (max_calls, max_actions),
-            results,
-            skip_loops,
-        )
-        both.append(results)
-    return both[0], both[1]
+    codes, limits = compile(several), Limits(max_calls, max_actions)
+    return (
+        execute_batch(task, codes, batch, limits),
+        execute_batch(task, codes, batch, limits, skip_loops=False),
+    )
 
 
 @pytest.mark.parametrize("env_id", TASKS)

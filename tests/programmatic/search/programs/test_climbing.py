@@ -10,6 +10,7 @@ import pytest
 
 from karel_gym import sample_worlds
 from karel_gym.registration import TASKS, task_of
+from karel_gym.simulation.episode_arrays import WorldArrays
 from programmatic import Program, execute
 from programmatic.references import reference_program
 from programmatic.search.configs import HCConfig
@@ -26,6 +27,7 @@ from programmatic.search.programs.climb_state import (
     UNIT,
     Climb,
     Gains,
+    StartWorlds,
 )
 from programmatic.search.programs.climbing import climb, scheduled
 from programmatic.search.programs.method import ProgramClimbing
@@ -172,11 +174,13 @@ def test_equal_worlds_are_run_once_and_count_as_often_as_they_are(env_id: str) -
     task, batch = task_of(env_id), merged.objective.worlds
     each = ProgramClimbing(config, Objective(env_id, config, 0), 0)
     apart = [begin_worlds(task, type(batch).from_worlds([world])) for world in batch]
-    each.worlds = type(apart[0])(
-        *(
-            apart[0].width if name == "width" else np.concatenate([getattr(w, name) for w in apart])
-            for name in apart[0]._fields
-        )
+    arrays = {
+        name: np.concatenate([getattr(w.arrays, name) for w in apart])
+        for name in WorldArrays._fields
+        if name != "width"
+    }
+    each.worlds = StartWorlds(
+        WorldArrays(width=batch.shape[1], **arrays), np.concatenate([w.weights for w in apart])
     )
     other, _ = each.step(each.start())
     assert len(merged.worlds.weights) == {"Karel-Harvester-v1": 4}.get(env_id, 32) or (

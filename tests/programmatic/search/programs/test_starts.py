@@ -70,7 +70,7 @@ def test_equal_worlds_are_merged_unless_their_random_streams_matter() -> None:
     assert sorted(maze.weights) == [1, 3]
     snake = begin_worlds(task_of("Karel-Snake-v0"), batch)
     assert sorted(snake.weights) == [1, 1, 2]
-    assert (np.sort(snake.rngs.ravel()) == [0, 0, 7]).all()
+    assert (np.sort(snake.arrays.rngs.ravel()) == [0, 0, 7]).all()
 
 
 def test_lines_that_are_no_program_are_skipped_and_told(
