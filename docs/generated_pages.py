@@ -28,7 +28,7 @@ from karel_gym.cli import COMMANDS
 from karel_gym.envs import cartpole as cartpole_env
 from karel_gym.registration import CARTPOLE, TASKS, task_of
 from karel_gym.rendering.layout import Frame
-from karel_gym.rendering.renderer import Image, Renderer, side_by_side
+from karel_gym.rendering.renderer import Image, Renderer, image_grid
 from programmatic.references import reference_program, reference_return
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -129,7 +129,7 @@ def described(name: str, env_ids: list[str], doc: str) -> str:
 def pictures() -> Iterator[tuple[str, Image]]:
     """For each task its name in lower case, and a start world of each definition."""
     for name, env_ids in ids_by_name().items():
-        yield name.lower(), side_by_side([world_image(env_id) for env_id in env_ids])
+        yield name.lower(), image_grid([[world_image(env_id) for env_id in env_ids]])
     env = gymnasium.make(CARTPOLE, render_mode="rgb_array")
     env.reset(seed=WORLD_SEED)
     image: Image = env.render()  # type: ignore[assignment]

@@ -183,8 +183,6 @@ def _registered_name(env_id: str) -> str:
         raise TypeError(
             f"an env's id is a text, such as 'Karel-Maze-v0'; got a {type(env_id).__name__}{of_env}"
         )
-    if not isinstance(env_id, str):
-        raise TypeError(f"an env's id must be a str, got {type(env_id).__name__}")
     module, _, name = env_id.rpartition(":")
     if module:
         try:

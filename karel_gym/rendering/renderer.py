@@ -62,11 +62,6 @@ class Renderer:
     def __reduce__(self) -> tuple[Any, ...]:
         return Renderer, (self.shape, self._extent)
 
-    def image_shape(self, with_panel: bool) -> tuple[int, int, int]:
-        """The shape of all images with a panel, or of all without one: (height, width, 3)."""
-        width, height = Layout(self.shape, with_panel, self._extent).size
-        return height, width, 3
-
     def draw(self, world: World, frame: Frame | None = None) -> Image:
         """The picture of `world`, and of what `frame` tells of it: uint8, (height, width, 3).
 
@@ -156,15 +151,6 @@ def ansi(world: World, frame: Frame | None = None) -> str:
         frame.status,
     )
     return f"{world}\n" + "  ".join(text for text in told if text)
-
-
-def side_by_side(images: Sequence[Image], gap: int = 12) -> Image:
-    """`images` in one row, `gap` pixels apart and centred: uint8, (highest, sum of widths, 3).
-
-    Raises:
-        ValueError: There is none, or one is not uint8 of shape (height, width, 3).
-    """
-    return image_grid([images], gap)
 
 
 def image_grid(rows: Sequence[Sequence[Image]], gap: int = 12) -> Image:

@@ -124,4 +124,4 @@ def reward(cells: Any, width: int, effect: Effect, counters: Any, rng: Any) -> t
     return 1 / FOODS, False
 
 
-V0 = Task(__doc__, (8, 8), (7, 7), generate, begin, reward, actions_per_cell=40)
+V0 = Task(__doc__, (8, 8), (7, 7), generate, begin, reward, actions_per_cell=40, random_reward=True)

@@ -99,6 +99,8 @@ class Task:
         fixed_shape: Whether `shape` is the only one.
         max_return: The return of an episode in which the task was solved.
         actions_per_cell: The horizon, in actions per cell inside the border.
+        random_reward: Whether `reward` draws random numbers. If not, worlds that differ only in
+            their random streams are one to a search.
         variant_of: The task and the kind of reward that this one is made from; None: from none.
 
     A task is pickled by its name: it must be an attribute of a module.
@@ -114,6 +116,7 @@ class Task:
     fixed_shape: bool = False
     max_return: float = 1.0
     actions_per_cell: int = 10
+    random_reward: bool = False
     variant_of: tuple[Task, str] | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:

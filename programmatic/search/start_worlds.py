@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import dis
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -55,31 +52,15 @@ def begin_worlds(task: Task, batch: WorldBatch) -> StartWorlds:
 def merge_equal(task: Task, batch: WorldBatch) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """One of each set of equal worlds, and how many there are in the set.
 
-    Worlds that only differ in their random streams are equal where the task's reward does not use
-    them.
+    Worlds that differ only in their random streams are equal if the task's reward draws no random
+    numbers.
 
     Returns:
         Indices into the batch, (D,), and numbers of worlds, (D,).
     """
-    rows = _rows(batch, with_randomness=uses_randomness(task))
+    rows = _rows(batch, with_randomness=task.random_reward)
     _, chosen, weights = np.unique(rows, axis=0, return_index=True, return_counts=True)
     return chosen.astype(np.int64), weights.astype(np.int64)
-
-
-def uses_randomness(task: Task) -> bool:
-    """Whether a task's reward reads the world's random stream, its last argument, or hands it on.
-
-    Example:
-        >>> from karel_gym.registration import task_of
-        >>> uses_randomness(task_of("Karel-Snake-v0")), uses_randomness(task_of("Karel-Maze-v0"))
-        (True, False)
-    """
-    code: Any = task.reward.py_func.__code__
-    stream = code.co_varnames[code.co_argcount - 1]
-    return any(
-        instruction.opname.startswith("LOAD") and stream in np.atleast_1d(instruction.argval)
-        for instruction in dis.get_instructions(code)
-    )
 
 
 def _rows(batch: WorldBatch, with_randomness: bool) -> NDArray[np.uint8]:

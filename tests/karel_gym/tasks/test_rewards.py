@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from karel_gym.registration import TASKS, task_of
+from karel_gym.simulation.episodes import Episodes
 
 MOVE, TURN_LEFT, TURN_RIGHT, _PICK, _PUT = range(5)
 
@@ -23,6 +24,16 @@ def test_rewards_that_a_task_does_not_have_are_refused(env_id: str) -> None:
     if env_id.split("-")[1] not in ("Maze", "StairClimber"):
         with pytest.raises(ValueError, match="'default', 'sparse'; got 'dense'"):
             make(env_id, reward="dense")
+
+
+@pytest.mark.parametrize("env_id", TASKS)
+def test_only_rewards_that_say_so_draw_random_numbers(env_id: str) -> None:
+    episodes = Episodes(task_of(env_id), 200)
+    episodes.reset(np.ones(200, dtype=np.bool_))
+    states, rng = episodes.rngs.copy(), np.random.default_rng(0)
+    for _ in range(100):
+        episodes.step(rng.integers(5, size=200))
+    assert (episodes.rngs != states).any() == task_of(env_id).random_reward
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from karel_gym import World, WorldBatch, sample_worlds
-from karel_gym.registration import TASKS, task_of
+from karel_gym.registration import task_of
 from programmatic import Program, execute
 from programmatic.search import search
 from programmatic.search.programs.space import ProgramSpace
 from programmatic.search.programs.start_programs import read_programs
-from programmatic.search.start_worlds import begin_worlds, distinct_worlds, uses_randomness
+from programmatic.search.start_worlds import begin_worlds, distinct_worlds
 
 CLIMB = "DEF run m( WHILE c( noMarkersPresent c) w( turnLeft move turnRight move w) m)"
 
@@ -53,12 +53,6 @@ def test_a_search_in_distinct_worlds_uses_each_once() -> None:
     everywhere = distinct_worlds("Karel-OneStroke-v0", 36)
     returns = execute([result.program], everywhere, "Karel-OneStroke-v0").returns
     assert result.mean_return == pytest.approx(returns.mean(), abs=1e-12)
-
-
-@pytest.mark.parametrize("env_id", TASKS)
-def test_rewards_that_do_not_look_at_the_random_stream_are_known(env_id: str) -> None:
-    may_use_it = env_id in ("Karel-Snake-v0", "Karel-PathFollow-v0")  # the latter hands it on
-    assert uses_randomness(task_of(env_id)) == may_use_it
 
 
 def test_equal_worlds_are_merged_unless_their_random_streams_matter() -> None:
