@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from agents.comparison import COLUMNS, Comparison
+from agents.intervals import bootstrap_interval, mean_of_rows
 from agents.policies import FEATURES, Contestant, contestants
 from agents.rollout import Rollout
 from karel_gym.envs.karel import is_solved
@@ -19,8 +20,6 @@ from karel_gym.world import WorldBatch
 from programmatic import execute
 from programmatic.horizon import TASK, limits_of
 from programmatic.threads import torch_threads
-
-BOOTSTRAP_SAMPLES = 10_000
 
 
 def evaluate(
@@ -133,7 +132,8 @@ def summarise(episodes: pd.DataFrame, seed: int = 0) -> Comparison:
         done = group[group["episode"] >= 0]
         row["episodes"] = len(done)
         if len(done):
-            low, high = bootstrap_interval(done["return"].to_numpy(float), seed)
+            returns = done["return"].to_numpy(float)
+            low, high = bootstrap_interval(mean_of_rows, returns, seed=seed)
             row |= {
                 "mean_return": done["return"].mean(),
                 "ci_low": low,
@@ -144,17 +144,6 @@ def summarise(episodes: pd.DataFrame, seed: int = 0) -> Comparison:
             }
         rows.append(row)
     return Comparison(rows, columns=list(COLUMNS))
-
-
-def bootstrap_interval(values: Any, seed: int = 0) -> tuple[float, float]:
-    """The 95 % percentile bootstrap interval of the mean of `values`, float, (n,)."""
-    values = np.asarray(values)
-    rng = np.random.default_rng(seed)
-    means = [
-        values[rng.integers(len(values), size=len(values))].mean() for _ in range(BOOTSTRAP_SAMPLES)
-    ]
-    low, high = np.percentile(means, [2.5, 97.5])
-    return float(low), float(high)
 
 
 def _obstacle(contestant: Contestant, worlds: WorldBatch | None) -> str:

@@ -12,10 +12,10 @@ from typing import Any
 
 import pandas as pd
 
+from agents.intervals import MeanInterval, mean_interval
 from benchmarks.runs.planned_runs import RUNS_FILE, Row, records
 from benchmarks.runs.results import number_text, print_texts, save_tables
 from benchmarks.runs.search_runs import PlannedSearch, env_ids, run_searches, seed_range
-from benchmarks.statistics.intervals import MeanInterval, mean_interval
 from karel_gym.registration import FRESH_SEED
 from programmatic.horizon import TASK, horizon_text
 from programmatic.search.commands import FRESH_WORLDS

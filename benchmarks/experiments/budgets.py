@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from agents.intervals import mean_interval
 from benchmarks.runs.planned_runs import RUNS_FILE, records
 from benchmarks.runs.results import print_texts, save_tables
 from benchmarks.runs.search_runs import (
@@ -20,7 +21,6 @@ from benchmarks.runs.search_runs import (
     run_searches,
     seed_range,
 )
-from benchmarks.statistics.intervals import mean_interval
 from benchmarks.statistics.panels import COLORS, LOWEST_SHOWN, draw_band, panels, save_figure
 from karel_gym.registration import FRESH_SEED
 from programmatic.horizon import TASK, horizon_text

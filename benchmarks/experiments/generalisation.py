@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from agents.intervals import MeanInterval, mean_interval
 from benchmarks.runs.grid import GridRuns, GridSettings, do_grid, quickened, search_name
 from benchmarks.runs.planned_runs import Row, records
 from benchmarks.runs.results import print_texts, save_tables
 from benchmarks.runs.search_runs import LARGE_WORLDS
-from benchmarks.statistics.intervals import MeanInterval, mean_interval
 from benchmarks.statistics.published import (
     LARGE,
     OWN_SIZE,

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from agents.intervals import MeanInterval, mean_interval
 from benchmarks.runs.planned_runs import RUNS_FILE, records
 from benchmarks.runs.results import number_text, print_texts, save_tables
 from benchmarks.runs.search_runs import (
@@ -26,7 +27,6 @@ from benchmarks.runs.search_runs import (
     run_searches,
     seed_range,
 )
-from benchmarks.statistics.intervals import MeanInterval, mean_interval
 from benchmarks.statistics.panels import COLORS, LOWEST_SHOWN, draw_band, panels, save_figure
 from benchmarks.statistics.published import LARGE, LEAPS, LEAPS_BY_HPRL, published_return
 from karel_gym.registration import FRESH_SEED

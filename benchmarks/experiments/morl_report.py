@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from agents.intervals import mean_interval
 from benchmarks.runs.planned_runs import records
 from benchmarks.runs.results import number_text, print_texts, save_tables
-from benchmarks.statistics.intervals import mean_interval
 from benchmarks.statistics.panels import COLORS, draw_band, panels, save_figure
 from benchmarks.statistics.published import published_return
 from karel_gym.registration import CARTPOLE

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from agents.intervals import MeanInterval, mean_interval
 from benchmarks.runs.grid import SEARCHES, GridSettings, do_grid, quickened
 from benchmarks.runs.planned_runs import Row, records
 from benchmarks.runs.results import number_text, print_texts, save_tables
@@ -32,7 +33,6 @@ from benchmarks.statistics.curves import (
     learning_curves,
     plot_bands,
 )
-from benchmarks.statistics.intervals import MeanInterval, mean_interval
 from benchmarks.statistics.published import (
     LARGE,
     OWN_SIZE,

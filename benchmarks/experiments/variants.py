@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from agents.intervals import MeanInterval, mean_interval
 from benchmarks.runs.planned_runs import RUNS_FILE, records
 from benchmarks.runs.results import number_text, print_texts, save_tables
 from benchmarks.runs.search_runs import (
@@ -25,7 +26,6 @@ from benchmarks.runs.search_runs import (
     run_searches,
     seed_range,
 )
-from benchmarks.statistics.intervals import MeanInterval, mean_interval
 from benchmarks.statistics.panels import COLORS, panels, save_figure
 from programmatic.dsl import Program
 from programmatic.dsl.tokens import PAD

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from agents.evaluation import evaluate_episodes, summarise
+from agents.intervals import MeanInterval, mean_interval
 from agents.policies import Contestant
 from benchmarks.report.findings import OWN_WORLDS, SEARCH_WORLDS, Run, Score
 from benchmarks.report.tasks import ReportedTask
-from benchmarks.statistics.intervals import MeanInterval, mean_interval
 from benchmarks.statistics.published import Published, published_number, published_returns
 
 

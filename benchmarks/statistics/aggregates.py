@@ -7,19 +7,21 @@ NeurIPS 2021. A method's returns are an array (S, T): a row a seed, a column a t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from agents.intervals import FEWER_SAMPLES, bootstrap_interval
 from benchmarks.runs.planned_runs import Row
 from benchmarks.statistics.panels import line_style, panels, save_figure
 
-SAMPLES = 2000  # of a bootstrap
 THRESHOLDS = np.linspace(0.0, 1.0, 101)
 Returns = NDArray[np.float64]
-Statistic = Callable[[Returns], NDArray[np.float64]]
+interval = partial(bootstrap_interval, samples=FEWER_SAMPLES, by_column=True)
+"""The 95 % interval of a statistic, with a bootstrap stratified by task."""
 
 
 def interquartile_mean(returns: Returns) -> NDArray[np.float64]:
@@ -72,26 +74,6 @@ def improvement_probability(ours: Returns, theirs: Returns) -> NDArray[np.float6
     return (difference.mean(axis=(-3, -2, -1)) + 1) / 2
 
 
-def resampled(returns: Returns, seed: int, samples: int = SAMPLES) -> Returns:
-    """Resamples of a stratified bootstrap: each task's seeds are drawn anew, with replacement.
-
-    Args:
-        returns: (S, T).
-        seed: Of the bootstrap.
-        samples: How many.
-
-    Returns:
-        (samples, S, T).
-    """
-    drawn = np.random.default_rng(seed).integers(len(returns), size=(samples, *returns.shape))
-    return np.take_along_axis(returns[None], drawn, axis=1)
-
-
-def interval(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The 95 % percentile interval of resampled statistics, (samples, ...): (2, ...)."""
-    return np.percentile(values, [2.5, 97.5], axis=0)
-
-
 def returns_by_method(results: pd.DataFrame, worlds: str) -> dict[str, Returns]:
     """The returns, (S, T), of each method that has all tasks, with as many seeds in each.
 
@@ -119,16 +101,15 @@ def aggregates(returns: Mapping[str, Returns]) -> pd.DataFrame:
     Returns:
         `algo`, `seeds`, `tasks`, `iqm`, `iqm_low`, `iqm_high`, `mean`, `mean_low`, `mean_high`.
     """
-    statistics: dict[str, Statistic] = {
+    statistics: dict[str, Callable[[Returns], Returns]] = {
         "iqm": interquartile_mean,
         "mean": lambda values: values.mean(axis=(-2, -1)),
     }
     rows = []
     for algo, values in returns.items():
         row: Row = {"algo": algo, "seeds": values.shape[0], "tasks": values.shape[1]}
-        drawn = resampled(values, seed=0)
         for name, statistic in statistics.items():
-            low, high = interval(statistic(drawn))
+            low, high = interval(statistic, values)
             row |= {name: float(statistic(values)), f"{name}_low": low, f"{name}_high": high}
         rows.append(row)
     return pd.DataFrame(rows)
@@ -142,7 +123,7 @@ def profiles(returns: Mapping[str, Returns]) -> pd.DataFrame:
     """
     parts = []
     for algo, values in returns.items():
-        low, high = interval(performance_profile(resampled(values, seed=0)))
+        low, high = interval(performance_profile, values)
         shares = {"share": performance_profile(values), "share_low": low, "share_high": high}
         parts.append(pd.DataFrame({"algo": algo, "threshold": THRESHOLDS, **shares}))
     return pd.concat(parts, ignore_index=True)
@@ -158,8 +139,7 @@ def improvements(returns: Mapping[str, Returns]) -> pd.DataFrame:
     for algo, ours in returns.items():
         for than, theirs in returns.items():
             if algo != than:
-                drawn = resampled(ours, seed=0), resampled(theirs, seed=1)
-                low, high = interval(improvement_probability(*drawn))
+                low, high = interval(improvement_probability, ours, theirs)
                 pair = {"algo": algo, "than": than}
                 probability = float(improvement_probability(ours, theirs))
                 rows.append(

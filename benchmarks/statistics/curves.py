@@ -11,11 +11,11 @@ from matplotlib.ticker import EngFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from agents.drl.learning_curve import learning_curve
+from agents.intervals import mean_band
 from benchmarks.runs.baselines import BASELINES
 from benchmarks.runs.grid import SEARCHES, TRAININGS, GridRuns
 from benchmarks.runs.planned_runs import records
 from benchmarks.runs.search_runs import result_of
-from benchmarks.statistics.intervals import mean_band
 from benchmarks.statistics.panels import LOWEST_SHOWN, line_style, panels, save_figure
 from benchmarks.statistics.tidy import tidy
 

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from benchmarks.statistics.intervals import mean_band
+from agents.intervals import mean_band
 from programmatic.runs import replacing
 
 LOWEST_SHOWN = -1.0  # returns below it, as of putting markers everywhere, would hide the others

@@ -11,9 +11,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from agents.intervals import mean_interval
 from benchmarks.report.page import script_json
 from benchmarks.report.settings import Settings
-from benchmarks.statistics.intervals import mean_interval
 from programmatic.provenance import PROVENANCE
 from tests.benchmarks.report.conftest import DOORKEY, MAZE, QUICK, MakeReport, write_results
 

@@ -18,7 +18,6 @@ from benchmarks.statistics.aggregates import (
     performance_profile,
     plot_profiles,
     profiles,
-    resampled,
     returns_by_method,
 )
 
@@ -57,15 +56,6 @@ def test_a_performance_profile_falls_from_one_to_none() -> None:
     assert (np.diff(profile) <= 0).all()
     assert profile[-1] == 0  # no return is more than 1
     assert profile[50] == pytest.approx((GOOD > 0.5).mean())
-
-
-def test_a_bootstrap_keeps_each_task_to_itself() -> None:
-    by_task = np.arange(6.0) * 10 + np.arange(5.0)[:, None]
-    drawn = resampled(by_task, seed=3, samples=50)
-    assert drawn.shape == (50, 5, 6)
-    assert (drawn // 10 == np.arange(6)).all()
-    assert len({draw.tobytes() for draw in drawn}) > 40
-    np.testing.assert_array_equal(drawn, resampled(by_task, seed=3, samples=50))
 
 
 def test_tables_have_the_statistic_within_its_interval(tmp_path: Path) -> None:
