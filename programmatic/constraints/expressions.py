@@ -1,4 +1,4 @@
-"""Conditions from text: the expressions in the language of constraints."""
+"""Parser of conditions, the expressions in the language of constraints."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class ExpressionParser(Parser):
     keywords: ClassVar[tuple[str, ...]] = KEYWORDS
 
     def formula(self) -> Formula:
-        """The condition that begins at the next token."""
+        """Read a condition."""
         return self._condition(self._implication)
 
     def _implication(self) -> Formula | Term:
@@ -62,7 +62,7 @@ class ExpressionParser(Parser):
         while self.token.text == word:
             self.take()
             parts.append(self._condition(part))
-        # A chain of comparisons is a conjunction already: a flat one reads and prints alike.
+        # A chain of comparisons is a conjunction already; a flat one reads and prints the same.
         flat = [inner for p in parts for inner in (p.parts if isinstance(p, kind) else (p,))]
         return kind(tuple(flat))
 

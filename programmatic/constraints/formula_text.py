@@ -1,4 +1,4 @@
-"""Conditions as text, in the language of constraints."""
+"""Printer of conditions, in the language of constraints."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from programmatic.constraints.formulas import (
     Variable,
 )
 
-# How tightly a text binds.
+# The strength with which a text binds.
 _IMPLIES, _OR, _AND, _NOT, _COMPARISON, _SUM, _PRODUCT, _ATOM = range(8)
 
 
 def formula_text(formula: Formula, signature: Signature) -> str:
-    """A condition as the language writes it; parsing the text gives an equal condition."""
+    """The text of a condition, which parses back to an equal condition."""
     return _formula_text(formula, signature, _IMPLIES)
 
 
 def _formula_text(formula: Formula, signature: Signature, around: int) -> str:
-    """The text; in brackets if it binds less tightly than what is around it."""
+    """The text, in brackets if it binds less strongly than the text around it."""
 
     def inner(part: Formula, level: int) -> str:
         return _formula_text(part, signature, level)
@@ -59,7 +59,7 @@ def _formula_text(formula: Formula, signature: Signature, around: int) -> str:
 
 
 def _conjuncts(parts: tuple[Formula, ...], signature: Signature) -> Iterator[str]:
-    """The texts of the parts of a conjunction; comparisons that share a side become a chain."""
+    """The texts of a conjunction's parts; comparisons that share a side become a chain."""
     chain: tuple[Comparison, ...] = ()
     for part in parts:
         if chain and isinstance(part, Comparison) and chain[-1].right == part.left:

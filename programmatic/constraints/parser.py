@@ -1,4 +1,4 @@
-"""The language of constraints, from text to statements.
+"""Parser of the language of constraints.
 
     upright: always pole_angle >= 0.05 and pole_angular_velocity >= 0 implies action == right
     never action == putMarker
@@ -7,8 +7,8 @@
     safe: always pole_angle in [-0.1, 0.1] implies abs(next(pole_angle)) <= 0.2095
     keep: from abs(pole_angle) <= 0.05 forever abs(pole_angle) <= 0.2095
 
-A statement is a line, with brackets open also several; its name may be left out. What follows `#`
-is a comment.
+A statement is one line, or several while a bracket is open; its name is optional. A `#` begins a
+comment.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ STATEMENTS = ("always", "never", "assume", "from")
 
 
 def load_constraints(path: str | os.PathLike[str], signature: Signature) -> Constraints:
-    """The constraints of a file; see `parse_constraints`.
+    """Read the constraints of a file; see `parse_constraints`.
 
     Raises:
         SourceError: The file is not well-formed.
@@ -35,15 +35,15 @@ def load_constraints(path: str | os.PathLike[str], signature: Signature) -> Cons
 
 
 def parse_constraints(text: str, signature: Signature, name: str = "constraints") -> Constraints:
-    """The constraints of a text in the language above.
+    """Parse a text in the language above.
 
     Args:
-        text: One statement a line.
-        signature: What features and actions are called.
-        name: What errors call the text.
+        text: One statement per line.
+        signature: The names of features and actions.
+        name: The text's name in errors.
 
     Raises:
-        SourceError: The text is not well-formed; the message says where, and what would be right.
+        SourceError: The text is not well-formed; the message has the place, and what was expected.
 
     Example:
         >>> from karel_gym.envs.signature import Feature
@@ -56,7 +56,7 @@ def parse_constraints(text: str, signature: Signature, name: str = "constraints"
 
 
 class _StatementParser(ExpressionParser):
-    """A file of statements: each is a keyword with one or two conditions."""
+    """Recursive descent over statements: keywords with one or two conditions each."""
 
     def constraints(self) -> Constraints:
         statements: dict[str, Constraint] = {}

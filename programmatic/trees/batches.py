@@ -1,4 +1,4 @@
-"""Many tree programs in many states by one call: their nodes in arrays, and the kernel on them."""
+"""Trees as arrays of nodes, and the kernel that runs many trees in many states."""
 
 from __future__ import annotations
 
@@ -14,28 +14,26 @@ from programmatic.machine.parallel import in_parallel
 from programmatic.trees.nodes import Leaf, Node, size, walk
 
 LEAF: Final = -1
-"""What stands for the feature of a leaf."""
-
-
+"""The feature of a leaf."""
 WORTH_THREADS: Final = 500_000
-"""From how many decisions on several threads are faster than one."""
+"""The least number of decisions for which several threads are faster than one."""
 
 
 class CompiledTrees(NamedTuple):
-    """The nodes of K trees, M in all, one tree behind the other."""
+    """The M nodes of K trees, one tree behind the other."""
 
     feature: NDArray[np.int32]
     """(M,); LEAF at a leaf."""
     threshold: NDArray[np.float64]
     """(M,)."""
     low: NDArray[np.int32]
-    """(M,); which node is `low`."""
+    """(M,); the index of the node `low`."""
     high: NDArray[np.int32]
     """(M,)."""
     action: NDArray[np.int32]
-    """(M,); that of a leaf."""
+    """(M,); the action of a leaf."""
     root: NDArray[np.int64]
-    """(K,); which node each tree begins with."""
+    """(K,); the index of each tree's root."""
 
 
 def compile_trees(roots: Sequence[Node]) -> CompiledTrees:
@@ -59,24 +57,15 @@ def compile_trees(roots: Sequence[Node]) -> CompiledTrees:
 
 
 def act_batch(
-    roots: Sequence[Node], signature: Signature, observations: NDArray[Any]
+    trees: CompiledTrees, signature: Signature, observations: NDArray[Any]
 ) -> NDArray[np.int64]:
-    """The actions of K trees in N states.
-
-    Args:
-        roots: Those of K trees.
-        signature: The features and actions of all of them.
-        observations: (N, D), of any type of number.
-
-    Returns:
-        int64, (K, N).
+    """The actions of K trees of one signature in N states, (N, D): int64, (K, N).
 
     Raises:
         ValueError: The observations have another shape, or one is NaN.
     """
-    trees = compile_trees(roots)
-    states = as_states(observations, signature)
-    actions = np.empty((len(roots), len(states)), dtype=np.int64)
+    states = _as_states(observations, signature)
+    actions = np.empty((len(trees.root), len(states)), dtype=np.int64)
     if actions.size < WORTH_THREADS:
         act_part(0, len(states), trees, states, actions)
     else:
@@ -84,12 +73,8 @@ def act_batch(
     return actions
 
 
-def as_states(observations: NDArray[Any], signature: Signature) -> NDArray[np.float64]:
-    """Observations as the kernels take them, float64, (N, D).
-
-    Raises:
-        ValueError: They have another shape, or one is NaN.
-    """
+def _as_states(observations: NDArray[Any], signature: Signature) -> NDArray[np.float64]:
+    """Observations for the kernels, checked: float64, (N, D)."""
     states = np.ascontiguousarray(observations, dtype=np.float64)
     n_features = len(signature.features)
     if states.ndim != 2 or states.shape[1] != n_features:
@@ -105,13 +90,7 @@ def as_states(observations: NDArray[Any], signature: Signature) -> NDArray[np.fl
 
 @inner
 def decide(trees: Any, node: int, state: Any) -> Any:
-    """The action of the tree below a node.
-
-    Args:
-        trees: `CompiledTrees`.
-        node: Which node.
-        state: float64, (D,).
-    """
+    """The action of the tree below a node in a state, float64, (D,)."""
     at = index(node)
     while trees.feature[at] != LEAF:
         if state[index(trees.feature[at])] <= trees.threshold[at]:
@@ -123,14 +102,7 @@ def decide(trees: Any, node: int, state: Any) -> Any:
 
 @kernel
 def act_part(first: int, last: int, trees: Any, states: Any, actions: Any) -> None:
-    """The actions of all trees in the states `first` to `last - 1`.
-
-    Args:
-        first, last: The states.
-        trees: `CompiledTrees` of K trees.
-        states: float64, (N, D).
-        actions: int64, (K, N); written.
-    """
+    """Write the actions, int64, (K, N), of all trees in the states `first` to `last - 1`."""
     for i in range(len(trees.root)):
         for j in range(first, last):
             actions[i, j] = decide(trees, trees.root[i], states[j])

@@ -1,4 +1,4 @@
-"""What changed between two tree programs: the cheapest script of edits, and its text."""
+"""The difference of two tree programs: the cheapest sequence of edits, and its text."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ACTION_COST: Final = 1
 THRESHOLD_COST: Final = 1
 FEATURE_COST: Final = 2
 REMOVAL_COST: Final = 2
-SHOWN_NODES: Final = 3  # of a subtree in the words of a change; a larger one is only counted
+SHOWN_NODES: Final = 3  # of a subtree in a change's text, which only counts larger ones
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,11 @@ class Change:
     """One edit of a tree.
 
     Args:
-        kind: What was done.
-        before: Where in the tree before it.
-        after: Where in the tree after it.
-        made: The nodes of the tree after it that it made or altered.
-        text: It in words, as `pole_angle <= 0.012  ->  pole_angle <= 0.05`.
+        kind: The kind of edit.
+        before: The place in the tree before the edit.
+        after: The place in the tree after the edit.
+        made: The new and the changed nodes of the tree after the edit.
+        text: The edit in words, such as `pole_angle <= 0.012  ->  pole_angle <= 0.05`.
     """
 
     kind: Kind
@@ -53,30 +53,24 @@ Pair = tuple[Path, Path]
 
 
 class Edit(NamedTuple):
-    """A way to begin making one subtree the other."""
+    """A first edit that turns one subtree into the other."""
 
     kind: Kind | None
-    """None: nothing changes here."""
+    """None: nothing changes at the root."""
     cost: int
     to_high: bool = False
-    """Which branch is new, or goes."""
+    """The branch that is added or removed."""
     rest: tuple[Pair, ...] = ()
-    """The subtrees that are still to be made equal."""
+    """The subtrees that still differ."""
 
 
 def difference(before: TreeProgram, after: TreeProgram) -> list[Change]:
-    """The cheapest edits that make one tree the other, from the root down.
+    """The cheapest edits that turn one tree into the other, from the root down.
 
-    An action or a threshold costs 1, another feature or a removed split 2, an added guard 1 and a
-    replaced subtree 1, both with 1 more for each new node. Of equally cheap scripts the one with
-    fewer edits is taken. A guard is a split put above a subtree, with a new branch beside it; a
-    removed split leaves one of its branches in its place.
-
-    Args:
-        before, after: Programs of one signature.
-
-    Returns:
-        The edits; none if the trees are equal.
+    A new action or threshold costs 1, a new feature or a removed split 2, an added guard or a
+    replaced subtree 1 plus 1 for each new node. Of equally cheap sequences the shortest is chosen.
+    A guard is a split put above a subtree, with a new branch beside it; one branch of a removed
+    split takes its place.
 
     Raises:
         ValueError: The signatures differ.
@@ -100,10 +94,9 @@ def difference(before: TreeProgram, after: TreeProgram) -> list[Change]:
 
 
 def difference_text(before: TreeProgram, after: TreeProgram) -> str:
-    """The difference of two programs for a terminal.
+    """The difference of two programs for a terminal: a unified diff, and the changes below it.
 
-    Their lines, with + and - as in a unified diff, and below them the changes, each with the
-    conditions under which it is reached.
+    Each change has the conditions under which a state reaches it.
 
     Raises:
         ValueError: The signatures differ.
@@ -127,7 +120,7 @@ def print_difference(before: TreeProgram, after: TreeProgram) -> None:
 
 
 class _Comparison:
-    """The edits between the subtrees of two trees, each pair compared once."""
+    """The edits between the subtrees of two trees; each pair is compared once."""
 
     def __init__(self, before: TreeProgram, after: TreeProgram) -> None:
         self.signature = before.signature
@@ -146,7 +139,7 @@ class _Comparison:
             yield from self.changes(*pair)
 
     def cheapest(self, here: Path, there: Path) -> tuple[int, int, Edit]:
-        """The least cost of all edits between two subtrees, their number, and the first of them."""
+        """The least cost of all edits between two subtrees, their number, and the first edit."""
         if (here, there) not in self.known:
             self.known[here, there] = min(
                 (self.priced(edit) for edit in self.edits(here, there)), key=lambda found: found[:2]
@@ -154,7 +147,7 @@ class _Comparison:
         return self.known[here, there]
 
     def priced(self, edit: Edit) -> tuple[int, int, Edit]:
-        """An edit with the cost and the number of all edits that begin with it."""
+        """The cost and the number of all edits that begin with an edit, and the edit."""
         cost, number = edit.cost, int(edit.kind is not None)
         for pair in edit.rest:
             more_cost, more, _ = self.cheapest(*pair)
@@ -162,7 +155,7 @@ class _Comparison:
         return cost, number, edit
 
     def edits(self, here: Path, there: Path) -> Iterator[Edit]:
-        """All ways to begin."""
+        """All possible first edits."""
         before, after = self.before[here], self.after[there]
         if before == after:
             yield Edit(None, 0)
@@ -188,7 +181,7 @@ class _Comparison:
         yield Edit("subtree replaced", 1 + self.sizes[there])
 
     def made(self, edit: Edit, there: Path) -> tuple[Path, ...]:
-        """The nodes of the tree after it that an edit made or altered."""
+        """The new and the changed nodes of the tree after an edit."""
         if edit.kind == "subtree replaced":
             return tuple(path for path, _ in walk(self.after[there], there))
         if edit.kind == "guard added":
@@ -223,7 +216,7 @@ class _Comparison:
 
 
 def _where(program: TreeProgram, path: Path) -> str:
-    """The conditions on the way to a node, as the end of a line."""
+    """The conditions on the path to a node, as the end of a line."""
     conditions = [
         condition_text(condition, program.signature) for condition in program.conditions(path)
     ]

@@ -1,4 +1,4 @@
-"""Decision trees that scikit-learn has learned, as tree programs."""
+"""Decision trees of scikit-learn as tree programs."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ NO_CHILD = -1  # in scikit-learn's arrays of children
 def from_sklearn(classifier: Any, signature: Signature, name: str = "program") -> TreeProgram:
     """The tree program that acts as a classifier predicts.
 
-    scikit-learn rounds states to float32 and then compares them with thresholds of float64, so both
-    agree to the last bit on float32 observations, as Gymnasium's environments give them.
+    scikit-learn rounds states to float32 and compares them with float64 thresholds, so both agree
+    exactly on float32 observations, the type of Gymnasium's environments.
 
     Args:
-        classifier: A fitted `sklearn.tree.DecisionTreeClassifier`: columns of its states are the
+        classifier: A fitted `sklearn.tree.DecisionTreeClassifier`; the columns of its data are the
             signature's features, its classes are action numbers.
-        signature: What features and actions are called.
-        name: The program's.
+        signature: The names of features and actions.
+        name: The program's name.
 
     Raises:
-        TypeError: The classifier is no fitted decision tree.
+        TypeError: The classifier is not a fitted decision tree.
         ValueError: It was fitted to another number of features, to several outputs, or to classes
-            that are no action numbers, or it is deeper than `MAX_DEPTH`.
+            that are not action numbers, or it is deeper than `MAX_DEPTH`.
     """
     tree = getattr(classifier, "tree_", None)
     if tree is None or not hasattr(classifier, "classes_"):

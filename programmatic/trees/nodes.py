@@ -1,4 +1,4 @@
-"""The nodes of tree programs, as immutable values, and the ways to them."""
+"""The nodes of tree programs, as immutable values, and the paths to them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 MAX_DEPTH: Final = 64
-"""How many tests the longest way through a tree program has."""
+"""The most tests on a path through a tree program."""
 
 
 class Condition(NamedTuple):
-    """What a test on the way to a node says of the state."""
+    """The condition that a test on a path sets on a state."""
 
     feature: int
     op: str
@@ -32,7 +32,7 @@ class Leaf:
 
 @dataclass(frozen=True)
 class Split:
-    """A test: `low` if the feature is at most the threshold, else `high`."""
+    """A test: it leads to `low` if the feature is at most the threshold, else to `high`."""
 
     feature: int
     threshold: float
@@ -48,21 +48,19 @@ class Split:
         return self.high if to_high else self.low
 
     def condition(self, to_high: bool) -> Condition:
-        """When it goes to `high`, or to `low`."""
+        """The condition under which it leads to `high`, or to `low`."""
         return Condition(self.feature, ">" if to_high else "<=", self.threshold)
 
 
 Node = Leaf | Split
 Path = tuple[bool, ...]
-"""The way from the root to a node: at each split, whether it goes to `high`."""
+"""The path from the root to a node: for each split, whether it leads to `high`."""
 
 
 def walk(node: Node, path: Path = ()) -> Iterator[tuple[Path, Node]]:
-    """A node and all below it with their paths, a split before its branches, `low` before `high`.
+    """A node and all nodes below it with their paths: a split, then `low`, then `high`.
 
-    Args:
-        node: The topmost.
-        path: Its own path.
+    `path` is the path of the node itself.
     """
     waiting = [(path, node)]
     while waiting:

@@ -1,4 +1,4 @@
-"""`TreePolicy`: a tree program that acts where a Stable-Baselines3 model acts."""
+"""`TreePolicy`: a tree program with the interface of a Stable-Baselines3 model."""
 
 from __future__ import annotations
 
@@ -7,15 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from programmatic.trees.batches import act_part, as_states, compile_trees
+from programmatic.trees.batches import act_batch, compile_trees
 from programmatic.trees.program import TreeProgram
 
 
 class TreePolicy:
-    """A tree program as a policy with the signature of SB3's `predict`.
-
-    Args:
-        program: The program.
+    """A tree program with the signature of SB3's `predict`.
 
     Example:
         >>> from karel_gym.envs.signature import Feature, Signature
@@ -41,9 +38,8 @@ class TreePolicy:
 
         Args:
             observation: (D,) or (N, D).
-            state: Returned as it is: a tree remembers nothing.
-            episode_start: Of no effect.
-            deterministic: Of no effect: a tree does not draw.
+            state: Returned unchanged: a tree has no memory.
+            episode_start, deterministic: Ignored.
 
         Returns:
             Actions int64, () or (N,), and the state.
@@ -51,8 +47,5 @@ class TreePolicy:
         Raises:
             ValueError: The observation has another shape, or one is NaN.
         """
-        is_batch = np.ndim(observation) != 1
-        states = as_states(np.atleast_2d(observation), self.program.signature)
-        actions = np.empty((1, len(states)), dtype=np.int64)
-        act_part(0, len(states), self._trees, states, actions)
-        return actions[0] if is_batch else actions[0, 0], state
+        (actions,) = act_batch(self._trees, self.program.signature, np.atleast_2d(observation))
+        return actions[0] if np.ndim(observation) == 1 else actions, state

@@ -1,4 +1,4 @@
-"""Tree programs to text, which parses back to the same tree."""
+"""Printer of tree programs; its text parses back to the same tree."""
 
 from __future__ import annotations
 
@@ -7,24 +7,20 @@ from programmatic.trees.nodes import Condition, Leaf, Node, Split
 
 INDENT = "    "
 BETWEEN = 0.5
-"""The threshold that tells a boolean feature's 0 from its 1."""
+"""The threshold between a boolean feature's 0 and 1."""
 
 
 def to_text(node: Node, signature: Signature) -> str:
     """The canonical text of a tree, without a newline at its end.
 
-    Thresholds have all their digits. An action stands behind its test where the other one does so
-    too, else on a line of its own.
-
-    Args:
-        node: The topmost node.
-        signature: What features and actions are called.
+    Thresholds have all their digits. If both branches of a test are actions they stand on the lines
+    of the test and of its `else`; otherwise each branch has lines of its own.
     """
     return "\n".join(_lines(node, signature))
 
 
 def is_flag_test(test: Split | Condition, signature: Signature) -> bool:
-    """Whether a test asks if a boolean feature is 1: its text then has the name alone."""
+    """Whether a test is on a boolean feature; its text is then the name alone."""
     return signature.features[test.feature].boolean and test.threshold == BETWEEN
 
 
@@ -37,7 +33,7 @@ def condition_text(condition: Condition, signature: Signature) -> str:
 
 
 def question(split: Split, signature: Signature) -> str:
-    """What a split asks: the condition behind its `if`."""
+    """The condition behind a split's `if`."""
     return condition_text(split.condition(is_flag_test(split, signature)), signature)
 
 

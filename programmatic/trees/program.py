@@ -1,4 +1,4 @@
-"""`TreeProgram`: a decision tree over named features as a value."""
+"""`TreeProgram`: a decision tree over named features, as an immutable value."""
 
 from __future__ import annotations
 
@@ -22,34 +22,34 @@ from programmatic.trees.source import KEYWORDS, is_name
 __all__ = ["Boxes", "Condition", "Leaf", "Node", "Path", "Split", "TreeProgram"]
 
 TREE_SUFFIX = ".tree"
-"""Of a file with a tree program's text."""
+"""The suffix of files with a tree program's text."""
 
 
 class Boxes(NamedTuple):
-    """Where a tree's leaves act: leaf i where `low[i] < x` and `x <= high[i]` in all features."""
+    """The boxes in which a tree's leaves act: leaf i where `low[i] < x <= high[i]` throughout."""
 
     low: NDArray[np.float64]
-    """(L, D); -inf where there is no bound."""
+    """(L, D); -inf if there is no bound."""
     high: NDArray[np.float64]
-    """(L, D); inf where there is no bound."""
+    """(L, D); inf if there is no bound."""
     action: NDArray[np.int64]
     """(L,)."""
 
 
 @dataclass(frozen=True, repr=False)
 class TreeProgram:
-    """A decision tree as a policy: immutable, hashable, equal to another of the same tree.
+    """A decision tree as a policy: immutable, hashable, and equal to others with the same tree.
 
     Args:
-        root: Its topmost node.
-        signature: What its features and actions are called.
-        name: What errors and pictures call it; two programs that differ in it alone are equal.
+        root: The topmost node.
+        signature: The names of features and actions.
+        name: The program's name in errors and pictures; equality ignores it.
 
     Raises:
-        TypeError: A node is no `Leaf` and no `Split`.
-        ValueError: A node names a feature or an action that the signature lacks, a threshold is
-            no finite number, a way through the tree has more than `MAX_DEPTH` tests, or a name in
-            the signature is no word that a text could have.
+        TypeError: A node is neither a `Leaf` nor a `Split`.
+        ValueError: A node has a feature or an action that the signature lacks, a threshold is not
+            finite, a path has more than `MAX_DEPTH` tests, or a text cannot write a name in the
+            signature.
 
     Example:
         >>> from karel_gym.envs.signature import Feature, Signature
@@ -75,59 +75,56 @@ class TreeProgram:
     name: str = field(default="program", compare=False)
 
     def __post_init__(self) -> None:
-        n_features, n_actions = len(self.signature.features), len(self.signature.actions)
-        for name in (*self.signature.feature_names, *self.signature.actions):
+        features, actions = self.signature.feature_names, self.signature.actions
+        for name in (*features, *actions):
             if not is_name(name):
                 raise ValueError(
                     f"{self.name}: a program cannot write the name {name!r}: it must be an "
                     f"identifier and none of {', '.join(KEYWORDS)}"
                 )
         for path, node in self.nodes():
+            place = _place(path)
             if len(path) > MAX_DEPTH:
-                raise ValueError(f"{self.name} has a way of more than {MAX_DEPTH} tests")
+                raise ValueError(f"{self.name} has a path of more than {MAX_DEPTH} tests")
             if isinstance(node, Leaf):
-                if not 0 <= node.action < n_actions:
-                    raise ValueError(
-                        f"{self.name}: action {node.action} at {_place(path)} is none of the "
-                        f"{n_actions}: {', '.join(self.signature.actions)}"
-                    )
-                continue
-            if not isinstance(node, Split):
+                what, number, names = "action", node.action, actions
+            elif isinstance(node, Split):
+                what, number, names = "feature", node.feature, features
+            else:
                 kind = type(node).__name__
-                raise TypeError(f"{self.name}: {_place(path)} is a {kind}, no Leaf or Split")
-            if not 0 <= node.feature < n_features:
+                raise TypeError(f"{self.name}: {place} is a {kind}, not a Leaf or Split")
+            if not 0 <= number < len(names):
                 raise ValueError(
-                    f"{self.name}: feature {node.feature} at {_place(path)} is none of the "
-                    f"{n_features}: {', '.join(self.signature.feature_names)}"
+                    f"{self.name}: {what} {number} at {place} is none of the {len(names)}: "
+                    f"{', '.join(names)}"
                 )
-            if not math.isfinite(node.threshold):
+            if isinstance(node, Split) and not math.isfinite(node.threshold):
                 raise ValueError(
-                    f"{self.name}: the threshold at {_place(path)} must be finite, "
-                    f"got {node.threshold}"
+                    f"{self.name}: the threshold at {place} must be finite, got {node.threshold}"
                 )
 
     @classmethod
     def parse(cls, text: str, signature: Signature, name: str = "program") -> TreeProgram:
-        """The program that a text spells; see `programmatic.trees.parser.parse_tree`."""
+        """Parse a text; see `programmatic.trees.parser.parse_tree`."""
         return cls(parse_tree(text, signature, name), signature, name)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], signature: Signature) -> TreeProgram:
-        """The program in a text file, usually *.tree; its name is the file's.
+        """Read a program from a text file, usually *.tree; it gets the file's name.
 
         Raises:
             SourceError: The file holds no program; the message names the file.
             OSError: The file cannot be read.
         """
-        # Bytes that are no UTF-8 may stand in comments; elsewhere the parser shows where they are.
+        # Bytes that are not UTF-8 may stand in comments; elsewhere the parser shows their place.
         text = FilePath(path).read_text(encoding="utf-8-sig", errors="replace")
         return replace(cls.parse(text, signature, os.fspath(path)), name=FilePath(path).stem)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the text to a file, usually *.tree, as a whole or not at all.
+        """Write the text to a file, usually *.tree, completely or not at all.
 
         Raises:
-            OSError: The file cannot be written; what was there before is still there.
+            OSError: The file cannot be written; an earlier file is still there.
         """
         write_text(path, f"{self}\n")
 
@@ -147,25 +144,18 @@ class TreeProgram:
         Raises:
             KeyError: The path leads beyond a leaf.
         """
-        node = self.root
-        for i, to_high in enumerate(path):
-            if not isinstance(node, Split):
-                raise KeyError(f"{_place(path)} is no node: {_place(path[:i])} is a leaf")
-            node = node.branch(to_high)
-        return node
+        splits = self._splits(path)
+        return splits[-1].branch(path[-1]) if path else self.root
 
     def replace(self, path: Path, node: Node) -> TreeProgram:
-        """This program with another node, and what is below it, at the end of a path.
+        """This program with another node, and the nodes below it, at the end of a path.
 
         Raises:
             KeyError: The path leads beyond a leaf.
             ValueError: The node does not fit the signature.
         """
-        for i in reversed(range(len(path))):
-            above = self.node(path[:i])
-            if not isinstance(above, Split):
-                raise KeyError(f"{_place(path)} is no node: {_place(path[:i])} is a leaf")
-            node = replace(above, high=node) if path[i] else replace(above, low=node)
+        for split, to_high in zip(reversed(self._splits(path)), reversed(path), strict=True):
+            node = replace(split, high=node) if to_high else replace(split, low=node)
         return replace(self, root=node)
 
     @property
@@ -175,54 +165,55 @@ class TreeProgram:
 
     @property
     def depth(self) -> int:
-        """The number of tests on the longest way to a leaf."""
+        """The number of tests on the longest path."""
         return max(len(path) for path, _ in self.nodes())
 
     @property
     def leaves(self) -> list[tuple[Path, Leaf]]:
-        """The leaves with their paths, L of them, from `low` to `high`."""
+        """The L leaves with their paths, from `low` to `high`."""
         return [(path, node) for path, node in self.nodes() if isinstance(node, Leaf)]
 
-    @property
-    def paths(self) -> list[tuple[Condition, ...]]:
-        """For each of the `leaves` the conditions under which it acts: a box, see `boxes`."""
-        return [self.conditions(path) for path, _ in self.leaves]
-
     def conditions(self, path: Path) -> tuple[Condition, ...]:
-        """The conditions under which a state comes to the node at the end of a path.
+        """The conditions under which a state reaches the node at the end of a path.
 
         Raises:
             KeyError: The path leads beyond a leaf.
         """
-        self.node(path)
-        tests = [self.node(path[:i]) for i in range(len(path))]
-        return tuple(
-            test.condition(to_high)
-            for test, to_high in zip(tests, path, strict=True)
-            if isinstance(test, Split)
-        )
+        splits = self._splits(path)
+        return tuple(split.condition(high) for split, high in zip(splits, path, strict=True))
+
+    def _splits(self, path: Path) -> list[Split]:
+        """The splits on a path."""
+        splits: list[Split] = []
+        node = self.root
+        for i, to_high in enumerate(path):
+            if not isinstance(node, Split):
+                raise KeyError(f"{_place(path)} is no node: {_place(path[:i])} is a leaf")
+            splits.append(node)
+            node = node.branch(to_high)
+        return splits
 
     def boxes(self) -> Boxes:
-        """Where each of the `leaves` acts; a leaf that no state reaches has a low not below high.
+        """The box of each of the `leaves`, bounded by the tests alone.
 
-        The bounds are those of the tests alone: the features' own are not in them.
+        A leaf that no state reaches has a `low` that is not below its `high`.
         """
-        paths = self.paths
-        shape = len(paths), len(self.signature.features)
+        leaves = self.leaves
+        shape = len(leaves), len(self.signature.features)
         low, high = np.full(shape, -np.inf), np.full(shape, np.inf)
-        for i, path in enumerate(paths):
-            for feature, op, threshold in path:
+        for i, (path, _) in enumerate(leaves):
+            for feature, op, threshold in self.conditions(path):
                 if op == "<=":
                     high[i, feature] = min(high[i, feature], threshold)
                 else:
                     low[i, feature] = max(low[i, feature], threshold)
-        return Boxes(low, high, np.array([leaf.action for _, leaf in self.leaves], dtype=np.int64))
+        return Boxes(low, high, np.array([leaf.action for _, leaf in leaves], dtype=np.int64))
 
     def simplified(self) -> TreeProgram:
-        """The program without tests that make no difference: it acts alike in all states.
+        """The program without redundant tests; it acts the same in all states.
 
-        A test goes if its branches are equal, or if one of them is reached by no state that passes
-        the tests above and is within the features' bounds (0 or 1 for a boolean one).
+        A test is redundant if its branches are equal, or if no state within the features' bounds (0
+        or 1 for a boolean feature) reaches one of them.
         """
         features = self.signature.features
         above = tuple(-math.inf for _ in features)
@@ -231,7 +222,7 @@ class TreeProgram:
         )
 
     def _simplified(self, node: Node, above: tuple[float, ...], at_most: tuple[float, ...]) -> Node:
-        """A node as states see it that have `above < x <= at_most` in all features."""
+        """A node simplified for states with `above < x <= at_most` in all features."""
         if isinstance(node, Leaf):
             return node
         i, threshold = node.feature, node.threshold
@@ -252,20 +243,15 @@ class TreeProgram:
         return above < at_most and feature.low <= at_most
 
     def act(self, observations: NDArray[Any]) -> NDArray[np.int64]:
-        """The actions in N states.
-
-        Args:
-            observations: (N, D), of any type of number.
-
-        Returns:
-            int64, (N,).
+        """The actions in N states, (N, D): int64, (N,).
 
         Raises:
             ValueError: The observations have another shape, or one is NaN.
         """
-        from programmatic.trees.batches import act_batch  # numba is slow to import
+        # numba is slow to import
+        from programmatic.trees.batches import act_batch, compile_trees
 
-        return act_batch([self.root], self.signature, observations)[0]
+        return act_batch(compile_trees([self.root]), self.signature, observations)[0]
 
 
 def _put(bounds: tuple[float, ...], i: int, value: float) -> tuple[float, ...]:

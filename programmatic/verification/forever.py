@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from programmatic.constraints.formulas import Formula, Variable, normal_form, parts_of
 from programmatic.constraints.statements import Constraints, Forever
-from programmatic.trees.program import TreeProgram
+from programmatic.trees.program import Split, TreeProgram
 from programmatic.verification.boxes import (
     above,
     admissible,
@@ -198,10 +198,8 @@ class _Cells:
 
 def _tests_on(program: TreeProgram, feature: int) -> NDArray[np.float64]:
     """The thresholds that a program compares a feature with."""
-    paths = program.paths
-    return np.array(
-        sorted({test.threshold for path in paths for test in path if test.feature == feature})
-    )
+    splits = (node for _, node in program.nodes() if isinstance(node, Split))
+    return np.array(sorted({split.threshold for split in splits if split.feature == feature}))
 
 
 def _escape(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from programmatic.trees.batches import act_batch
+from programmatic.trees.batches import act_batch, compile_trees
 from programmatic.trees.policy import TreePolicy
 from programmatic.trees.program import Leaf, Split, TreeProgram
 from tests.programmatic.trees.trees import (
@@ -30,7 +30,7 @@ def test_many_trees_act_as_each_does(data: st.DataObject, seed: int) -> None:
     signature = data.draw(st.sampled_from(SIGNATURES))
     programs = data.draw(st.lists(tree_programs(signature), min_size=1, max_size=5))
     states = np.concatenate([states_around(program, 10, seed) for program in programs])
-    actions = act_batch([program.root for program in programs], signature, states)
+    actions = act_batch(compile_trees([program.root for program in programs]), signature, states)
     assert actions.dtype == np.int64
     expected = [[action_of(program.root, state) for state in states] for program in programs]
     np.testing.assert_array_equal(actions, expected)
@@ -39,10 +39,10 @@ def test_many_trees_act_as_each_does(data: st.DataObject, seed: int) -> None:
 
 def test_a_batch_larger_than_a_threads_share_is_complete() -> None:
     states = np.random.default_rng(0).normal(size=(5000, 4)).astype(np.float32)
-    actions = act_batch([LEANING.root, Leaf(1)], CARTPOLE, states)
+    actions = act_batch(compile_trees([LEANING.root, Leaf(1)]), CARTPOLE, states)
     np.testing.assert_array_equal(actions[0], states[:, 2] > 0)
     assert (actions[1] == 1).all()
-    assert act_batch([LEANING.root], CARTPOLE, states[:0]).shape == (1, 0)
+    assert act_batch(compile_trees([LEANING.root]), CARTPOLE, states[:0]).shape == (1, 0)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int8])

@@ -46,7 +46,7 @@ def test_nodes_come_from_the_root_down() -> None:
 @given(tree_programs())
 def test_counts_fit_together(program: TreeProgram) -> None:
     assert program.size == 2 * len(program.leaves) - 1
-    assert program.depth == max(map(len, program.paths))
+    assert program.depth == max(len(path) for path, _ in program.leaves)
     assert [program.node(path) for path, _ in program.nodes()] == [n for _, n in program.nodes()]
 
 
@@ -89,7 +89,7 @@ def test_nodes_must_fit_the_signature(root: Leaf | Split, told: str) -> None:
 
 
 def test_other_things_are_no_nodes() -> None:
-    with pytest.raises(TypeError, match=r"root\.high is a str, no Leaf or Split"):
+    with pytest.raises(TypeError, match=r"root\.high is a str, not a Leaf or Split"):
         TreeProgram(Split(0, 0, LEFT, "right"), CARTPOLE)  # type: ignore[arg-type]
 
 
@@ -106,7 +106,7 @@ def test_programs_that_differ_in_their_name_alone_are_equal() -> None:
 
 
 def test_the_conditions_of_a_leaf_are_the_tests_on_its_way() -> None:
-    assert LEANING.paths == [
+    assert [LEANING.conditions(path) for path, _ in LEANING.leaves] == [
         (Condition(2, "<=", 0.012),),
         (Condition(2, ">", 0.012), Condition(3, "<=", -0.3)),
         (Condition(2, ">", 0.012), Condition(3, ">", -0.3)),
