@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from karel_gym.lazy import lazy_imports
 
 if TYPE_CHECKING:
     from agents.drl.training import train
@@ -25,19 +26,4 @@ __all__ = [
 ]
 
 # torch, Stable-Baselines3 and pandas are slow to import: what needs them is imported when used.
-_LAZY = {
-    "LatentProgramEnv": "agents.hierarchy.latent_env",
-    "ProgramAgent": "agents.program",
-    "RunError": "programmatic.runs",
-    "evaluate": "agents.evaluation",
-    "evaluate_episodes": "agents.evaluation",
-    "load": "agents.policies",
-    "summarise": "agents.evaluation",
-    "train": "agents.drl.training",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        return getattr(importlib.import_module(_LAZY[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__ = lazy_imports(__name__)

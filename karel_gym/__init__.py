@@ -5,9 +5,9 @@ Importing registers the ids: `gymnasium.make("Karel-Maze-v0")`.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from karel_gym.lazy import lazy_imports
 from karel_gym.registration import register, register_all, sample_worlds
 from karel_gym.world import World, WorldBatch, WorldError
 
@@ -37,22 +37,5 @@ __all__ = [
 ]
 
 # numba, pygame and stable-baselines3 are slow to import: what needs them is imported when used.
-_LAZY = {
-    "Bound": "karel_gym.envs.safety",
-    "KarelEnv": "karel_gym.envs.karel",
-    "KarelSB3VecEnv": "karel_gym.envs.sb3",
-    "KarelVectorEnv": "karel_gym.envs.karel_vector",
-    "LastAction": "karel_gym.envs.wrappers",
-    "MORLWrapper": "karel_gym.envs.wrappers",
-    "make_sb3_vec_env": "karel_gym.envs.sb3",
-    "signature_of": "karel_gym.envs.signature",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        return getattr(importlib.import_module(_LAZY[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
+__getattr__, __dir__ = lazy_imports(__name__)
 register_all()

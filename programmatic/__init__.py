@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from karel_gym.lazy import lazy_imports
 from karel_gym.packages import warn_if_shadowed
 from programmatic.dsl import Program, ProgramSyntaxError
 
@@ -23,19 +23,5 @@ __all__ = [
 ]
 
 # numba is slow to import: what needs it is imported when used.
-_LAZY = {
-    "ExecutionResult": "programmatic.machine",
-    "ProgramPolicy": "programmatic.machine.policy",
-    "TraceStep": "programmatic.machine",
-    "execute": "programmatic.machine",
-    "trace": "programmatic.machine",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        return getattr(importlib.import_module(_LAZY[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
+__getattr__, __dir__ = lazy_imports(__name__)
 warn_if_shadowed()

@@ -7,11 +7,8 @@ from typing import Annotated, Literal
 import tyro
 
 from karel_gym.registration import sample_worlds, task_of
-from karel_gym.robot import ACTIONS
-from programmatic.dsl import Program
+from programmatic.dsl import ACTIONS, Program
 from programmatic.horizon import TASK, limits_of
-from programmatic.machine import execute
-from programmatic.machine import trace as trace_run
 
 
 def run(
@@ -25,24 +22,28 @@ def run(
     device: Literal["cpu", "cuda"] = "cpu",
     trace: int | None = None,
 ) -> None:
-    """Run a program in random worlds of a task.
+    """Run a program in random worlds of a task and print its returns.
 
     Args:
-        program: The program in quotes, or a file that holds it.
-        env: The task's id.
-        worlds: How many worlds.
-        height: Height of the worlds in cells, walls included; the task's own by default.
-        width: Width of the worlds in cells, walls included; the task's own by default.
-        seed: Of the worlds.
-        horizon: The limit of a run: task, the task's own horizon, in which envs run too; published,
-            the 10,000 calls (actions and percepts) of the literature; or a number of actions.
-        device: Where the program runs; cuda needs a GPU and the extra `cuda`.
-        trace: Number of a world whose run is told action by action.
+        program: Program in quotes, or a file with a program.
+        env: Task id.
+        worlds: Number of worlds.
+        height: Height of the worlds in cells, walls included; by default the task's.
+        width: Width of the worlds in cells, walls included; by default the task's.
+        seed: Seed of the worlds.
+        horizon: Limit of a run: task (the task's horizon), published (10,000 calls, as in the
+            literature; a call is an action or a percept), or a number of actions.
+        device: Device on which the program runs; cuda needs a GPU and the extra [cuda].
+        trace: Print each action in the world of this number.
     """
+    from programmatic import machine  # numba is slow to import
+
+    if trace is not None and not 0 <= trace < worlds:
+        raise ValueError(f"--trace must be the number of a world, 0 to {worlds - 1}; got {trace}")
     parsed = Program.read(program)
     starts = sample_worlds(env, worlds, seed, height, width)
     limits = limits_of(horizon, task_of(env).horizon(*starts.shape))
-    result = execute([parsed], starts, env, *limits, device=device)
+    result = machine.execute([parsed], starts, env, *limits, device=device)
     returns = result.returns[0]
     print(parsed.pretty())
     print(
@@ -50,17 +51,14 @@ def run(
         f"{limits}:\n"
         f"  mean return  {returns.mean():.3f} (lowest {returns.min():.3f}, "
         f"highest {returns.max():.3f})\n"
-        f"  actions      {result.actions.mean():.1f} a run\n"
-        f"  calls        {result.calls.mean():.1f} a run, actions included\n"
+        f"  actions      {result.actions.mean():.1f} per run\n"
+        f"  calls        {result.calls.mean():.1f} per run, actions included\n"
         f"  terminated   {result.terminated.mean():.0%} of the runs"
     )
     if trace is None:
         return
-    if not 0 <= trace < worlds:
-        raise ValueError(f"--trace must be the number of a world, 0 to {worlds - 1}; got {trace}")
     print(f"\nworld {trace}:\n{starts[trace]}")
-    for number, step in enumerate(trace_run(parsed, starts[trace], env, *limits), 1):
-        print(
-            f"\n{number}. {ACTIONS[step.action]} (token {step.span[0]}), reward {step.reward:+.3f}"
-        )
+    for number, step in enumerate(machine.trace(parsed, starts[trace], env, *limits), 1):
+        action = ACTIONS[step.action]
+        print(f"\n{number}. {action} (token {step.span[0]}), reward {step.reward:+.3f}")
         print(step.world)

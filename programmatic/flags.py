@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
+import tyro
 from tyro.constructors import PrimitiveConstructorSpec
 
 from programmatic.options import parse_options
@@ -43,3 +44,7 @@ Options = Annotated[
     ),
 ]
 """Options as NAME=VALUE."""
+
+T = TypeVar("T")
+Flags = Annotated[T, tyro.conf.arg(name="")]
+"""A dataclass whose fields are flags beside a command's own."""

@@ -10,6 +10,8 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, ClassVar, Union, get_args, get_origin, get_type_hints
 
+import tyro
+
 from programmatic.options import check_types
 from programmatic.runs import CONFIG_FILE, RunError, read_config
 
@@ -94,22 +96,37 @@ class RunSettings:
         if listed:
             raise RunError(f"the run in {run} cannot go on with other settings: {listed}")
 
-    def resumed(self, run: Path) -> Self:
-        """The settings of the run in a folder, with those of this object that are no defaults.
+    def resumed(self, run: Path, /, **flags: object) -> Self:
+        """The settings of the run in a folder, with those of this object that are not defaults.
+
+        Args:
+            run: The run folder that `--resume` names.
+            flags: Other flags of the command that `--resume` excludes, such as `overwrite`.
 
         Raises:
             RunError: As `read` does.
-            ValueError: One of them may not change when a run is resumed.
+            ValueError: A flag is set, or a setting that may not change is not the default.
         """
         usual = type(self)()
         given = {f.name: getattr(self, f.name) for f in fields(self)}
         given = {name: value for name, value in given.items() if value != getattr(usual, name)}
-        wrong = [name for name in given if name not in self.MAY_DIFFER]
+        wrong = [_flag(type(self), name) for name in given if name not in self.MAY_DIFFER]
+        wrong += [_flag(type(self), name) for name, value in flags.items() if value]
         if wrong:
             raise ValueError(
-                f"--resume goes on with the run's own settings; leave out {', '.join(wrong)}"
+                f"--resume continues a run with its own settings; leave out {', '.join(wrong)}"
             )
         return replace(self.read(run), **given)
+
+
+def _flag(settings: type[RunSettings], name: str) -> str:
+    """The command-line flag of a field, or the name of a positional argument."""
+    hint = get_type_hints(settings, include_extras=True).get(name)
+    marks = getattr(hint, "__metadata__", ())
+    if tyro.conf.Positional in marks:
+        return name.upper()
+    named = [mark.name for mark in marks if getattr(mark, "name", None)]
+    return f"--{(named or [name])[0].replace('_', '-')}"
 
 
 def _from_json(hint: Any, value: Any) -> Any:

@@ -7,13 +7,17 @@ as Ctrl-C does, with a KeyboardInterrupt: long work then writes a checkpoint.
 from __future__ import annotations
 
 import _thread
+import functools
 import importlib
+import io
 import os
+import re
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr
+from typing import Any
 
 from karel_gym.cli.command_line import called_with
 from karel_gym.packages import explain, shadowing
@@ -49,6 +53,8 @@ STOPS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 """The signals that end a command, and the last line on stderr then; the exit status is 128 plus the
 signal's number."""
 AGAIN_AFTER = 0.1  # seconds
+LATER_PARTS = ("Argument helptext:", "For full helptext")
+"""The first words of the parts of tyro's error messages that only repeat the help."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -92,12 +98,48 @@ def _run(arguments: Sequence[str]) -> int:
     if found is not None:
         return _fail(explain(room, found))
 
+    command = getattr(importlib.import_module(module), function)
+    work = parse(command, f"karel-gym {name}", rest)
+    with called_with(arguments):
+        work()
+    return 0
+
+
+def parse(command: Callable[..., None], name: str, words: Sequence[str]) -> functools.partial[None]:
+    """The call of a command with the arguments in `words`.
+
+    Raises:
+        ValueError: The words are no arguments of the command.
+        SystemExit: They ask for its help, which is printed.
+    """
     import tyro
 
-    command = getattr(importlib.import_module(module), function)
-    with called_with(arguments):
-        tyro.cli(command, prog=f"karel-gym {name}", args=rest)
-    return 0
+    @functools.wraps(command)
+    def later(*arguments: Any, **options: Any) -> functools.partial[None]:
+        return functools.partial(command, *arguments, **options)
+
+    errors = io.StringIO()
+    markers = (
+        tyro.conf.FlagCreatePairsOff,
+        tyro.conf.DisallowNone,
+        tyro.conf.PositionalMetavarFromFieldName,
+    )
+    try:
+        with redirect_stderr(errors):
+            call: functools.partial[None] = tyro.cli(later, prog=name, args=words, config=markers)
+    except SystemExit as exit_:
+        if not exit_.code:
+            raise
+        raise ValueError(f"{_unboxed(errors.getvalue())} (see {name} --help)") from None
+    return call
+
+
+def _unboxed(box: str) -> str:
+    """The first part of tyro's error message, without the box around it, as one line."""
+    rows = [line.strip("│ ") for line in box.splitlines() if line.startswith(("│ ", "  "))]
+    parts = re.split("[─-]{9,}", " ".join(rows))
+    shown = [" ".join(part.split()) for part in parts if not part.strip().startswith(LATER_PARTS)]
+    return "; ".join(shown) or box.strip()
 
 
 def _explain(error: Exception) -> int:

@@ -9,14 +9,15 @@ checkpoints    files of weights
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from karel_gym.lazy import lazy_imports
 
 if TYPE_CHECKING:
-    from programmatic.leaps.data.dataset import DatasetConfig, ProgramDataset
+    from programmatic.leaps.data.dataset import ProgramDataset
     from programmatic.leaps.data.generation import generate
     from programmatic.leaps.model.vae import ProgramVAE
-    from programmatic.leaps.settings import PretrainConfig
+    from programmatic.leaps.settings import DatasetConfig, PretrainConfig
     from programmatic.leaps.training.pretraining import pretrain
 
 __all__ = [
@@ -29,17 +30,4 @@ __all__ = [
 ]
 
 # torch and h5py are slow to import: what needs them is imported when used.
-_LAZY = {
-    "DatasetConfig": "programmatic.leaps.data.dataset",
-    "PretrainConfig": "programmatic.leaps.settings",
-    "ProgramDataset": "programmatic.leaps.data.dataset",
-    "ProgramVAE": "programmatic.leaps.model.vae",
-    "generate": "programmatic.leaps.data.generation",
-    "pretrain": "programmatic.leaps.training.pretraining",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        return getattr(importlib.import_module(_LAZY[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__ = lazy_imports(__name__)

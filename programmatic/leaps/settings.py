@@ -1,4 +1,4 @@
-"""The settings of a pretraining."""
+"""The settings of `karel-gym dataset` and `karel-gym pretrain`; the defaults are those of LEAPS."""
 
 from __future__ import annotations
 
@@ -6,73 +6,128 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal, get_args
 
-from programmatic.options import check_number, check_whole
+from karel_gym.world_rules import check_size
+from programmatic.flags import Count
+from programmatic.options import check_number, check_types, check_whole
 from programmatic.settings import RunSettings
 
 LATENT_DIM = 256
 
 Variant = Literal["leaps", "p", "pr", "pl"]
 VARIANTS: tuple[Variant, ...] = get_args(Variant)
-"""LEAPS whole, and with the losses P alone, P and R, P and L."""
+"""LEAPS with all losses, and with the losses P alone, P and R, P and L."""
+
+
+@dataclass(frozen=True)
+class DatasetConfig:
+    """The settings of a data set."""
+
+    programs: Count = 50_000
+    """Programs that are split into training, validation and test programs."""
+    extra: Count = 0
+    """Additional training programs. The validation and test programs do not depend on it."""
+    demonstrations: int = 10
+    """Demonstrations per program."""
+    height: int = 8
+    """Height of the worlds in cells, walls included."""
+    width: int = 8
+    """Width of the worlds in cells, walls included."""
+    wall_probability: float = 0.1
+    """Probability of a wall on each inner cell, at most 0.9."""
+    marker_probability: float = 0.1
+    """Probability of a marker on each free cell."""
+    min_states: int = 4
+    """Fewest states of a demonstration, including its start."""
+    max_states: int = 20
+    """Most states of a demonstration, including its start."""
+    max_trials: int = 100
+    """Worlds to try for a program's demonstrations before the program is dropped."""
+    seed: int = 0
+    """Seed of the programs, the worlds and the split. Equal seeds give equal data sets."""
+
+    def check(self) -> None:
+        """Raise a `ValueError` if a setting is invalid."""
+        check_types(self)
+        check_size(self.height, self.width)
+        limits = {
+            "programs": (1, 2**31),
+            "extra": (0, 2**31),
+            "demonstrations": (1, 1000),
+            "wall_probability": (0, 0.9),
+            "marker_probability": (0, 1),
+            "min_states": (1, self.max_states),
+            "max_states": (2, 128),
+            "max_trials": (self.demonstrations, 2**31),
+            "seed": (0, 2**64 - 1),
+        }
+        for name, (lowest, highest) in limits.items():
+            if not lowest <= getattr(self, name) <= highest:
+                raise ValueError(
+                    f"{name} must be in {lowest} to {highest}, got {getattr(self, name)}"
+                )
+        if self.height * self.width > 2**15:
+            raise ValueError(
+                f"worlds of a data set have at most {2**15:,} cells, got {self.height}x{self.width}"
+            )
 
 
 @dataclass(frozen=True)
 class PretrainConfig(RunSettings):
-    """The settings of a pretraining; the defaults are those of LEAPS."""
+    """The settings of a pretraining."""
 
     COMMAND: ClassVar[str] = "pretrain"
     MAY_DIFFER: ClassVar[tuple[str, ...]] = ("epochs",)
 
     data: Path = Path("leaps.h5")
-    """The data set: a file that `karel-gym dataset --out FILE` wrote, or the original's folder."""
+    """Data set: a file of `karel-gym dataset`, or the folder of the original data set."""
     variant: Variant = "leaps"
-    """The losses: leaps has all of L_P, L_R and L_L; p only the first, pr and pl the two named."""
+    """Losses: L_P (p), L_P and L_R (pr), L_P and L_L (pl), or all three (leaps)."""
     epochs: int = 150
-    """Passes over the training programs, or over"""
-    epoch_programs: int | None = None
-    """so many of them, drawn anew for each epoch; None: all."""
+    """Passes over the training programs."""
+    epoch_programs: Count | None = None
+    """Training programs per epoch, drawn again for each epoch; by default all."""
     batch_size: int = 256
-    """Programs of a step."""
+    """Programs per step."""
     learning_rate: float = 1e-3
-    """Adam's, at the beginning."""
+    """Initial learning rate of Adam."""
     decay_every: int = 10
-    """Epochs after which the learning rate is multiplied by"""
+    """Epochs between two decays of the learning rate."""
     decay: float = 0.95
-    """this factor."""
+    """Factor of each decay."""
     kl_weight: float = 0.1
-    """Of the KL divergence, which is averaged over the latent's dimensions."""
+    """Weight of the KL divergence, which is averaged over the latent dimensions."""
     behaviour_weight: float = 1.0
-    """Of L_R."""
+    """Weight of L_R."""
     latent_behaviour_weight: float = 1.0
-    """Of L_L."""
+    """Weight of L_L."""
     behaviour_from: float = 0.8
-    """Greedy reconstruction of whole validation programs from which on L_R is added."""
+    """Add L_R once this share of the validation programs is reconstructed exactly."""
     demonstrations: int = 10
-    """Demonstrations a program and step that L_L uses, drawn from those of the data set."""
+    """Demonstrations of each program that a step of L_L uses."""
     latent_dim: int = LATENT_DIM
     """Size of the latents and of all recurrent states."""
     max_gradient_norm: float | None = None
-    """Gradients are scaled down to this norm; None: never."""
+    """Norm to which gradients are clipped; by default they are not clipped."""
     start: Path | None = None
-    """Weights to begin with (see `ProgramVAE.load`); None: random ones."""
+    """Initial weights, in any format that `ProgramVAE.load` reads; by default random."""
     valid_programs: int = 1000
-    """Validation programs that are measured after each epoch."""
+    """Validation programs to measure after each epoch."""
     seed: int = 0
-    """Of weights, batches and noise; equal seeds give equal weights on a CPU."""
+    """Seed of weights, batches and noise. Equal seeds give equal weights on a CPU."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where the networks run."""
+    """Device of the networks."""
     threads: int | None = None
-    """CPU threads of torch; None: its own choice. With 1, results repeat to the last bit."""
+    """CPU threads of torch; by default torch chooses. With 1, runs repeat to the last bit."""
 
     @property
     def uses_behaviour(self) -> bool:
         """Whether L_R is one of the losses."""
-        return "r" in self.variant or self.variant == "leaps"
+        return self.variant in ("pr", "leaps")
 
     @property
     def uses_latent_behaviour(self) -> bool:
         """Whether L_L is one of the losses."""
-        return "l" in self.variant
+        return self.variant in ("pl", "leaps")
 
     def check(self) -> None:
         """Raise a `ValueError` if a setting is invalid."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from karel_gym.lazy import lazy_imports
 
 if TYPE_CHECKING:
     from programmatic.search.configs import (
@@ -42,26 +43,4 @@ __all__ = [
 ]
 
 # torch is slow to import: what needs it is imported when used.
-_LAZY = {
-    "METHODS": "configs",
-    "BestSampledConfig": "configs",
-    "CEBSConfig": "configs",
-    "CEMConfig": "configs",
-    "CGHCConfig": "configs",
-    "HCConfig": "configs",
-    "LatentHCConfig": "configs",
-    "LatentRandomConfig": "configs",
-    "RandomConfig": "configs",
-    "SHCConfig": "configs",
-    "SearchConfig": "configs",
-    "SearchResult": "result",
-    "plot_search": "plots",
-    "resume": "searching",
-    "search": "searching",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        return getattr(importlib.import_module(f"programmatic.search.{_LAZY[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__ = lazy_imports(__name__)

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from programmatic.leaps.data.dataset import DatasetConfig, ProgramDataset
+from programmatic.leaps.data.dataset import ProgramDataset
 from programmatic.leaps.data.generation import generate
+from programmatic.leaps.settings import DatasetConfig
 
 START = "import sys\nfrom karel_gym.cli import main\nsys.exit(main())"
 FULL = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, ({0}, {0}))\n"

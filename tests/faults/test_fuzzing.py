@@ -30,10 +30,10 @@ from programmatic import Program, execute
 from programmatic.constraints.parser import parse_constraints
 from programmatic.dsl import TOKENS
 from programmatic.leaps import ProgramVAE
-from programmatic.leaps.data.dataset import DatasetConfig, ProgramDataset
+from programmatic.leaps.data.dataset import ProgramDataset
 from programmatic.leaps.data.generation import generate
 from programmatic.leaps.model.checkpoints import write_state_dict
-from programmatic.leaps.settings import PretrainConfig
+from programmatic.leaps.settings import DatasetConfig, PretrainConfig
 from programmatic.options import parse_options
 from programmatic.runs import RunError, latest_checkpoint
 from programmatic.search import METHODS, search

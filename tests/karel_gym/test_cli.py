@@ -33,6 +33,27 @@ def test_every_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -
     assert f"usage: karel-gym {name}" in capsys.readouterr().out
 
 
+HELP = """
+import contextlib, sys
+from karel_gym.cli import main
+with contextlib.suppress(SystemExit):
+    main([sys.argv[1], "--help"])
+assert main([sys.argv[1], "--wrong"]) == 2
+for name in ("torch", "stable_baselines3", "numba", "pandas"):
+    assert name not in sys.modules, name
+"""
+
+
+@pytest.mark.parametrize("name", sorted({*COMMANDS} - {"train", "tune", "evaluate", "benchmark"}))
+def test_help_and_errors_import_nothing_slow(name: str) -> None:
+    done = subprocess.run([sys.executable, "-c", HELP, name], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert f"usage: karel-gym {name}" in done.stdout
+    (error,) = done.stderr.splitlines()
+    assert error.startswith("karel-gym: ")
+    assert error.endswith(f" (see karel-gym {name} --help)")
+
+
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
     assert capsys.readouterr().out.startswith("karel-gym 0.")
@@ -179,8 +200,8 @@ def policy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small data set of programs."""
-    from programmatic.leaps.data.dataset import DatasetConfig
     from programmatic.leaps.data.generation import generate
+    from programmatic.leaps.settings import DatasetConfig
 
     file = tmp_path_factory.mktemp("dataset") / "tiny.h5"
     generate(DatasetConfig(programs=30, demonstrations=2)).save(file)
@@ -209,6 +230,10 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["evaluate", WALK, "--env", "no_module:Karel-X-v0"], "cannot be imported"),
         (["train", "ppo"], "name the task with --env"),
         (["train", "--resume", "nowhere"], "nowhere"),
+        (["run", WALK], r"Missing from karel-gym run: --env STR .* \(see karel-gym run --help\)"),
+        (["run", WALK, "--env"], "Missing value for argument '--env'"),
+        (["run", WALK, "--env", "Karel-Maze-v0", "--sed", "3"], "--sed, 3; .*: --seed INT Seed"),
+        (["play", "--env", "Karel-Maze-v0", "--seed", "x"], "parsing --seed: invalid literal"),
     ],
 )
 def test_errors_are_one_line(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import os
 import subprocess
 import sys
@@ -123,6 +124,15 @@ def test_a_folder_holds_at_most_a_dozen_or_so_modules() -> None:
 def test_only_the_adapters_import_learning_libraries(path: Path) -> None:
     if path.name not in ("sb3.py", "cuda.py"):
         assert not packages_imported_by(path) & {"torch", "stable_baselines3", "sb3_contrib"}
+
+
+@pytest.mark.parametrize("package", ["karel_gym", "programmatic", "programmatic.search", "agents"])
+def test_all_public_names_are_completed_and_found(package: str) -> None:
+    module = importlib.import_module(package)
+    assert set(module.__all__) <= set(dir(module))
+    assert all(getattr(module, name) is not None for name in module.__all__)
+    with pytest.raises(AttributeError, match=f"module '{package}' has no attribute 'nothing'"):
+        getattr(module, "nothing")  # noqa: B009
 
 
 def test_our_own_packages_are_not_reported() -> None:

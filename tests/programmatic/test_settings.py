@@ -96,8 +96,8 @@ def test_all_differing_settings_are_listed(run: Path) -> None:
 
 def test_a_resumed_run_takes_only_what_may_differ(run: Path) -> None:
     assert Settings(epochs=8).resumed(run) == replace(OTHER, epochs=8, progress=False)
-    with pytest.raises(ValueError, match="leave out kind, rate"):
-        Settings("large", rate=2.0, epochs=8).resumed(run)
+    with pytest.raises(ValueError, match="leave out --kind, --rate, --overwrite"):
+        Settings("large", rate=2.0, epochs=8).resumed(run, overwrite=True, plan=None)
 
 
 def test_what_is_no_json_is_refused() -> None:

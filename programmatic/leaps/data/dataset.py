@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 
 from karel_gym.simulation.rng import states_of, stream_of
 from karel_gym.world import WorldBatch
-from karel_gym.world_rules import check_size
 from programmatic.dsl.sampling import MAX_PROGRAM_TOKENS
 from programmatic.dsl.tokens import PAD
 from programmatic.leaps.data.demonstrations import STOP, behaviour_match
@@ -46,59 +45,6 @@ DTYPES = {
     "lengths": np.int8,
     "split": np.uint8,
 }
-
-
-@dataclass(frozen=True)
-class DatasetConfig:
-    """The settings of a data set; the defaults are those of LEAPS."""
-
-    programs: int = 50_000
-    """Number of programs that are split into training, validation and test programs."""
-    extra: int = 0
-    """Number of further programs, all of them for training. Data sets that differ in nothing else
-    have the same validation and test programs."""
-    demonstrations: int = 10
-    """Demonstrations a program."""
-    height: int = 8
-    """Height of the worlds in cells, walls included."""
-    width: int = 8
-    """Width of the worlds in cells, walls included."""
-    wall_probability: float = 0.1
-    """Chance of a wall on each inner cell, at most 0.9."""
-    marker_probability: float = 0.1
-    """Chance of a marker on each free cell."""
-    min_states: int = 4
-    """The fewest states of a demonstration, its start included."""
-    max_states: int = 20
-    """The most states of a demonstration, its start included."""
-    max_trials: int = 100
-    """Worlds that are tried to find a program's demonstrations, before it is dropped."""
-    seed: int = 0
-    """Of the programs, the worlds and the split; equal seeds give equal data sets."""
-
-    def check(self) -> None:
-        """Raise a `ValueError` if no data set can be made with these settings."""
-        check_size(self.height, self.width)
-        limits = {
-            "programs": (1, 2**31),
-            "extra": (0, 2**31),
-            "demonstrations": (1, 1000),
-            "wall_probability": (0, 0.9),
-            "marker_probability": (0, 1),
-            "min_states": (1, self.max_states),
-            "max_states": (2, 128),
-            "max_trials": (self.demonstrations, 2**31),
-            "seed": (0, 2**64 - 1),
-        }
-        for name, (lowest, highest) in limits.items():
-            if not lowest <= getattr(self, name) <= highest:
-                raise ValueError(
-                    f"{name} must be in {lowest} to {highest}, got {getattr(self, name)}"
-                )
-        if self.height * self.width > 2**15:
-            raise ValueError(
-                f"worlds of a data set have at most {2**15:,} cells, got {self.height}x{self.width}"
-            )
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,8 @@ from tqdm import tqdm
 from karel_gym.simulation.rng import states_of
 from programmatic.dsl.sampling import MAX_PROGRAM_TOKENS, draw_programs
 from programmatic.leaps.data.coverage import CERTAIN, demonstrate_programs
-from programmatic.leaps.data.dataset import DTYPES, DatasetConfig, ProgramDataset, split_of
+from programmatic.leaps.data.dataset import DTYPES, ProgramDataset, split_of
+from programmatic.leaps.settings import DatasetConfig
 from programmatic.machine.parallel import in_parallel
 from programmatic.runs import versions
 

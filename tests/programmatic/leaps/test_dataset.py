@@ -20,9 +20,10 @@ from programmatic import Program
 from programmatic.dsl.tokens import PAD
 from programmatic.leaps.data import generation
 from programmatic.leaps.data.coverage import CERTAIN, draw_world
-from programmatic.leaps.data.dataset import DTYPES, DatasetConfig, ProgramDataset, split_of
+from programmatic.leaps.data.dataset import DTYPES, ProgramDataset, split_of
 from programmatic.leaps.data.demonstrations import STOP, grids_of, replay
 from programmatic.leaps.data.generation import generate
+from programmatic.leaps.settings import DatasetConfig
 from programmatic.machine import parallel
 from programmatic.runs import RunError
 from tests.programmatic.leaps.reference_runs import PlainRun, conditions_of, grid_of

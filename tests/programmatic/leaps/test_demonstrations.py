@@ -15,7 +15,7 @@ from karel_gym.envs.observations import observe
 from programmatic import Program
 from programmatic.dsl.sampling import sample_tokens
 from programmatic.dsl.tokens import PAD
-from programmatic.leaps.data.dataset import DatasetConfig, ProgramDataset
+from programmatic.leaps.data.dataset import ProgramDataset
 from programmatic.leaps.data.demonstrations import (
     MATCH_CALLS,
     STOP,
@@ -24,6 +24,7 @@ from programmatic.leaps.data.demonstrations import (
     replay,
 )
 from programmatic.leaps.data.generation import generate
+from programmatic.leaps.settings import DatasetConfig
 from tests.programmatic.leaps.reference_runs import PlainRun, State, grid_of, state_of
 
 WIDTH = 8

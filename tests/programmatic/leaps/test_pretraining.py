@@ -318,7 +318,7 @@ def test_damaged_runs_are_told(config: PretrainConfig, tmp_path: Path) -> None:
         (["--epochs", "0"], "epochs must be a whole number from 1 up"),
         (["--learning-rate", "0"], "learning_rate must be a number above 0"),
         (["--resume", "nowhere"], "nowhere"),
-        (["--resume", "nowhere", "--variant", "p", "--seed", "1"], "leave out variant, seed"),
+        (["--resume", "nowhere", "--variant", "p", "--seed", "1"], "leave out --variant, --seed"),
         (["--resume", "nowhere", "--run", "x"], "leave out --run"),
     ],
 )
