@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from itertools import zip_longest
+from itertools import count, zip_longest
 from pathlib import Path
 from typing import Any
 
-import gymnasium
-import numpy as np
 from PIL import Image as PillowImage
 
 from agents.policies import Contestant, contestants
+from agents.rollout import KarelRollout
+from karel_gym.registration import task_of
 from karel_gym.rendering.layout import Frame
 from karel_gym.rendering.renderer import Image, Renderer, image_grid
-from karel_gym.world import World
+from karel_gym.world import World, WorldBatch
 from programmatic import ProgramPolicy
 from programmatic.runs import replacing
 from programmatic.threads import torch_threads
@@ -80,32 +80,19 @@ def _episode(
     max_steps: int | None,
 ) -> Iterator[Image]:
     """The frames of one episode."""
-    height, width = world.shape
-    env = gymnasium.make(
-        env_id, obs=contestant.obs, height=height, width=width, max_steps=max_steps
-    ).unwrapped
-    observation, _ = env.reset(seed=seed, options={"world": world})
+    task, worlds = task_of(env_id), WorldBatch.from_worlds([world])
+    rollout = KarelRollout(contestant, task, worlds, seed, deterministic, max_steps)
     renderer = Renderer(world.shape, extent=CELL_EXTENT)
-    policy, state = contestant.within(env.get_wrapper_attr("episodes").max_steps), None
-    starts = np.ones(1, dtype=np.bool_)
-    deterministic = contestant.decides(deterministic)
-    if hasattr(policy, "set_random_seed"):
-        policy.set_random_seed(seed)
-    step, total, status = 0, 0.0, ""
-    while True:
-        panel = policy.panel(state) if isinstance(policy, ProgramPolicy) else ()
+    policy, total, status = contestant.policy, 0.0, ""
+    for step in count():
+        panel = policy.panel(rollout.state) if isinstance(policy, ProgramPolicy) else ()
         frame = Frame(step, total, contestant.name, status, panel=panel)
-        yield renderer.draw(env.get_wrapper_attr("world"), frame)
+        yield renderer.draw(rollout.envs.worlds[0], frame)
         if status:
             return
-        masks = {}
-        if contestant.takes_masks:
-            masks["action_masks"] = env.get_wrapper_attr("action_masks")()[None]
-        actions, state = policy.predict(observation[None], state, starts, deterministic, **masks)
-        starts = np.zeros(1, dtype=np.bool_)
-        observation, reward, terminated, truncated, info = env.step(int(actions[0]))
-        step, total = step + 1, total + float(reward)
-        if terminated or truncated:
+        (reward,), (ended,), (info,) = rollout.step()
+        total += float(reward)
+        if ended:
             status = "solved" if info["is_success"] else "failed"
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from contextlib import closing
-from functools import partial
-from typing import Any
+from collections.abc import Callable
+from contextlib import closing, nullcontext
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -13,13 +13,13 @@ import pandas as pd
 from agents.comparison import COLUMNS, Comparison
 from agents.intervals import bootstrap_interval, mean_of_rows
 from agents.policies import FEATURES, Contestant, contestants
-from agents.rollout import Rollout
-from karel_gym.envs.karel import is_solved
-from karel_gym.registration import CARTPOLE, is_karel, sample_worlds, spec_of, task_of
+from agents.rollout import prepared
+from karel_gym.registration import CARTPOLE, is_karel, sample_worlds, spec_of
 from karel_gym.world import WorldBatch
-from programmatic import execute
-from programmatic.horizon import TASK, limits_of
+from programmatic.rollout import Outcomes
 from programmatic.threads import torch_threads
+
+T = TypeVar("T")
 
 
 def evaluate(
@@ -105,14 +105,20 @@ def evaluate_episodes(
         note = _obstacle(contestant, worlds)
         if note:
             frame = pd.DataFrame({"episode": [-1], "return": np.nan, "note": note})
-        elif worlds is None:
-            frame = _run_in_env(contestant, env_id, episodes, seed, deterministic, max_steps)
-        elif contestant.program is not None:
-            frame = _run_program(contestant, env_id, worlds, max_steps)
-        elif compiled and is_compiled(contestant, deterministic):
-            frame = _run_compiled(contestant, env_id, worlds, seed, deterministic, max_steps)
         else:
-            frame = _run_model(contestant, env_id, worlds, seed, deterministic, max_steps)
+            outcomes, seconds = _play(
+                contestant, env_id, worlds, episodes, seed, deterministic, max_steps, compiled
+            )
+            frame = pd.DataFrame(
+                {
+                    "episode": np.arange(episodes),
+                    "return": outcomes.returns,
+                    "length": outcomes.lengths,
+                    "solved": outcomes.solved,
+                    "seconds": seconds / episodes,
+                    "note": "",
+                }
+            )
         frame.insert(0, "policy", contestant.name)
         frame.insert(1, "obs", contestant.obs)
         frames.append(frame)
@@ -156,113 +162,53 @@ def _obstacle(contestant: Contestant, worlds: WorldBatch | None) -> str:
     return f"n/a: made for worlds of {height}x{width}, these are {h}x{w}"
 
 
-def _run_program(
-    contestant: Contestant, env_id: str, worlds: WorldBatch, max_steps: int | None
-) -> pd.DataFrame:
-    assert contestant.program is not None
-    limits = limits_of(max_steps or TASK, task_of(env_id).horizon(*worlds.shape))
-    run = partial(execute, [contestant.program], worlds, env_id)
-    run(max_actions=1)  # compiles, where that has not been done
-    start = time.perf_counter()
-    result = run(*limits)
-    seconds = time.perf_counter() - start
-    solved = result.terminated[0] & is_solved(task_of(env_id), result.returns[0])
-    return _frame(result.returns[0], result.actions[0], solved, seconds)
-
-
-def is_compiled(contestant: Contestant, deterministic: bool | None = None) -> bool:
-    """Whether there is a kernel for a policy.
-
-    Args:
-        contestant: The policy.
-        deterministic: Whether it takes its most probable action; None: as it was made for.
-    """
-    from agents.kernels.compiled import can_compile  # torch is slow to import
-
-    return can_compile(contestant.policy, contestant.obs, contestant.decides(deterministic))
-
-
-@torch_threads(1)
-def _run_compiled(
+def _play(
     contestant: Contestant,
     env_id: str,
-    worlds: WorldBatch,
+    worlds: WorldBatch | None,
+    episodes: int,
     seed: int,
     deterministic: bool | None,
     max_steps: int | None,
-) -> pd.DataFrame:
-    from agents.kernels.compiled import run_compiled
-
-    task, how = task_of(env_id), contestant.decides(deterministic)
-    run = partial(run_compiled, contestant.policy, contestant.obs, how, task, worlds, seed)
-    run(max_steps=1)  # compiles, where that has not been done
-    start = time.perf_counter()
-    returns, lengths, terminated = run(max_steps=max_steps or task.horizon(*worlds.shape))
-    seconds = time.perf_counter() - start
-    return _frame(returns, lengths, terminated & is_solved(task, returns), seconds)
-
-
-@torch_threads(1)
-def _run_model(
-    contestant: Contestant,
-    env_id: str,
-    worlds: WorldBatch,
-    seed: int,
-    deterministic: bool | None,
-    max_steps: int | None,
-) -> pd.DataFrame:
-    n = len(worlds)
-    rollout = Rollout(contestant, task_of(env_id), worlds, seed, deterministic, max_steps)
-    start = time.perf_counter()
-    running = np.ones(n, dtype=np.bool_)
-    returns, lengths = np.zeros(n), np.zeros(n, dtype=np.int64)
-    solved = np.zeros(n, dtype=np.bool_)
-    while running.any():
-        _, terminated, truncated, info = rollout.step()
-        ended = running & (terminated | truncated)
-        returns[ended] = info["return"][ended]
-        lengths[ended] = info["length"][ended]
-        solved[ended] = info["is_success"][ended]
-        running &= ~ended
-    return _frame(returns, lengths, solved, time.perf_counter() - start)
+    compiled: bool,
+) -> tuple[Outcomes, float]:
+    """Play the episodes: their outcomes, and the seconds they took without compilation."""
+    with nullcontext() if contestant.program is not None else torch_threads(1):
+        if worlds is None:
+            return _play_in_env(contestant, env_id, episodes, seed, deterministic, max_steps)
+        return _timed(
+            prepared(contestant, env_id, worlds, seed, deterministic, max_steps, compiled)
+        )
 
 
-def _run_in_env(
+def _play_in_env(
     contestant: Contestant,
     env_id: str,
     episodes: int,
     seed: int,
     deterministic: bool | None,
     max_steps: int | None,
-) -> pd.DataFrame:
-    """Episodes in an env that is no Karel task."""
+) -> tuple[Outcomes, float]:
+    """`_play` in an env that is no Karel task."""
     from karel_gym.envs.sb3 import make_sb3_vec_env
     from programmatic.synthesis.episodes import roll_out
 
-    deterministic = contestant.decides(deterministic)
+    how = contestant.decides(deterministic)
     name = "max_steps" if spec_of(env_id).id == CARTPOLE else "max_episode_steps"
     horizon: dict[str, Any] = {} if max_steps is None else {name: max_steps}
     with closing(make_sb3_vec_env(env_id, episodes, **horizon)) as envs:
         # Compiles, where that has not been done.
-        actions, _ = contestant.policy.predict(envs.reset(), deterministic=deterministic)
+        actions, _ = contestant.policy.predict(envs.reset(), deterministic=how)
         envs.step(actions)
-        start = time.perf_counter()
-        seen = roll_out(contestant.policy, envs, episodes, seed, deterministic)
-        seconds = time.perf_counter() - start
+        seen, seconds = _timed(lambda: roll_out(contestant.policy, envs, episodes, seed, how))
     lengths = np.bincount(seen.episodes, minlength=episodes)
     threshold = spec_of(env_id).reward_threshold
-    solved = np.nan if threshold is None else seen.returns >= threshold
-    return _frame(seen.returns, lengths, solved, seconds)
+    solved: Any = np.nan if threshold is None else seen.returns >= threshold
+    return Outcomes(seen.returns, lengths, solved), seconds
 
 
-def _frame(returns: Any, lengths: Any, solved: Any, seconds: float) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "episode": np.arange(len(returns)),
-            "return": returns,
-            "length": lengths,
-            "solved": solved,
-            "seconds": seconds / len(returns),
-            "note": "",
-        }
-    )
+def _timed(run: Callable[[], T]) -> tuple[T, float]:
+    """The result of a call, and the seconds it took."""
+    start = time.perf_counter()
+    result = run()
+    return result, time.perf_counter() - start

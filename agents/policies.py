@@ -1,9 +1,10 @@
-"""Policies as the comparison sees them: a name, what they observe, how they act."""
+"""Adapters that give every kind of policy one interface: name, observation, action."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from inspect import signature
@@ -23,8 +24,11 @@ from karel_gym.envs.observations import PERCEPT_SIGNATURE, SIGNATURES, kind_of
 from karel_gym.envs.signature import signature_of
 from karel_gym.registration import is_karel
 from karel_gym.robot import ACTIONS
+from karel_gym.tasks.task import Task
+from karel_gym.world import WorldBatch
 from programmatic import Program, ProgramPolicy
 from programmatic.machine.policy import Policy
+from programmatic.rollout import Outcomes
 from programmatic.trees.policy import TreePolicy
 from programmatic.trees.program import TREE_SUFFIX, TreeProgram
 
@@ -59,14 +63,17 @@ class RandomPolicy:
 
 @dataclass(frozen=True)
 class Contestant:
-    """A policy in a comparison.
+    """A policy and its needs.
 
     Args:
-        name: What the table calls it.
-        policy: What acts.
+        name: Its name in tables.
+        policy: The policy.
         obs: The kind of observation it was made for.
-        shape: The only size of worlds it can take; None if it can take all.
-        deterministic: How it acts unless the user says otherwise.
+        shape: The only size of worlds it can take; None: all sizes.
+        deterministic: Whether it takes its most probable action by default.
+        takes_masks: Whether `predict` takes `action_masks`, as a MaskablePPO's does.
+        radius: How far it sees on grids, in cells; None: the whole world.
+        within: Returns the policy for episodes of a horizon, in actions; None: it is the same.
     """
 
     name: str
@@ -74,38 +81,35 @@ class Contestant:
     obs: str = "percepts"
     shape: tuple[int, int] | None = None
     deterministic: bool = True
+    takes_masks: bool = False
+    radius: int | None = None
+    within: Callable[[int], Policy] | None = None
 
     @property
     def program(self) -> Program | None:
         """The program that acts, if it is one."""
         return self.policy.program if isinstance(self.policy, ProgramPolicy) else None
 
-    def within(self, max_steps: int) -> Policy:
-        """What acts in episodes of this horizon: a policy of skills shares it among them."""
-        within = getattr(self.policy, "within", None)
-        return self.policy if within is None else within(max_steps)
-
     @property
-    def envs(self) -> Callable[..., KarelVectorEnv]:
-        """What makes the envs it acts in: those of a fully convolutional network are local."""
-        radius = getattr(self.policy, "radius", None)
-        if radius is None:
+    def make_envs(self) -> Callable[..., KarelVectorEnv]:
+        """The class of its envs, without the radius if it sees only so far."""
+        if self.radius is None:
             return KarelVectorEnv
         from agents.drl.fcn import LocalVectorEnv
 
-        return partial(LocalVectorEnv, radius)
+        return partial(LocalVectorEnv, self.radius)
 
     def decides(self, deterministic: bool | None) -> bool:
-        """How it acts where a user says `deterministic`, or None: nothing."""
+        """Whether it takes its most probable action; None: its default."""
         return self.deterministic if deterministic is None else deterministic
 
-    @property
-    def takes_masks(self) -> bool:
-        """Whether `predict` takes `action_masks`, as a MaskablePPO's does."""
-        model: Any = self.policy
-        if hasattr(model, "radius"):  # an AnySize, which passes masks on to its model
-            model = model.model
-        return "action_masks" in signature(type(model).predict).parameters
+    def kernel(
+        self, deterministic: bool | None = None
+    ) -> Callable[[Task, WorldBatch, int, int], Outcomes] | None:
+        """The kernel in which a network or tree can run; see `agents.kernels.compiled`."""
+        from agents.kernels.compiled import kernel_of  # torch is slow to import
+
+        return kernel_of(self.policy, self.obs, self.decides(deterministic))
 
 
 def load(path: str | os.PathLike[str]) -> Any:
@@ -152,8 +156,7 @@ def contestants(policies: Any, seed: int = 0, env_id: str | None = None) -> list
         named = [(None, policies)]
     else:
         named = [(None, policy) for policy in policies]
-    place = _Place(env_id, seed)
-    found = [place.contestant(name, policy) for name, policy in named]
+    found = [_contestant(name, policy, env_id or ANY_KAREL_TASK, seed) for name, policy in named]
     if not found:
         raise ValueError("there is no policy to evaluate")
     names = [contestant.name for contestant in found]
@@ -165,83 +168,48 @@ def contestants(policies: Any, seed: int = 0, env_id: str | None = None) -> list
     ]
 
 
-class _Place:
-    """Where contestants are to act.
-
-    Args:
-        env_id: The env; None: a Karel task.
-        seed: Of random policies.
-    """
-
-    def __init__(self, env_id: str | None, seed: int) -> None:
-        self.env_id = env_id or ANY_KAREL_TASK
-        self.seed = seed
-
-    @property
-    def obs(self) -> str:
-        """What a policy observes there that can take any observation."""
-        return "percepts" if is_karel(self.env_id) else FEATURES
-
-    def seen_by(self, program: TreeProgram) -> str:
-        """What a tree observes: what its signature is of."""
-        kinds = (kind for kind, known in SIGNATURES.items() if known == program.signature)
-        return next(kinds, FEATURES)
-
-    def tree(self, path: Path) -> TreeProgram:
-        """The tree in a file; in Karel tasks it may test the previous action too."""
-        signature = signature_of(self.env_id)
-        if signature != PERCEPT_SIGNATURE:
-            return TreeProgram.load(path, signature)
-        try:
-            return TreeProgram.load(path, signature)
-        except ValueError as error:
-            try:
-                return TreeProgram.load(path, SIGNATURES["percepts+action"])
-            except ValueError:
-                raise error from None
-
-    def contestant(self, name: str | None, policy: Any) -> Contestant:
-        """The contestant that a policy is."""
-        if isinstance(policy, Contestant):
-            return policy
-        if isinstance(policy, Program):
-            return Contestant(name or "program", ProgramPolicy(policy))
-        if isinstance(policy, TreeProgram):
-            return self.contestant(name, TreePolicy(policy))
-        if isinstance(policy, (str, os.PathLike)):
-            return self.named(name, os.fspath(policy))
-        if isinstance(policy, RandomPolicy):
-            return Contestant(name or "random", policy, self.obs)
-        if not hasattr(policy, "predict"):
-            raise ValueError(
-                "a policy is a program, a model with predict(), or a string that names one; "
-                f"got {type(policy).__name__}"
-            )
-        if isinstance(policy, ProgramPolicy):
-            return Contestant(name or "program", policy)
-        if isinstance(policy, TreePolicy):
-            return Contestant(name or policy.program.name, policy, self.seen_by(policy.program))
-        return _from_model(name or type(policy).__name__, policy)
-
-    def named(self, name: str | None, text: str) -> Contestant:
-        """The contestant that a string names."""
-        if text == "random":
-            n_actions = len(signature_of(self.env_id).actions)
-            return self.contestant(name, RandomPolicy(self.seed, n_actions))
-        path = Path(text)
-        if _exists(path):
-            label = name or path.name
-            if path.suffix == TREE_SUFFIX:
-                return self.contestant(label, self.tree(path))
-            if not path.is_dir() and path.suffix != ".zip":
-                return self.contestant(label, Program.load(path))
-            return self.contestant(label, load(path))
-        if text.split()[:1] == ["DEF"]:
-            return self.contestant(name, Program.parse(text))
+def _contestant(name: str | None, policy: Any, env_id: str, seed: int) -> Contestant:
+    if isinstance(policy, Contestant):
+        return policy
+    if isinstance(policy, (str, os.PathLike)):
+        label, policy = _read(os.fspath(policy), env_id, seed)
+        name = name or label
+    if isinstance(policy, Program):
+        policy = ProgramPolicy(policy)
+    elif isinstance(policy, TreeProgram):
+        policy = TreePolicy(policy)
+    if isinstance(policy, ProgramPolicy):
+        return Contestant(name or "program", policy)
+    if isinstance(policy, TreePolicy):
+        kinds = {known: kind for kind, known in SIGNATURES.items()}
+        obs = kinds.get(policy.program.signature, FEATURES)
+        return Contestant(name or policy.program.name, policy, obs)
+    if isinstance(policy, RandomPolicy):
+        return Contestant(name or "random", policy, "percepts" if is_karel(env_id) else FEATURES)
+    if not hasattr(policy, "predict"):
         raise ValueError(
-            f"{text!r} is neither a program (DEF run m( ... m)), nor a run folder, a program's "
-            "file or a model's zip that is there, nor 'random'"
+            "a policy is a program, a model with predict(), or a string that names one; "
+            f"got {type(policy).__name__}"
         )
+    return _of_model(name or type(policy).__name__, policy)
+
+
+def _read(text: str, env_id: str, seed: int) -> tuple[str | None, Any]:
+    """The policy that a string names, and its label if that is a file's name."""
+    if text == "random":
+        return None, RandomPolicy(seed, len(signature_of(env_id).actions))
+    path = Path(text)
+    if _exists(path):
+        if path.suffix == TREE_SUFFIX:
+            return path.name, _tree(path, env_id)
+        is_program = not path.is_dir() and path.suffix != ".zip"
+        return path.name, Program.load(path) if is_program else load(path)
+    if text.split()[:1] == ["DEF"]:
+        return None, Program.parse(text)
+    raise ValueError(
+        f"{text!r} is neither a program (DEF run m( ... m)), nor a run folder, a program's "
+        "file or a model's zip that is there, nor 'random'"
+    )
 
 
 def _exists(path: Path) -> bool:
@@ -251,35 +219,45 @@ def _exists(path: Path) -> bool:
         return False
 
 
-def _from_model(name: str, model: Any) -> Contestant:
-    """The contestant that an SB3 model is: what it observes is told by its observation space."""
-    from agents.drl.fcn import AnySize, takes_any_size  # torch is slow to import
+def _tree(path: Path, env_id: str) -> TreeProgram:
+    """The tree in a file; in Karel tasks it may test the previous action too."""
+    signature = signature_of(env_id)
+    try:
+        return TreeProgram.load(path, signature)
+    except ValueError:
+        if signature != PERCEPT_SIGNATURE:
+            raise
+        with suppress(ValueError):
+            return TreeProgram.load(path, SIGNATURES["percepts+action"])
+        raise
+
+
+def _of_model(name: str, model: Any) -> Contestant:
+    """The contestant of an SB3 model; its observation space determines what it observes."""
+    from agents.drl.fcn import AnySize, fcn_radius  # torch is slow to import
     from agents.drl.models import SETTINGS
 
     settings = getattr(model, SETTINGS, {})
-    if settings.get("action", PRIMITIVE) != PRIMITIVE:
-        return _of_skills(name, model, settings)
-    space = getattr(model, "observation_space", None)
     deterministic = bool(getattr(model, "acts_deterministically", True))
+    if settings.get("action", PRIMITIVE) != PRIMITIVE:
+        from agents.hierarchy.skill_policy import SkillPolicy
+        from agents.hierarchy.skills import skills_named
+
+        skills = partial(SkillPolicy, model, skills_named(settings["action"]), settings["horizon"])
+        shape = (settings["height"], settings["width"]) if settings["obs"] == "grid" else None
+        policy = skills(settings["max_steps"])
+        return Contestant(name, policy, settings["obs"], shape, deterministic, within=skills)
+    space = getattr(model, "observation_space", None)
     kind = kind_of(space) if isinstance(space, gymnasium.Space) else None
-    if kind == "grid" and takes_any_size(model):
-        return Contestant(name, AnySize(model), kind, None, deterministic)
-    if kind == "grid":
-        _, height, width = model.observation_space.shape
-        return Contestant(name, model, kind, (height, width), deterministic)
-    if kind is not None:
-        return Contestant(name, model, kind, None, deterministic)
-    if isinstance(space, gymnasium.spaces.Box) and len(space.shape) == 1:
-        return Contestant(name, model, FEATURES, None, deterministic)
-    raise ValueError(f"{name} observes {space}, which is no observation of a known env")
-
-
-def _of_skills(name: str, model: Any, settings: Mapping[str, Any]) -> Contestant:
-    """The contestant that a policy of skills is, which sees grids of one size, or percepts."""
-    from agents.hierarchy.skill_policy import SkillPolicy
-    from agents.hierarchy.skills import skills_named
-
-    skills = skills_named(settings["action"])
-    policy = SkillPolicy(model, skills, settings["horizon"], settings["max_steps"])
-    shape = (settings["height"], settings["width"]) if settings["obs"] == "grid" else None
-    return Contestant(name, policy, settings["obs"], shape, model.acts_deterministically)
+    if kind is None and isinstance(space, gymnasium.spaces.Box) and len(space.shape) == 1:
+        kind = FEATURES
+    if kind is None:
+        raise ValueError(f"{name} observes {space}, which is no observation of a known env")
+    takes_masks = "action_masks" in signature(type(model).predict).parameters
+    found = Contestant(name, model, kind, None, deterministic, takes_masks)
+    if kind != "grid":
+        return found
+    radius = fcn_radius(model)
+    if radius is not None:
+        return replace(found, policy=AnySize(model), radius=radius)
+    return replace(found, shape=space.shape[1:])

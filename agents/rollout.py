@@ -1,7 +1,9 @@
-"""`Rollout`: a policy acting from start worlds, an episode a world, step by step."""
+"""Episodes of a policy in a Karel task: in its envs, or in a compiled kernel."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,26 +11,30 @@ from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
 from agents.policies import Contestant
+from karel_gym.envs.karel import is_solved
+from karel_gym.registration import task_of
 from karel_gym.tasks.task import Task
 from karel_gym.world import WorldBatch
+from programmatic import Program, execute
+from programmatic.horizon import limits_of
+from programmatic.rollout import Outcomes, Rollout, play
 
 
-class Rollout:
-    """Episodes of a Karel task in which a policy acts; they have begun.
+class KarelRollout(Rollout):
+    """A policy that acts in N episodes of a Karel task.
 
-    An episode that has ended begins anew; what comes then is for the caller to leave aside.
+    An episode that has ended begins anew in a random world.
 
     Args:
         contestant: The policy; it can take the worlds' size.
         task: The task.
         worlds: N start worlds.
         seed: Of the random streams, and of policies that draw.
-        deterministic: Whether the policy takes its most probable action; None: as it was made for.
+        deterministic: Whether the policy takes its most probable action; None: its default.
         max_steps: Horizon of an episode; None: the task's own.
 
     Attributes:
         envs: The N envs.
-        state: What the policy remembers since its last actions.
     """
 
     def __init__(
@@ -40,7 +46,7 @@ class Rollout:
         deterministic: bool | None = None,
         max_steps: int | None = None,
     ) -> None:
-        self.envs = contestant.envs(
+        self.envs = contestant.make_envs(
             task,
             len(worlds),
             contestant.obs,
@@ -48,23 +54,59 @@ class Rollout:
             max_steps,
             autoreset_mode=AutoresetMode.NEXT_STEP,
         )
-        self.state: Any = None
-        self._policy: Any = contestant.within(self.envs.episodes.max_steps)
-        self._deterministic = contestant.decides(deterministic)
-        self._takes_masks = contestant.takes_masks
-        if hasattr(self._policy, "set_random_seed"):
-            self._policy.set_random_seed(seed % 2**32)  # SB3 takes no larger ones
-        self._observations, _ = self.envs.reset(seed=seed, options={"worlds": list(worlds)})
-        self._starts = np.ones(len(worlds), dtype=np.bool_)
+        policy: Any = contestant.policy
+        if contestant.within is not None:
+            policy = contestant.within(self.envs.episodes.max_steps)
+        if hasattr(policy, "set_random_seed"):
+            policy.set_random_seed(seed % 2**32)  # SB3 takes no larger ones
+        observations, _ = self.envs.reset(seed=seed, options={"worlds": list(worlds)})
+        masks = self.envs.action_masks if contestant.takes_masks else None
+        how = contestant.decides(deterministic)
+        super().__init__(policy, observations, self._step_envs, how, masks)
 
-    def step(
-        self,
-    ) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
-        """Let the policy act once: rewards, terminated and truncated, each (N,), and infos."""
-        masks = {"action_masks": self.envs.action_masks()} if self._takes_masks else {}
-        actions, self.state = self._policy.predict(
-            self._observations, self.state, self._starts, self._deterministic, **masks
-        )
-        self._observations, rewards, terminated, truncated, info = self.envs.step(actions)
-        self._starts = terminated | truncated
-        return rewards, terminated, truncated, info
+    def _step_envs(
+        self, actions: NDArray[np.int64]
+    ) -> tuple[NDArray[Any], NDArray[np.float64], NDArray[np.bool_], list[dict[str, Any]]]:
+        observations, rewards, terminated, truncated, info = self.envs.step(actions)
+        ended = terminated | truncated
+        infos: list[dict[str, Any]] = [{} for _ in actions]
+        for i in np.flatnonzero(ended):
+            infos[i] = {
+                "episode": {"r": info["return"][i], "l": info["length"][i]},
+                "is_success": bool(info["is_success"][i]),
+                "TimeLimit.truncated": bool(truncated[i]),
+            }
+        return observations, rewards, ended, infos
+
+
+def prepared(
+    contestant: Contestant,
+    env_id: str,
+    worlds: WorldBatch,
+    seed: int,
+    deterministic: bool | None,
+    max_steps: int | None,
+    compiled: bool,
+) -> Callable[[], Outcomes]:
+    """Prepare an episode in each world; the function that is returned plays them.
+
+    A program runs in a kernel; so does any other policy that has one, if `compiled`. Kernels are
+    compiled here, so that the time of the call is that of the episodes.
+    """
+    task = task_of(env_id)
+    if contestant.program is not None:
+        run: Callable[[int], Outcomes] = partial(_execute, contestant.program, env_id, worlds)
+    else:
+        kernel = contestant.kernel(deterministic) if compiled else None
+        if kernel is None:
+            rollout = KarelRollout(contestant, task, worlds, seed, deterministic, max_steps)
+            return partial(play, rollout)
+        run = partial(kernel, task, worlds, seed)
+    run(1)
+    return partial(run, max_steps or task.horizon(*worlds.shape))
+
+
+def _execute(program: Program, env_id: str, worlds: WorldBatch, max_steps: int) -> Outcomes:
+    result = execute([program], worlds, env_id, *limits_of(max_steps, max_steps))
+    (returns,), (lengths,) = result.returns, result.actions
+    return Outcomes(returns, lengths, result.terminated[0] & is_solved(task_of(env_id), returns))

@@ -12,20 +12,18 @@ import pandas as pd
 import torch
 from gymnasium.spaces import Discrete
 from sb3_contrib import MaskablePPO
-from sb3_contrib.common.maskable.evaluation import evaluate_policy as evaluate_masked_policy
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.logger import CSVOutputFormat
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
 from agents.drl.models import save_model
-from agents.kernels.compiled import can_compile, run_compiled
-from karel_gym.envs.karel import is_solved
+from agents.kernels.compiled import kernel_of
 from karel_gym.envs.sb3 import KarelSB3VecEnv
 from karel_gym.simulation.episodes import sample_task_worlds
 from karel_gym.world import WorldBatch
+from programmatic.rollout import Outcomes, Rollout, play
 from programmatic.runs import checkpoint_path, write_text
 
 PROGRESS_FILE, EVALUATIONS_FILE, BEST_FILE = "progress.csv", "evaluations.csv", "best.zip"
@@ -153,58 +151,35 @@ class Evaluation(Periodic):
 
     def evaluate(self) -> dict[str, float]:
         """The line of evaluations.csv for the policy as it is."""
-        returns, lengths, successes = self._in_kernel() if self._has_kernel() else self._in_envs()
+        outcomes = self._play()
         return {
             "timesteps": self.num_timesteps,
-            "mean_return": float(np.mean(returns)),
-            "std_return": float(np.std(returns)),
-            "success_rate": float(np.mean(successes)),
-            "mean_length": float(np.mean(lengths)),
+            "mean_return": float(np.mean(outcomes.returns)),
+            "std_return": float(np.std(outcomes.returns)),
+            "success_rate": float(np.mean(outcomes.solved)),
+            "mean_length": float(np.mean(outcomes.lengths)),
             "episodes": self.env.num_envs,
         }
 
-    def _has_kernel(self) -> bool:
-        return isinstance(self.env.action_space, Discrete) and can_compile(
-            self.model, self.env.envs.obs, self.deterministic
-        )
-
     @property
     def worlds(self) -> WorldBatch:
-        """The start worlds of the evaluations, one an env."""
+        """The start worlds of the evaluations, one per env."""
         envs = self.env.envs
         return sample_task_worlds(envs.task, self.env.num_envs, self.seed, *envs.shape)
 
-    def _in_kernel(self) -> tuple[Any, Any, Any]:
-        """Returns, lengths and successes of a policy that runs in a kernel."""
-        envs = self.env.envs
-        policy = self.model, envs.obs, self.deterministic
-        returns, lengths, terminated = run_compiled(
-            *policy, envs.task, self.worlds, self.seed, envs.episodes.max_steps
-        )
-        return returns, lengths, terminated & is_solved(envs.task, returns)
-
-    def _in_envs(self) -> tuple[Any, Any, Any]:
-        """Returns, lengths and successes of any policy."""
-        successes: list[bool] = []
-
-        def note(local: dict[str, Any], _: dict[str, Any]) -> None:
-            if local["done"]:
-                successes.append(local["info"]["is_success"])
-
-        is_masked = isinstance(self.model, MaskablePPO)
-        evaluate: Any = evaluate_masked_policy if is_masked else evaluate_policy
+    def _play(self) -> Outcomes:
+        """Play an episode in each world: in a kernel if the policy has one, else in the envs."""
+        env, envs = self.env, self.env.envs
+        if isinstance(env.action_space, Discrete):
+            kernel = kernel_of(self.model, envs.obs, self.deterministic)
+            if kernel is not None:
+                return kernel(envs.task, self.worlds, self.seed, envs.episodes.max_steps)
+        masks = envs.action_masks if isinstance(self.model, MaskablePPO) else None
         with own_random_numbers(self.model, self.seed):
-            self.env.seed(self.seed)
-            self.env.set_options([{"world": w} for w in self.worlds])
-            returns, lengths = evaluate(
-                self.model,
-                self.env,
-                n_eval_episodes=self.env.num_envs,
-                deterministic=self.deterministic,
-                return_episode_rewards=True,
-                callback=note,
-            )
-        return returns, lengths, successes
+            env.seed(self.seed)
+            env.set_options([{"world": world} for world in self.worlds])
+            policy: Any = self.model
+            return play(Rollout(policy, env.reset(), env.step, self.deterministic, masks))
 
 
 @contextmanager

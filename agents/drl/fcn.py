@@ -104,15 +104,11 @@ def turned_offsets(radius: int) -> torch.Tensor:
     return torch.stack([torch.stack(turn) for turn in turns], dim=1)
 
 
-def takes_any_size(model: Any) -> bool:
-    """Whether a policy is an SB3 model that takes grids of any size."""
-    return bool(_radii(model))
-
-
-def _radii(model: Any) -> list[int]:
+def fcn_radius(model: Any) -> int | None:
+    """How far an SB3 model with a `GridFcn` sees, in cells; None: its network is another."""
     network = getattr(model, "policy", None)
     parts = network.modules() if isinstance(network, nn.Module) else ()
-    return [part.radius for part in parts if isinstance(part, GridFcn)]
+    return max((part.radius for part in parts if isinstance(part, GridFcn)), default=None)
 
 
 class LocalVectorEnv(KarelVectorEnv):
@@ -160,10 +156,11 @@ class AnySize:
     """
 
     def __init__(self, model: Any) -> None:
-        if not takes_any_size(model):
+        radius = fcn_radius(model)
+        if radius is None:
             raise ValueError("only a model with a GridFcn takes grids of any size")
         self.model = model
-        self.radius = max(_radii(model))
+        self.radius = radius
         self._remembered: dict[bytes, NDArray[np.float64]] = {}
         self._rng = np.random.default_rng(0)
 

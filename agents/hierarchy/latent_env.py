@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from programmatic import Program, ProgramPolicy
 from programmatic.leaps import ProgramVAE
+from programmatic.rollout import Rollout
 
 HORIZON = 5
 LARGEST = 3.0  # of a latent's entries: three standard deviations of what the decoder was taught on
@@ -118,15 +119,21 @@ class LatentProgramEnv(
 
     def _run(self, program: Program) -> tuple[float, bool, bool, dict[str, Any]]:
         """Let a program act: the sum of rewards, how the task's episode ended, and the info."""
-        policy, state = ProgramPolicy(program), None
-        total, terminated, truncated, steps = 0.0, False, False, 0
-        while steps < self.program_steps and not (terminated or truncated):
-            chosen, state = policy.predict(self._observation, state)
-            if state.executing[0] < 0 and steps:  # it has halted; one that never acts turns left
+        rollout = Rollout(ProgramPolicy(program), self._observation[None], self._step_task)
+        total, steps, ended = 0.0, 0, np.zeros(1, np.bool_)
+        self._ends = False, False
+        while steps < self.program_steps and not ended[0]:
+            rollout.decide()
+            if rollout.state.executing[0] < 0 and steps:  # halted; one that never acts turns left
                 break
-            step = self.env.step(int(chosen))
-            self._observation, reward, terminated, truncated, self._info = step
-            total += float(reward)
+            rewards, ended, _ = rollout.act()
+            total += float(rewards[0])
             steps += 1
         info = {**self._info, "program": str(program), "steps": steps}
-        return total, terminated, truncated, info
+        return total, *self._ends, info
+
+    def _step_task(self, actions: Any) -> tuple[Any, Any, NDArray[np.bool_], Any]:
+        step = self.env.step(int(actions[0]))
+        self._observation, reward, terminated, truncated, self._info = step
+        self._ends = terminated, truncated
+        return self._observation[None], [reward], np.array([terminated or truncated]), None

@@ -53,10 +53,6 @@ class SkillPolicy:
         self.horizon = horizon
         self.skill_steps = share_of(max_steps, horizon)
 
-    def within(self, max_steps: int) -> SkillPolicy:
-        """The policy in episodes of another horizon."""
-        return SkillPolicy(self.model, self.skills, self.horizon, max_steps)
-
     def set_random_seed(self, seed: int | None) -> None:
         """Seed what the model draws."""
         self.model.set_random_seed(seed)

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from karel_gym.envs.karel import is_solved
 from karel_gym.robot import ACTIONS, act
 from karel_gym.simulation.episodes import begun_worlds
 from karel_gym.simulation.kernels import Kernel, inner
@@ -15,9 +15,8 @@ from karel_gym.simulation.rng import states_of, uniform
 from karel_gym.tasks.task import Task, reward
 from karel_gym.world import WorldBatch
 from programmatic.machine.parallel import in_parallel
+from programmatic.rollout import Outcomes
 
-Outcomes = tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.bool_]]
-"""Returns, lengths and whether the episodes terminated, each (N,)."""
 ALL_ACTIONS = 2 ** len(ACTIONS) - 1
 
 
@@ -89,8 +88,13 @@ def run_episodes(
         max_steps: Horizon.
     """
     n = len(worlds)
-    outcomes = np.empty(n), np.empty(n, np.int64), np.empty(n, np.bool_)
+    returns, lengths, terminated = np.empty(n), np.empty(n, np.int64), np.empty(n, np.bool_)
     arrays = *begun_worlds(task, worlds), states_of(seed, n)[:, None]
     run: Callable[..., None] = kernel.of(task)
-    in_parallel(lambda first, last: run(first, last, *policy, *arrays, max_steps, *outcomes), n)
-    return outcomes
+    in_parallel(
+        lambda first, last: run(
+            first, last, *policy, *arrays, max_steps, returns, lengths, terminated
+        ),
+        n,
+    )
+    return Outcomes(returns, lengths, terminated & is_solved(task, returns))

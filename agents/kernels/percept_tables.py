@@ -12,12 +12,13 @@ from sb3_contrib.common.recurrent.policies import RecurrentActorCriticPolicy
 from stable_baselines3 import DQN
 from stable_baselines3.common.policies import ActorCriticPolicy
 
-from agents.kernels.kernel_episodes import ALL_ACTIONS, Outcomes, act_in, choose, run_episodes
+from agents.kernels.kernel_episodes import ALL_ACTIONS, act_in, choose, run_episodes
 from karel_gym.envs.observations import N_PERCEPTS
 from karel_gym.robot import ACTIONS, sense, useful
 from karel_gym.simulation.kernels import kernel
 from karel_gym.tasks.task import Task
 from karel_gym.world import WorldBatch
+from programmatic.rollout import Outcomes
 from programmatic.trees.policy import TreePolicy
 
 N_ROWS = 2**N_PERCEPTS

@@ -11,12 +11,13 @@ from sb3_contrib.common.recurrent.policies import RecurrentActorCriticPolicy
 from stable_baselines3.common.torch_layers import FlattenExtractor
 from torch import nn
 
-from agents.kernels.kernel_episodes import ALL_ACTIONS, Outcomes, act_in, choose, run_episodes
+from agents.kernels.kernel_episodes import ALL_ACTIONS, act_in, choose, run_episodes
 from karel_gym.envs.observations import N_PERCEPTS
 from karel_gym.robot import sense
 from karel_gym.simulation.kernels import inner, kernel
 from karel_gym.tasks.task import Task
 from karel_gym.world import WorldBatch
+from programmatic.rollout import Outcomes
 
 Layers = tuple[tuple[NDArray[np.float32], NDArray[np.float32]], ...]
 """Linear layers: weights (inputs, outputs) and biases (outputs,), tanh between them."""

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.policies import Contestant
-from agents.rollout import Rollout
+from agents.rollout import KarelRollout
 from karel_gym.registration import task_of
 from karel_gym.simulation.episodes import Episodes
 from karel_gym.tasks import doorkey, snake
@@ -23,7 +23,6 @@ WALL_CELL, BODY_CELL = 16, 32
 """What is added to the number of a cell's markers where there is a wall, or a snake's body."""
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 """Digits for what cells hold: a letter a cell."""
-NO_LINE = -1
 DIGITS = 6  # of a reward: a long episode adds up many
 
 
@@ -66,20 +65,19 @@ def record(
         max_frames: Longer episodes are shown up to this step.
     """
     task = task_of(env_id)
-    rollout = Rollout(contestant, task, worlds, seed)
+    rollout = KarelRollout(contestant, task, worlds, seed)
     episodes = rollout.envs.episodes
     line_of = _lines_of_tokens(contestant)
     shown = [Episode() for _ in worlds]
     running = np.ones(len(worlds), dtype=np.bool_)
     before = cells_of(task, episodes)
     for step in range(max_frames):
-        rewards, terminated, truncated, info = rollout.step()
+        rewards, ended, infos = rollout.step()
         if line_of is not None:
             for i in np.flatnonzero(running & (rollout.state.executing < 0)):
                 shown[i].end, running[i] = "halted", False
         if not running.any():
             break
-        ended = terminated | truncated
         after = cells_of(task, episodes)
         for i in np.flatnonzero(running):
             episode = shown[i]
@@ -92,8 +90,9 @@ def record(
             if line_of is not None:
                 episode.lines.append(line_of[rollout.state.executing[i]])
             if ended[i]:
-                success = bool(info["is_success"][i])
-                episode.end = "solved" if success else "failed" if terminated[i] else "out of steps"
+                was_cut = infos[i]["TimeLimit.truncated"]
+                failed = "out of steps" if was_cut else "failed"
+                episode.end = "solved" if infos[i]["is_success"] else failed
         running &= ~ended
         before = after
     return shown

@@ -21,7 +21,7 @@ from agents.drl.callbacks import PROGRESS_FILE
 from agents.drl.learning_curve import elapsed_seconds
 from agents.drl.settings import TrainConfig, resolve
 from agents.drl.training import train_run
-from agents.evaluation import evaluate_episodes, is_compiled
+from agents.evaluation import evaluate_episodes
 from agents.policies import contestants
 from benchmarks.runs.backends import Workers
 from benchmarks.runs.baselines import BASELINES
@@ -128,7 +128,7 @@ class PlannedTraining:
             row |= {way: own["return"].mean(), f"{way}_solved": own["solved"].mean()}
             row[f"large_{way}"] = float("nan")
             as_evaluated = greedy == self.config.deterministic
-            if is_compiled(contestant, greedy) or (as_evaluated and not self.quick):
+            if contestant.kernel(greedy) or (as_evaluated and not self.quick):
                 row[f"large_{way}"] = large_return(policy, self.env_id, greedy)
         return row
 

@@ -14,6 +14,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from karel_gym.envs.sb3 import make_sb3_vec_env
 from karel_gym.envs.wrappers import LookAhead
 from programmatic.machine.policy import Policy
+from programmatic.rollout import Rollout
 from programmatic.threads import torch_threads
 
 
@@ -167,19 +168,17 @@ def discounted_returns(rollouts: Rollouts, gamma: float) -> NDArray[np.float64]:
 
 def _play(policy: Policy, env: Any, n: int, deterministic: bool, look_ahead: bool) -> Any:
     """An episode in each of the first n places of the env; of each step those that are running."""
-    observations, state = env.reset(), None
-    starts = np.ones(env.num_envs, dtype=np.bool_)
+    rollout = Rollout(policy, env.reset(), env.step, deterministic)
     running = np.arange(env.num_envs) < n
     while running.any():
-        actions, state = policy.predict(observations, state, starts, deterministic)
+        seen = np.asarray(rollout.observations)[running]
         ahead = [column[running] for column in env.look_ahead()] if look_ahead else []
-        seen, done = np.asarray(observations)[running], np.asarray(actions)[running]
-        observations, rewards, starts, infos = env.step(actions)
-        following = np.array(observations)
-        for i in np.flatnonzero(starts & running):
+        rewards, ended, infos = rollout.step()
+        following = np.array(rollout.observations)
+        for i in np.flatnonzero(ended & running):
             following[i] = infos[i]["terminal_observation"]
-        ended = np.flatnonzero(running & starts).tolist()
-        cut_off = [i for i in ended if infos[i].get("TimeLimit.truncated", False)]
-        gained = rewards[running], following[running]
-        yield np.flatnonzero(running), cut_off, seen, done, *gained, *ahead
-        running = running & ~starts
+        ends = np.flatnonzero(running & ended).tolist()
+        cut_off = [i for i in ends if infos[i].get("TimeLimit.truncated", False)]
+        did = seen, np.asarray(rollout.actions)[running], rewards[running], following[running]
+        yield np.flatnonzero(running), cut_off, *did, *ahead
+        running = running & ~ended
