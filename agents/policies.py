@@ -260,4 +260,4 @@ def _of_model(name: str, model: Any) -> Contestant:
     radius = fcn_radius(model)
     if radius is not None:
         return replace(found, policy=AnySize(model), radius=radius)
-    return replace(found, shape=space.shape[1:])
+    return replace(found, shape=model.observation_space.shape[1:])
