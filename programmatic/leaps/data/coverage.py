@@ -1,4 +1,4 @@
-"""Demonstrations in random worlds that together cover every branch of a program, as kernels.
+"""Kernels that find demonstrations in random worlds, which cover every branch of a program.
 
 Source: the data set generator of LEAPS (Trivedi et al., NeurIPS 2021).
 """
@@ -27,9 +27,9 @@ from programmatic.machine.bytecode import (
 from programmatic.machine.interpreter import NO_ACTION, advance
 
 CERTAIN = 1 << 30
-"""A probability of one, as kernels take probabilities."""
+"""A probability of 1, in the kernels' unit."""
 MAX_CALLS = 400
-"""Calls after which a program counts as one that does not halt."""
+"""Calls after which a program counts as endless."""
 NOT_HALTED = -1
 N_HEADINGS = len(HEADINGS)
 ONE = np.uint64(1)
@@ -37,10 +37,10 @@ ONE = np.uint64(1)
 
 @inner
 def draw_world(cells: Any, width: int, wall_chance: int, marker_chance: int, rng: Any) -> Any:
-    """Write a random world into `cells`, uint8, (H*W,); returns the robot's position and heading.
+    """Write a random world into `cells`, uint8, (H*W,); return the robot's position and heading.
 
-    Every inner cell is a wall by chance, every free cell has one marker by chance, and the robot
-    stands on any free cell. A world without a free cell is drawn again.
+    Inner cells are walls, and free cells have one marker, by the two chances; the robot stands on a
+    random free cell. A world without a free cell is drawn again.
     """
     n_free = 0
     while n_free == 0:
@@ -74,14 +74,14 @@ def holds(percepts: int, argument: int) -> bool:
 def demonstrate(
     code: Any, cells: Any, width: int, position: int, heading: int, actions: Any, evaluated: Any
 ) -> int:
-    """Run a program call by call, to see what its conditions evaluate to.
+    """Run a program and record the values of its conditions.
 
     Args:
         code: int64, (L,).
         cells: uint8, (H*W,); changed.
         width: W.
-        position, heading: The robot's.
-        actions: int8, (T,); written: what the program does, at most T actions.
+        position, heading: The robot's position and heading.
+        actions: int8, (T,); written: the program's actions, at most T.
         evaluated: uint64, (2,); written: bit i of the first (second) word is set if the condition
             at token i was false (true).
 
@@ -92,7 +92,7 @@ def demonstrate(
     n_actions = 0
     pc, repeats = code[0], np.uint64(0)
     for _ in range(MAX_CALLS):
-        step = advance(code, pc, repeats, 0, 0)  # up to what makes a call
+        step = advance(code, pc, repeats, 0, 0)  # to the next call
         pc = step.pc
         word = code[pc]
         percepts = 0
@@ -145,9 +145,8 @@ def demonstrate_programs(
 ) -> None:
     """Find D demonstrations for each of some programs.
 
-    While some condition has not been both true and false, only a demonstration in which one takes
-    a value for the first time is kept; then every one is. One that is kept has halted, after
-    `min_actions` to T actions.
+    Until all conditions have been both true and false, only demonstrations that give a condition a
+    new value are kept; then all are. A kept demonstration halts after `min_actions` to T actions.
 
     Args:
         first, last: The programs are `rows[first:last]`.
@@ -156,14 +155,11 @@ def demonstrate_programs(
         n_tokens: int64, (N,).
         rngs: uint64, (N, 1); each program's random stream. Changed.
         width: W.
-        wall_chance, marker_chance: Probabilities, of CERTAIN.
+        wall_chance, marker_chance: Probabilities, in units of 1 / CERTAIN.
         min_actions: The fewest actions of a demonstration.
-        max_trials: The most worlds that are tried a program.
-        cells: uint8, (N, D, H*W); written, as all that follow.
-        robots: int16, (N, D, 2).
-        actions: int8, (N, D, T); padded with STOP.
-        lengths: int8, (N, D).
-        trials: int64, (N,); how many worlds were tried, 0 if D demonstrations were not found.
+        max_trials: The most worlds tried per program.
+        cells, robots, actions, lengths: The data set's arrays; written.
+        trials: int64, (N,); written: the number of worlds tried, 0 if demonstrations are missing.
     """
     n_demonstrations = lengths.shape[1]
     room = np.zeros((3, tokens.shape[1]), dtype=np.int64)

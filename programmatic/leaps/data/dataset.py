@@ -1,6 +1,6 @@
-"""The data set that the program embedding is trained on: programs and their demonstrations.
+"""The data set of the program embedding: programs and their demonstrations.
 
-A file is HDF5, with one dataset an array, and the settings as JSON in the attribute `config`.
+A file is HDF5, with one dataset per array, and the settings as JSON in the attribute `config`.
 """
 
 from __future__ import annotations
@@ -20,22 +20,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from karel_gym.simulation.rng import states_of, stream_of
-from karel_gym.world import WorldBatch
 from programmatic.dsl.sampling import MAX_PROGRAM_TOKENS
 from programmatic.dsl.tokens import PAD
-from programmatic.leaps.data.demonstrations import STOP, behaviour_match
+from programmatic.leaps.data.demonstrations import STOP, behaviour_match, checked
 from programmatic.leaps.data.original_dataset import DATA_FILE, ID_FILE, read_original
 from programmatic.machine.bytecode import compile_tokens
 from programmatic.runs import RunError, replacing
 
 PARTS = ("train", "valid", "test")
-"""The parts by number."""
+"""The names of the parts, by number."""
 SHARES = (70, 15, 15)
-"""Of each part, in percent."""
+"""The shares of the parts, in percent."""
 CONFIG = "config"
 BLOCK, MARK = 512, b"a data set of karel-gym, SHA-256 of all that follows: "
-"""Bytes before HDF5's own, and what they begin with."""
-CHUNK = 256  # programs; what is read at once, and compressed at once
+"""The number of bytes in front of HDF5's, and their beginning."""
+CHUNK = 256  # programs read and compressed together
 
 DTYPES = {
     "tokens": np.int8,
@@ -45,6 +44,18 @@ DTYPES = {
     "lengths": np.int8,
     "split": np.uint8,
 }
+
+
+def shapes_of(n: int, d: int, t: int, n_cells: int) -> dict[str, tuple[int, ...]]:
+    """The arrays' shapes, for n programs with d demonstrations of t actions."""
+    return {
+        "tokens": (n, MAX_PROGRAM_TOKENS),
+        "cells": (n, d, n_cells),
+        "robots": (n, d, 2),
+        "actions": (n, d, t),
+        "lengths": (n, d),
+        "split": (n,),
+    }
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,10 +69,10 @@ class ProgramDataset:
         actions: int8, (N, D, T); padded with 5.
         lengths: int8, (N, D); numbers of actions.
         split: uint8, (N,); 0 train, 1 valid, 2 test.
-        config: The settings it was made with, as JSON values, among them `height` and `width`.
+        config: The settings that it was made with, as JSON values, with `height` and `width`.
 
     Raises:
-        ValueError: The arrays' shapes or types are others.
+        ValueError: An array has another shape or type.
     """
 
     tokens: NDArray[np.int8]
@@ -74,14 +85,7 @@ class ProgramDataset:
 
     def __post_init__(self) -> None:
         n, d, t = self.actions.shape if self.actions.ndim == 3 else (len(self.actions), 0, 0)
-        shapes = {
-            "actions": (n, d, t),
-            "tokens": (n, MAX_PROGRAM_TOKENS),
-            "cells": (n, d, self.height * self.width),
-            "robots": (n, d, 2),
-            "lengths": (n, d),
-            "split": (n,),
-        }
+        shapes = shapes_of(n, d, t, self.height * self.width)
         for name, shape in shapes.items():
             array = getattr(self, name)
             if array.shape != shape or array.dtype != DTYPES[name]:
@@ -124,11 +128,9 @@ class ProgramDataset:
         return self.subset(self.split == PARTS.index(name))
 
     def behaviour_match(self, tokens: NDArray[Any], rows: Any = slice(None)) -> NDArray[np.float64]:
-        """How far programs do what the demonstrations do: float64, (P, D); see `demonstrations`.
+        """The match of programs, (P, L), with the demonstrations of P `rows`: float64, (P, D).
 
-        Args:
-            tokens: integers, (P, L); programs from DEF on, padded with 50.
-            rows: The P programs of the data set that they are compared with.
+        See `demonstrations.behaviour_match`.
         """
         return behaviour_match(
             tokens,
@@ -140,7 +142,7 @@ class ProgramDataset:
         )
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the data set to an HDF5 file, as a whole or not at all.
+        """Write the data set to an HDF5 file, completely or not at all.
 
         Raises:
             RunError: The file cannot be written.
@@ -148,7 +150,7 @@ class ProgramDataset:
         path = Path(path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            # In memory: HDF5 crashes the interpreter where it cannot write a file to its end.
+            # In memory: HDF5 crashes the interpreter if it cannot write a file completely.
             whole = io.BytesIO()
             with h5py.File(whole, "w", userblock_size=BLOCK) as file:
                 file.attrs[CONFIG] = json.dumps(self.config)
@@ -169,11 +171,11 @@ class ProgramDataset:
         """Read a data set.
 
         Args:
-            path: A file of ours, or the original data set of LEAPS: its folder, or its data.hdf5
-                with id.txt beside it (see `programmatic.leaps.data.original_dataset`).
+            path: A file that `save` wrote, or the original data set of LEAPS: its folder, or its
+                data.hdf5 with id.txt beside it (see `programmatic.leaps.data.original_dataset`).
 
         Raises:
-            RunError: There is none, or it is damaged; the message says what is wrong.
+            RunError: There is no data set, or it is damaged.
         """
         path = Path(path)
         file = path / DATA_FILE if path.is_dir() else path
@@ -193,8 +195,8 @@ class ProgramDataset:
                 dataset = cls(**arrays, split=split, config=config)
             else:
                 raise ValueError(
-                    f"it has neither the attribute {CONFIG!r} of a data set of ours nor, "
-                    f"beside it, the {ID_FILE} of one of LEAPS"
+                    f"it has neither the attribute {CONFIG!r} of a file of karel-gym nor, beside "
+                    f"it, the {ID_FILE} of the original data set"
                 )
             _check_contents(dataset)
         return dataset
@@ -203,8 +205,7 @@ class ProgramDataset:
 def split_of(n: int, seed: int, extra: int = 0) -> NDArray[np.uint8]:
     """The part of each program: uint8, (n + extra,).
 
-    Of the first `n` 70 % are drawn to train, 15 % to validate and 15 % to test; the `extra` ones
-    behind them are to train.
+    The first `n` are split at random by `SHARES`; the others are training programs.
     """
     order = np.argsort(states_of(int(stream_of(seed)), n), kind="stable")
     bounds = np.cumsum(SHARES)[:-1] * n // sum(SHARES)
@@ -219,7 +220,7 @@ def _mark(contents: bytes) -> bytes:
 
 
 def _check_mark(path: Path) -> None:
-    """Raise a ValueError if a file of ours was cut off or changed: HDF5 may read it for ever."""
+    """Raise a ValueError if a file was cut off or changed: HDF5 may never end reading it."""
     with path.open("rb") as file:
         block = file.read(BLOCK)
         if block.startswith(MARK) and block.rstrip() != _mark(file.read()):
@@ -230,14 +231,14 @@ def _check_mark(path: Path) -> None:
 def _reading(path: Path) -> Iterator[None]:
     try:
         yield
-    except (OSError, KeyError, RuntimeError, ValueError) as error:  # what HDF5 raises, and we
+    except (OSError, KeyError, RuntimeError, ValueError) as error:  # all that HDF5 raises
         raise RunError(f"{path} is no data set, or it is damaged: {error}") from None
 
 
 def _read(file: h5py.File) -> ProgramDataset:
     config = json.loads(file.attrs[CONFIG])
     if not isinstance(config, dict) or not {"height", "width"} <= config.keys():
-        raise ValueError(f"its {CONFIG} does not tell the size of the worlds")
+        raise ValueError(f"its {CONFIG} lacks the size of the worlds")
     missing = [name for name in DTYPES if not isinstance(file.get(name), h5py.Dataset)]
     if missing:
         raise ValueError(f"it lacks the arrays {', '.join(missing)}")
@@ -245,24 +246,16 @@ def _read(file: h5py.File) -> ProgramDataset:
 
 
 def _check_contents(dataset: ProgramDataset) -> None:
-    """Raise a ValueError if a program, world or action cannot be: kernels do not check them."""
+    """Raise a ValueError if a program, world or action is invalid: kernels do not check them."""
     if not len(dataset):
         raise ValueError("it has no programs")
     compile_tokens(dataset.tokens)
     n = dataset.lengths.size
-    positions, headings = dataset.robots.reshape(n, 2).T
-    rows, cols = np.divmod(positions, dataset.width)
-    WorldBatch(
-        dataset.cells.reshape(n, dataset.height, dataset.width),
-        np.stack([rows, cols, headings], axis=1),
-        np.zeros(n, dtype=np.uint64),
+    flat = (a.reshape(n, -1) for a in (dataset.robots, dataset.actions))
+    _, _, actions, lengths = checked(
+        dataset.cells.reshape(n, -1), dataset.width, *flat, dataset.lengths.ravel()
     )
-    n_actions = dataset.actions.shape[2]
-    if ((dataset.lengths < 0) | (dataset.lengths > n_actions)).any():
-        raise ValueError(f"lengths must be in 0 to {n_actions}")
-    is_action = (dataset.actions >= 0) & (dataset.actions < STOP)
-    ends = np.arange(n_actions) >= dataset.lengths[..., None]
-    if (np.where(ends, dataset.actions != STOP, ~is_action)).any():
-        raise ValueError(f"actions must be in 0 to {STOP - 1}, and {STOP} behind their end")
+    if (actions[np.arange(actions.shape[1]) >= lengths[:, None]] != STOP).any():
+        raise ValueError(f"actions must be {STOP} after their end")
     if (dataset.split >= len(PARTS)).any():
         raise ValueError(f"split must be in 0 to {len(PARTS) - 1}")

@@ -1,7 +1,6 @@
-"""Demonstrations: their states, and how far a program does the same.
+"""Demonstrations: their states, and their match with the behavior of programs.
 
-A demonstration is a start world and the actions done in it. It is kept without its other states,
-which replaying the actions gives back.
+A demonstration is stored as a start world and the actions done in it; a replay gives its states.
 """
 
 from __future__ import annotations
@@ -11,19 +10,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from karel_gym.envs.observations import N_PLANES, write_grids
+from karel_gym.envs.observations import MARKER_PLANE, N_PLANES, WALL_PLANE, write_grids
 from karel_gym.robot import ACTIONS, act, sense
 from karel_gym.simulation.episode_arrays import copy
 from karel_gym.simulation.kernels import index, inner, kernel
-from karel_gym.world import HEADINGS, WALL
+from karel_gym.world import HEADINGS, WALL, WorldBatch
 from programmatic.machine.bytecode import ACT, HALT, argument_of, compile_rows, op_of
 from programmatic.machine.interpreter import NO_ACTION, advance
 from programmatic.machine.parallel import in_parallel
 
 STOP = len(ACTIONS)
-"""What pads the actions of a demonstration."""
+"""The padding of a demonstration's actions."""
 MATCH_CALLS = 2_000
-"""Calls after which a run that is compared with a demonstration counts as endless."""
+"""Calls after which a run counts as endless."""
 
 
 @kernel
@@ -56,19 +55,17 @@ def replay_part(
 def match(
     code: Any, cells: Any, width: int, robot: Any, actions: Any, length: int, max_calls: int
 ) -> float:
-    """How far a program does what a demonstration does; see `behaviour_match`.
+    """The match of a program with a demonstration; see `behaviour_match`.
 
-    No two actions lead from one state to the same next state. States are therefore equal as long as
-    the actions are, and only the program has to be run.
+    No two actions lead from one state to the same next state. States are therefore equal while the
+    actions are, and only the program has to run.
 
     Args:
         code: int64, (L,).
         cells: uint8, (H*W,); the start world. Changed.
-        width: W.
         robot: int64, (2,).
         actions: int8, (T,).
         length: Number of actions of the demonstration.
-        max_calls: Limit of calls.
     """
     longest = actions.size + 1
     position, heading = robot[0], robot[1]
@@ -111,15 +108,9 @@ def match_part(
     """Compare the runs `first` to `last - 1`; run k is of program k // D.
 
     Args:
-        first, last: The runs.
         codes: int64, (P, L).
-        n_tokens: int64, (P,); 0 for what is no program.
-        cells: uint8, (P*D, H*W).
-        width: W.
-        robots: int64, (P*D, 2).
-        actions: int8, (P*D, T).
-        lengths: int64, (P*D,).
-        max_calls: Limit of calls.
+        n_tokens: int64, (P,); 0 for rows that are no program.
+        cells, robots, actions, lengths: The P*D demonstrations, as `checked` returns them.
         matches: float64, (P, D); written.
     """
     n_demonstrations = matches.shape[1]
@@ -141,13 +132,13 @@ def replay(
     actions: NDArray[Any],
     lengths: NDArray[Any],
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """The states of M demonstrations; behind the end of one, its last state repeats.
+    """The states of M demonstrations; after the end of one, its last state repeats.
 
     Args:
         cells: uint8, (M, H*W); start worlds.
         width: W.
         robots: integers, (M, 2); position (row * W + column) and heading at the start.
-        actions: integers, (M, T); 0 to 4, behind the end anything.
+        actions: integers, (M, T); 0 to 4, after the end any number.
         lengths: integers, (M,); numbers of actions, 0 to T.
 
     Returns:
@@ -163,11 +154,10 @@ def replay(
         >>> states[0, :, 4].tolist(), robots[0, :, 1].tolist()
         ([0, 1, 1], [0, 0, 3])
     """
-    arrays = _checked(cells, width, robots, actions, lengths)
-    (m, n_cells), n_actions = arrays[0].shape, arrays[2].shape[1]
-    all_cells = np.empty((m, n_actions + 1, n_cells), dtype=np.uint8)
-    all_robots = np.empty((m, n_actions + 1, 2), dtype=np.int64)
-    worlds, *others = arrays
+    worlds, *others = checked(cells, width, robots, actions, lengths)
+    m, n_states = len(worlds), others[1].shape[1] + 1
+    all_cells = np.empty((m, n_states, worlds.shape[1]), dtype=np.uint8)
+    all_robots = np.empty((m, n_states, 2), dtype=np.int64)
     in_parallel(
         lambda first, last: replay_part(first, last, worlds, width, *others, all_cells, all_robots),
         m,
@@ -201,6 +191,23 @@ def grids_of(cells: NDArray[np.uint8], width: int, robots: NDArray[Any]) -> NDAr
     return grids.reshape(*shape, N_PLANES, n_cells // width, width)
 
 
+def worlds_of(grids: NDArray[Any]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """The cells and robots of grid observations, (..., 16, H, W); the inverse of `grids_of`.
+
+    Raises:
+        ValueError: A grid does not have exactly one robot.
+    """
+    *shape, _, height, width = grids.shape
+    planes = grids.reshape(*shape, N_PLANES, height * width).astype(bool)
+    cells = planes[..., MARKER_PLANE:, :].argmax(axis=-2).astype(np.uint8)
+    cells[planes[..., WALL_PLANE, :]] = WALL
+    robots = planes[..., :WALL_PLANE, :].reshape(*shape, -1)
+    if (robots.sum(axis=-1) != 1).any():
+        raise ValueError("a start world must have one robot")
+    headings, positions = np.divmod(robots.argmax(axis=-1), height * width)
+    return cells, np.stack([positions, headings], axis=-1)
+
+
 def behaviour_match(
     tokens: NDArray[Any],
     cells: NDArray[np.uint8],
@@ -209,50 +216,42 @@ def behaviour_match(
     actions: NDArray[Any],
     lengths: NDArray[Any],
 ) -> NDArray[np.float64]:
-    """How far P programs do what D demonstrations each do: float64, (P, D), in 0 .. 1.
+    """The match of P programs with D demonstrations each: float64, (P, D), in 0 .. 1.
 
     The program runs from the demonstration's start. With n actions in the demonstration, m in the
-    run, and k states (the start state included, so k >= 1) equal in robot and cells before the
-    first difference, the match is k / (1 + max(n, m)). Only a run with the same states and the same
-    end gets 1: one that stops early or goes on has fewer equal states than the longer of the two
+    run, and k states (with the start state, so k >= 1) equal in robot and cells before the first
+    difference, the match is k / (1 + max(n, m)). Only a run with the same states and the same end
+    scores 1: one that stops early or continues has fewer equal states than the longer of the two
     has states. A run that has not halted after T + 1 actions or `MATCH_CALLS` calls counts as T + 1
     actions long.
 
-    This is the reward R_mat of program behaviour reconstruction in LEAPS (Trivedi et al., NeurIPS
-    2021). Its published code leaves the start state, which is always equal, out of the count:
+    This is the reward R_mat of program behavior reconstruction in LEAPS (Trivedi et al., NeurIPS
+    2021). Its published code does not count the start state, which is always equal:
     (k - 1) / max(n, m).
 
     Args:
         tokens: integers, (P, L); programs from DEF on, padded with 50. A row that is no program
-            gets 0.
-        cells: uint8, (P, D, H*W); start worlds.
-        width: W.
-        robots: integers, (P, D, 2); position and heading.
-        actions: integers, (P, D, T); 0 to 4, behind the end anything.
-        lengths: integers, (P, D); numbers of actions, 0 to T.
+            scores 0.
+        cells, width, robots, actions, lengths: As `replay` takes them, but with leading axes (P, D)
+            in place of (M,).
 
     Raises:
         ValueError: The shapes do not fit, or a value is out of its range.
     """
     lengths = np.asarray(lengths)
-    if tokens.ndim != 2 or cells.ndim != 3 or lengths.shape != cells.shape[:2]:
+    if tokens.ndim != 2 or cells.ndim != 3 or lengths.shape != (len(tokens), cells.shape[1]):
         raise ValueError(
             "tokens must have the shape (P, L), cells (P, D, H*W) and lengths (P, D), "
             f"got {tokens.shape}, {cells.shape} and {lengths.shape}"
         )
-    n_programs, n_demonstrations = lengths.shape
-    if len(tokens) != n_programs:
-        raise ValueError(f"{len(tokens)} programs with demonstrations of {n_programs}")
-    n = n_programs * n_demonstrations
-    worlds, *others = _checked(
-        cells.reshape(n, -1),
-        width,
-        np.reshape(robots, (n, -1)),
-        np.reshape(actions, (n, -1)),
-        lengths.reshape(n),
+    n = lengths.size
+    worlds, *others = checked(
+        *(cells.reshape(n, -1), width),
+        *(np.reshape(array, (n, -1)) for array in (robots, actions)),
+        lengths.ravel(),
     )
     codes, n_tokens = compile_rows(np.ascontiguousarray(tokens, dtype=np.int64))
-    matches = np.empty((n_programs, n_demonstrations))
+    matches = np.empty(lengths.shape)
     in_parallel(
         lambda first, last: match_part(
             first, last, codes, n_tokens, worlds, width, *others, MATCH_CALLS, matches
@@ -262,10 +261,14 @@ def behaviour_match(
     return matches
 
 
-def _checked(
+def checked(
     cells: Any, width: int, robots: Any, actions: Any, lengths: Any
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int8], NDArray[np.int64]]:
-    """M demonstrations as the kernels take them, which do not check where they read and write."""
+    """M demonstrations for the kernels, which do not check their indices.
+
+    Raises:
+        ValueError: The shapes do not fit, or a value is out of its range.
+    """
     cells = np.ascontiguousarray(cells, dtype=np.uint8)
     robots = np.ascontiguousarray(robots, dtype=np.int64)
     actions = np.ascontiguousarray(actions, dtype=np.int8)
@@ -278,14 +281,8 @@ def _checked(
             f"and lengths (M,), got {cells.shape}, {robots.shape}, {actions.shape} and "
             f"{lengths.shape}"
         )
-    worlds = cells.reshape(m, -1, width)
-    for side in (np.s_[:, 0], np.s_[:, -1], np.s_[:, :, 0], np.s_[:, :, -1]):
-        if (worlds[side] < WALL).any():
-            raise ValueError("the border of every world must be wall")
-    rows, cols = np.divmod(robots[:, 0], width)
-    outside = (rows < 1) | (rows > worlds.shape[1] - 2) | (cols < 1) | (cols > width - 2)
-    if (outside | (robots[:, 1] < 0) | (robots[:, 1] >= len(HEADINGS))).any():
-        raise ValueError("robots must be inside the border, with a heading of 0 to 3")
+    places = np.stack([*np.divmod(robots[:, 0], width), robots[:, 1]], axis=1)
+    WorldBatch(cells.reshape(m, -1, width), places, np.zeros(m, dtype=np.uint64))  # checks them
     n_actions = actions.shape[1]
     if ((lengths < 0) | (lengths > n_actions)).any():
         raise ValueError(f"lengths must be in 0 to {n_actions}, the number of columns of actions")

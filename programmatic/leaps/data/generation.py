@@ -1,4 +1,4 @@
-"""Making a data set: random programs, and demonstrations that cover every branch of each."""
+"""Generator of data sets: random programs, with demonstrations that cover every branch."""
 
 from __future__ import annotations
 
@@ -10,41 +10,41 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from karel_gym.simulation.rng import states_of
-from programmatic.dsl.sampling import MAX_PROGRAM_TOKENS, draw_programs
+from programmatic.dsl.sampling import draw_programs
 from programmatic.leaps.data.coverage import CERTAIN, demonstrate_programs
-from programmatic.leaps.data.dataset import DTYPES, ProgramDataset, split_of
+from programmatic.leaps.data.dataset import DTYPES, ProgramDataset, shapes_of, split_of
 from programmatic.leaps.settings import DatasetConfig
 from programmatic.machine.parallel import in_parallel
 from programmatic.runs import versions
 
 AT_ONCE = 8_192
-"""Programs that are drawn at once."""
+"""Programs drawn at a time."""
 MOST_IN_VAIN = 32
-"""Times that none of the programs drawn at once has demonstrations, before that is an error."""
+"""Draws in a row without any program that has demonstrations, after which that is an error."""
 
 
 def generate(config: DatasetConfig | None = None) -> ProgramDataset:
     """Make a data set, on all cores.
 
     Programs are drawn by the grammar's probabilities (`programmatic.dsl.sampling`), each once. A
-    program is dropped, and a further one drawn, unless within `max_trials` random worlds enough
-    demonstrations are found that make each condition of an IF, IFELSE or WHILE true at least once
-    and false at least once. Every demonstration is a whole run of the program, up to its end.
+    program is dropped, and another one drawn, unless `max_trials` random worlds give enough
+    demonstrations that make each condition of an IF, IFELSE or WHILE true at least once and false
+    at least once. Every demonstration is a whole run of the program, up to its end.
 
-    Each program has a random stream of its own: program i and its demonstrations are the same
-    whatever the number of programs and of cores.
+    Each program has its own random stream: program i and its demonstrations do not depend on the
+    number of programs and of cores.
 
-    Two things differ from the original's generator. There a demonstration that raises the coverage
-    may be shorter than `min_states`; here none is. There a run ends in an error, and is no
-    demonstration, when the robot moves into a wall, picks from an empty cell or puts on a full one;
-    here such actions do what they do in every env.
+    The original generator differs in two points. A demonstration there that raises the coverage may
+    be shorter than `min_states`. And a run there ends in an error, and is no demonstration, when
+    the robot moves into a wall, picks from an empty cell or puts on a full one; here such actions
+    have the same effect as in every env.
 
     Args:
         config: The settings; by default those of LEAPS.
 
     Returns:
-        The data set. Its `config` also tells how many programs were drawn in all, how many of them
-        were repeated (drawn before) or dropped, and the versions of what made it.
+        The data set. Its `config` also has the numbers of programs drawn, repeated (drawn before)
+        and dropped, and the versions of the packages.
 
     Raises:
         ValueError: A setting is out of range, or hardly any program has such demonstrations.
@@ -93,15 +93,10 @@ def generate(config: DatasetConfig | None = None) -> ProgramDataset:
 
 
 def _empty(config: DatasetConfig, n: int) -> dict[str, NDArray[Any]]:
-    """The arrays of a data set of n programs, `split` excepted."""
-    shapes = {
-        "tokens": (MAX_PROGRAM_TOKENS,),
-        "cells": (config.demonstrations, config.height * config.width),
-        "robots": (config.demonstrations, 2),
-        "actions": (config.demonstrations, config.max_states - 1),
-        "lengths": (config.demonstrations,),
-    }
-    return {name: np.empty((n, *shape), dtype=DTYPES[name]) for name, shape in shapes.items()}
+    """The arrays of a data set of n programs, without `split`."""
+    cells, actions = config.height * config.width, config.max_states - 1
+    shapes = shapes_of(n, config.demonstrations, actions, cells)
+    return {name: np.empty(shapes[name], DTYPES[name]) for name in shapes if name != "split"}
 
 
 def _draw(
@@ -109,13 +104,8 @@ def _draw(
 ) -> tuple[dict[str, NDArray[Any]], NDArray[np.int64], NDArray[np.bool_]]:
     """Draw the programs `first` to `first + AT_ONCE - 1`, and find demonstrations of the new ones.
 
-    Args:
-        config: The settings.
-        first: The number of programs drawn before.
-        seen: Those programs; the new ones are added.
-
-    Returns:
-        The arrays of a data set; the rows that are new programs; and which have demonstrations.
+    New programs are added to `seen`. Returns the arrays of a data set, the rows that are new
+    programs, and whether each row has demonstrations.
     """
     batch = _empty(config, AT_ONCE)
     tokens, n_tokens = batch["tokens"], np.empty(AT_ONCE, dtype=np.int64)

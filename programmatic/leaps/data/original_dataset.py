@@ -1,6 +1,6 @@
-"""Reading the data set that LEAPS was published with.
+"""Reader of LEAPS's published data set.
 
-It is a folder with `id.txt`, a program's id a line, and `data.hdf5`, where each id has a group of
+It is a folder with `id.txt`, one program's id per line, and `data.hdf5`, with one group per id:
 
     program   integers, (L,); its tokens, numbered as ours
     s_h       bool, (D, T, H, W, 16); the states of its demonstrations, as grids
@@ -8,8 +8,8 @@ It is a folder with `id.txt`, a program's id a line, and `data.hdf5`, where each
     a_h       integers, (D, T-1); their actions, numbered as ours
     a_h_len   integers, (D,); their numbers of actions
 
-Only the first states are read: the actions give the others. In one thing they may differ from those
-in the file: the original's cells hold 9 markers at most, ours 10.
+Only the first states are read: the actions give the others. These may differ from those in the file
+in one point: cells hold at most 9 markers in the original, 10 here.
 
 Source: the generator and the trainer of LEAPS (Trivedi et al., NeurIPS 2021),
 github.com/clvrai/leaps.
@@ -25,11 +25,10 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from karel_gym.envs.observations import MARKER_PLANE, N_PLANES, WALL_PLANE
-from karel_gym.world import WALL
+from karel_gym.envs.observations import N_PLANES
 from programmatic.dsl.sampling import MAX_PROGRAM_TOKENS
 from programmatic.dsl.tokens import PAD
-from programmatic.leaps.data.demonstrations import STOP
+from programmatic.leaps.data.demonstrations import STOP, worlds_of
 
 DATA_FILE, ID_FILE = "data.hdf5", "id.txt"
 NAMES = ("program", "s_h", "s_h_len", "a_h", "a_h_len")
@@ -37,16 +36,16 @@ N_ACTIONS = 19  # of the longest demonstration that LEAPS generates
 
 
 def read_original(file: h5py.File, id_file: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-    """The data set as the arrays of a `ProgramDataset`, `split` excepted, and its settings.
+    """The arrays of a `ProgramDataset`, without `split`, and the settings.
 
-    Programs of more than 45 tokens are left out, as the original's training does.
+    Programs of more than 45 tokens are left out, as in the original training.
 
     Args:
         file: The open data.hdf5.
         id_file: The id.txt.
 
     Raises:
-        ValueError: A group is missing, or its arrays are not as they should be.
+        ValueError: A group is missing, or its arrays do not have the layout above.
     """
     lines = id_file.read_text(encoding="utf-8").splitlines()
     ids = [line.split()[0] for line in lines if line.strip()]
@@ -57,9 +56,8 @@ def read_original(file: h5py.File, id_file: Path) -> tuple[dict[str, NDArray[Any
         arrays = _arrays(file, name)
         if programs and arrays["starts"].shape != programs[0]["starts"].shape:
             raise ValueError(
-                "all programs have as many demonstrations and worlds of one size: the first ones "
-                f"have {programs[0]['starts'].shape[:3]}, those of {name} "
-                f"{arrays['starts'].shape[:3]}"
+                "all programs must have as many demonstrations, in worlds of one size: the first "
+                f"has {programs[0]['starts'].shape[:3]}, {name} has {arrays['starts'].shape[:3]}"
             )
         if len(arrays["program"]) <= MAX_PROGRAM_TOKENS:
             programs.append(arrays)
@@ -77,13 +75,14 @@ def read_original(file: h5py.File, id_file: Path) -> tuple[dict[str, NDArray[Any
         columns = arrays["a_h"].shape[1]
         done = np.arange(columns) < lengths[i, :, None]
         actions[i, :, :columns] = np.where(done, arrays["a_h"], STOP)[:, : actions.shape[2]]
-    cells, robots = _worlds_of(np.stack([arrays["starts"] for arrays in programs]))
+    starts = np.stack([arrays["starts"] for arrays in programs])  # (N, D, H, W, 16)
+    cells, robots = worlds_of(np.moveaxis(starts, -1, -3))
     config = {"source": "LEAPS", "programs": n, "demonstrations": n_demonstrations}
     config |= {"height": height, "width": width, "left_out": len(ids) - n}
     return {
         "tokens": tokens,
         "cells": cells,
-        "robots": robots,
+        "robots": robots.astype(np.int16),
         "actions": actions,
         "lengths": lengths.astype(np.int8),
     }, config
@@ -120,16 +119,3 @@ def _arrays(file: h5py.File, name: str) -> dict[str, NDArray[Any]]:
         raise ValueError(f"the lengths in the group {name} do not fit its states and actions")
     arrays["starts"] = states[:, 0]
     return arrays
-
-
-def _worlds_of(grids: NDArray[Any]) -> tuple[NDArray[np.uint8], NDArray[np.int16]]:
-    """Cells, (N, D, H*W), and robots, (N, D, 2), of grid observations, (N, D, H, W, 16)."""
-    n, d, height, width, _ = grids.shape
-    flat = grids.reshape(n, d, height * width, N_PLANES).astype(bool)
-    cells = flat[..., MARKER_PLANE:].argmax(axis=-1).astype(np.uint8)
-    cells[flat[..., WALL_PLANE]] = WALL
-    robots = flat[..., :WALL_PLANE].reshape(n, d, -1)
-    if (robots.sum(axis=-1) != 1).any():
-        raise ValueError("a start world must have one robot")
-    position, heading = np.divmod(robots.argmax(axis=-1), WALL_PLANE)
-    return cells, np.stack([position, heading], axis=-1).astype(np.int16)

@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
-from karel_gym.envs.observations import MARKER_PLANE, N_PLANES, WALL_PLANE
-from karel_gym.world import WALL
+from karel_gym.envs.observations import N_PLANES
 from programmatic.dsl import Program
 from programmatic.dsl.tokens import DEF
-from programmatic.leaps.data.demonstrations import STOP, grids_of, replay
+from programmatic.leaps.data.demonstrations import STOP, grids_of, replay, worlds_of
 from programmatic.leaps.model.batches import moved
 from programmatic.leaps.model.checkpoints import DEFAULT, LATENT_HEAD, read_state_dict
 from programmatic.leaps.model.decoding import decode
@@ -180,14 +179,9 @@ def replayed(grids: NDArray[np.uint8], actions: NDArray[np.int64]) -> NDArray[np
         grids: uint8, (N, 16, H, W); the start states.
         actions: int64, (N, T); after the first STOP nothing happens.
     """
-    n, _, height, width = grids.shape
-    headings, positions = np.divmod(
-        grids[:, :WALL_PLANE].reshape(n, -1).argmax(axis=1), height * width
-    )
-    markers = grids[:, MARKER_PLANE:].argmax(axis=1).astype(np.uint8)
-    cells = (markers | grids[:, WALL_PLANE] * np.uint8(WALL)).reshape(n, -1)
-    robots = np.stack([positions, headings], axis=1)
+    cells, robots = worlds_of(grids)
     lengths = (actions != STOP).cumprod(axis=1).sum(axis=1)
+    width = grids.shape[-1]
     states = replay(cells, width, robots, actions, lengths)
     return grids_of(states[0], width, states[1])
 
