@@ -251,9 +251,12 @@ def _check_contents(dataset: ProgramDataset) -> None:
         raise ValueError("it has no programs")
     compile_tokens(dataset.tokens)
     n = dataset.lengths.size
-    flat = (a.reshape(n, -1) for a in (dataset.robots, dataset.actions))
     _, _, actions, lengths = checked(
-        dataset.cells.reshape(n, -1), dataset.width, *flat, dataset.lengths.ravel()
+        dataset.cells.reshape(n, -1),
+        dataset.width,
+        dataset.robots.reshape(n, -1),
+        dataset.actions.reshape(n, -1),
+        dataset.lengths.ravel(),
     )
     if (actions[np.arange(actions.shape[1]) >= lengths[:, None]] != STOP).any():
         raise ValueError(f"actions must be {STOP} after their end")

@@ -155,7 +155,7 @@ def replay(
         ([0, 1, 1], [0, 0, 3])
     """
     worlds, *others = checked(cells, width, robots, actions, lengths)
-    m, n_states = len(worlds), others[1].shape[1] + 1
+    m, n_states = len(worlds), np.shape(actions)[1] + 1
     all_cells = np.empty((m, n_states, worlds.shape[1]), dtype=np.uint8)
     all_robots = np.empty((m, n_states, 2), dtype=np.int64)
     in_parallel(
@@ -246,8 +246,10 @@ def behaviour_match(
         )
     n = lengths.size
     worlds, *others = checked(
-        *(cells.reshape(n, -1), width),
-        *(np.reshape(array, (n, -1)) for array in (robots, actions)),
+        cells.reshape(n, -1),
+        width,
+        np.reshape(robots, (n, -1)),
+        np.reshape(actions, (n, -1)),
         lengths.ravel(),
     )
     codes, n_tokens = compile_rows(np.ascontiguousarray(tokens, dtype=np.int64))
