@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.hierarchy.actions import PRIMITIVE
-from agents.morl.run_folder import POLICY_FILE, load_program
+from agents.morl.run_folder import MODEL_FILES, load_program
 from agents.morl.run_folder import PROGRAM_FILE as TREE_FILE
 from agents.program import PROGRAM_FILE, RESULT_FILE, ProgramAgent
 from karel_gym.envs.karel_vector import KarelVectorEnv
@@ -124,8 +124,8 @@ def load(path: str | os.PathLike[str]) -> Any:
     path = Path(path)
     if (path / TREE_FILE).exists():
         return TreePolicy(load_program(path))
-    if (path / POLICY_FILE).exists():
-        from agents.morl.policy_files import load_policy
+    if any((path / name).exists() for name in MODEL_FILES):
+        from agents.morl.models import load_policy
 
         return load_policy(path)
     if any((path / name).exists() for name in (PROGRAM_FILE, RESULT_FILE)):

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -77,16 +78,23 @@ def block_name(env_id: str, obs: str, action: str = PRIMITIVE) -> str:
 
 
 def check_names(algo_class: type[Any], hyperparameters: Mapping[str, Any]) -> None:
-    """Check that an algorithm has these hyperparameters.
+    """Check that an algorithm has these hyperparameters, and that JSON can hold their values.
 
     Raises:
-        HyperparameterError: It has not; the message lists what it has.
+        HyperparameterError: It has not, and the message lists what it has; or JSON cannot.
     """
     known = sorted(set(inspect.signature(algo_class.__init__).parameters) - set(SET_BY_TRAIN))
     for name in hyperparameters:
         if name not in known and name not in OF_THE_RUN:
             what = f"{algo_class.__name__} has no hyperparameter"
             raise HyperparameterError(unknown(what, name, known))
+    try:
+        json.dumps(dict(hyperparameters))
+    except TypeError:
+        raise HyperparameterError(
+            "hyperparameters must be numbers, texts, lists or dicts of them; write others as text, "
+            'such as policy_kwargs="dict(activation_fn=nn.Tanh)"'
+        ) from None
 
 
 def arguments(hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -105,6 +113,8 @@ def arguments(hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
         values[name] = value
         if name in SCHEDULED and isinstance(value, str):
             values[name] = _schedule(name, value)
+        elif isinstance(value, list):  # JSON has no tuples
+            values[name] = tuple(value)
         elif isinstance(value, str) and value.startswith("dict("):
             values[name] = parse_dict(value, name)
     return values

@@ -15,11 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.vec_env import VecEnv
 
 from agents.drl.extractors import GridCnn
 from agents.drl.fcn import GridFcn
 from agents.drl.hyperparameters import HyperparameterError, arguments, check_names
+from agents.drl.spaces import space_from_json
 from agents.drl.training_envs import training_env
+from karel_gym.envs.observations import kind_of
 from karel_gym.registration import plain_id
 from programmatic.algorithms import ALGORITHMS, algorithm_class
 from programmatic.runs import RunError, replacing
@@ -31,22 +34,26 @@ TELLTALES = {"trpo": "cg_max_steps", "ppo": "clip_range"}
 """Attributes by which zips of actor-critics are told apart: SB3 loads any of them as each other."""
 
 SETTINGS = "karel_gym_settings"  # the model's attribute, and the entry of its zip
+SPACES = ("observation_space", "action_space")
 COUNTERS = ("num_timesteps", "_n_updates", "_episode_num", "_n_calls")
 
 
-def build_model(settings: dict[str, Any], device: str = "auto") -> BaseAlgorithm:
-    """An untrained model.
+def build_model(
+    settings: dict[str, Any], device: str = "auto", env: VecEnv | None = None
+) -> BaseAlgorithm:
+    """Make an untrained model.
 
     Args:
-        settings: algo, env_id, obs, action, horizon, num_envs, height, width, train_max_steps,
-            reward, seed, hyperparameters and deterministic, of which the model gets the attribute
-            `acts_deterministically`.
+        settings: algo, seed, hyperparameters, deterministic (the model's attribute
+            `acts_deterministically`), and the env: either env_id, obs, action, horizon, num_envs,
+            height, width, train_max_steps and reward, or observation_space and action_space.
         device: "auto", "cpu" or "cuda".
+        env: Env to learn in. By default one is made from env_id; a model with spaces only acts.
 
     Raises:
-        ValueError: A setting cannot be; the message says which.
+        ValueError: A setting is invalid, or `env` has other spaces; the message says which.
     """
-    algo_class = algorithm_class(settings["algo"])
+    algo_class: Any = algorithm_class(settings["algo"])
     check_names(algo_class, settings["hyperparameters"])
     values = arguments(settings["hyperparameters"])
     policy = values.get("policy")
@@ -54,11 +61,20 @@ def build_model(settings: dict[str, Any], device: str = "auto") -> BaseAlgorithm
         kwargs = values.get("policy_kwargs") or {}
         values["policy_kwargs"] = {"features_extractor_class": NETWORKS[policy[:3]]} | kwargs
         values["policy"] = f"Cnn{policy[3:]}"
-    env = training_env(
-        settings, settings["num_envs"], settings["train_max_steps"], settings["reward"]
-    )
+    spaces = [space_from_json(settings[name]) for name in SPACES if name in settings]
+    if not spaces and env is None:
+        env = training_env(
+            settings, settings["num_envs"], settings["train_max_steps"], settings["reward"]
+        )
+    if spaces and env is not None:
+        _check_spaces(spaces, env)
+    values |= {"env": env, "seed": settings["seed"], "device": device}
     try:
-        model = algo_class(env=env, seed=settings["seed"], device=device, **values)
+        model: BaseAlgorithm = algo_class(**values, _init_setup_model=env is not None)
+        if env is None:
+            model.observation_space, model.action_space = spaces
+            model.n_envs = 1
+            model._setup_model()
     except (TypeError, ValueError, AssertionError) as error:
         reason = " ".join(str(error).split())
         raise HyperparameterError(
@@ -69,26 +85,43 @@ def build_model(settings: dict[str, Any], device: str = "auto") -> BaseAlgorithm
     return model
 
 
+def _check_spaces(spaces: list[Any], env: VecEnv) -> None:
+    for space, other in zip(spaces, (env.observation_space, env.action_space), strict=True):
+        kind = kind_of(space)  # percepts were MultiBinary once
+        if space != other and (kind is None or kind != kind_of(other)):
+            raise ValueError(f"the model is for {space}, the env has {other}")
+
+
 def save_model(model: BaseAlgorithm, path: Path) -> None:
     """Write a model as SB3 does, as a whole or not at all."""
     with replacing(path) as temporary:
         model.save(temporary)
 
 
-def load_model(path: str | os.PathLike[str], device: str = "auto") -> BaseAlgorithm:
-    """The model in a zip, as it was when it was written.
+def load_model(
+    path: str | os.PathLike[str], device: str = "auto", env: VecEnv | None = None
+) -> BaseAlgorithm:
+    """Load the model in a zip, with its weights, optimizer and counters.
+
+    Args:
+        path: The zip.
+        device: "auto", "cpu" or "cuda".
+        env: Env to learn on in; see `build_model`.
 
     Raises:
-        RunError: The file is missing or damaged, or no SB3 model; the message says which.
+        RunError: The file is missing or damaged, or no SB3 model, or its model is for other spaces
+            than the env's; the message says which.
     """
     path = Path(path)
     data = read_data(path)
     if SETTINGS not in data:
         return _load_foreign(path, data, device)
     try:
-        settings = data[SETTINGS]
-        # Loading runs no code: a module that the id may name is not imported.
-        model = build_model({**settings, "env_id": plain_id(settings["env_id"])}, device)
+        settings = dict(data[SETTINGS])
+        if "env_id" in settings:
+            # Loading runs no code: a module that the id may name is not imported.
+            settings["env_id"] = plain_id(settings["env_id"])
+        model = build_model(settings, device, env)
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(f"the settings in {path} make no model: {error!r}") from None
     restore(model, path)

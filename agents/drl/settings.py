@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -130,13 +129,6 @@ def resolve(config: TrainConfig) -> TrainConfig:
                 f"{name} is set by num_envs, total_timesteps, deterministic, or obs, height, "
                 "width, train_max_steps, horizon and reward"
             )
-    try:
-        json.dumps(dict(config.hyperparameters))
-    except TypeError:
-        raise HyperparameterError(
-            "hyperparameters must be numbers, texts, lists or dicts of them; write others as text, "
-            'such as policy_kwargs="dict(activation_fn=nn.Tanh)"'
-        ) from None
     check_kinds(config.obs, config.action)
     stored = read_hyperparameters(config.algo, config.env_id, config.obs, config.action)
     values = stored | dict(config.hyperparameters)

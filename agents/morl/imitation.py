@@ -19,8 +19,8 @@ from stable_baselines3.common.vec_env import VecEnv
 from torch import nn
 from torch.nn.functional import nll_loss
 
+from agents.morl.settings import CloningConfig
 from programmatic.machine.policy import Policy
-from programmatic.options import check_number, check_share, check_whole
 from programmatic.synthesis.episodes import Rollouts, discounted_returns, joined, roll_out
 from programmatic.threads import torch_threads
 from programmatic.trees.policy import TreePolicy
@@ -30,46 +30,6 @@ Row = dict[str, Any]
 Data = tuple[torch.Tensor, ...]
 """Of B states: observations (B, ...), actions int64 (B,), standardised values float32 (B,), and
 float32 (B,) whether the value is known, 1 or 0."""
-
-
-@dataclass(frozen=True)
-class CloningConfig:
-    """The options of behavioural cloning."""
-
-    epochs: int = 100
-    """Passes over the training states, after each round of collecting them."""
-    batch_size: int = 256
-    """States of a step."""
-    learning_rate: float = 1e-3
-    """Adam's."""
-    samples: int = 5_000
-    """States that a round collects."""
-    noise_share: float = 0.5
-    """Share of these that lie beside visited ones, at a distance that is uniform up to"""
-    noise: float = 1.0
-    """so many standard deviations of each feature; boolean observations get no noise."""
-    validation_share: float = 0.1
-    """Share of the states that the clone does not learn from."""
-    validation_interval: int = 1
-    """Epochs between two validations."""
-    dagger_iterations: int = 0
-    """Rounds after the first, which collect the states that the clone visits."""
-    scale_inputs: bool = True
-    """Whether the first layers are first scaled to the mean and deviation of each feature, as suits
-    untrained ones: small features, such as a pole's angle in rad, are else learned slowly."""
-    fit_value: bool = True
-    """Whether the critic learns the program's discounted returns."""
-    seed: int = 0
-    """Of episodes, noise and batches."""
-
-    def __post_init__(self) -> None:
-        check_whole(self, "epochs", "batch_size", "validation_interval")
-        check_whole(self, "samples", least=2)
-        check_whole(self, "dagger_iterations", "seed", least=0)
-        check_number(self, "learning_rate", "noise")
-        check_share(self, "noise_share", "validation_share")
-        if self.validation_share == 0:
-            raise ValueError("validation_share must be above 0: the best weights are chosen by it")
 
 
 @dataclass(frozen=True)

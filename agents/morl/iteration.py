@@ -20,10 +20,8 @@ from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.vec_env import VecEnv
 
 from agents.morl.imitation import clone
-from agents.morl.models import new_model
-from agents.morl.optimisation import optimise
-from agents.morl.oracles import train_oracle
-from agents.morl.policy_files import load_policy, save_policy
+from agents.morl.models import load_policy, new_model, save_policy
+from agents.morl.optimisation import optimise, train_oracle
 from agents.morl.settings import MORLConfig
 from programmatic.constraints.statements import Constraints
 from programmatic.machine.policy import Policy

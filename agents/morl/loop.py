@@ -30,19 +30,12 @@ from torch.utils.tensorboard import SummaryWriter
 
 from agents.morl.iteration import OPTIMISED, REPAIRED, Edit, Iteration, Report, Row
 from agents.morl.run_folder import ITERATIONS_FILE, PROGRAM_FILE, RESULT_FILE
-from agents.morl.settings import MORLConfig, read_morl_config
+from agents.morl.settings import MORLConfig
 from karel_gym.envs.sb3 import make_sb3_vec_env
 from karel_gym.envs.signature import signature_of
 from programmatic.constraints.parser import parse_constraints
 from programmatic.machine.policy import Policy
-from programmatic.runs import (
-    CONFIG_FILE,
-    RunError,
-    begin_run,
-    occupying,
-    write_json,
-    write_text,
-)
+from programmatic.runs import CONFIG_FILE, begin_run, occupying, write_json, write_text
 from programmatic.trees.program import TreeProgram
 
 ITERATION = "iteration-"
@@ -102,12 +95,12 @@ def morl(
     given = None if config.program is None else TreeProgram.parse(config.program, signature)
     goes_on = resume and (run / CONFIG_FILE).exists()
     if goes_on:
-        _check_same(read_morl_config(run), config, run)
+        config.check_same(run)
     rows: list[Row] = []
     programs: list[TreeProgram] = []
     with occupying(run), _interruption_told(run):
         if not goes_on:
-            begin_run(run, config.to_json(), overwrite)
+            begin_run(run, config.config_json(), overwrite)
         with closing(SummaryWriter(str(run))) as events:
             for number in range(1, config.iterations + 1):
                 folder = run / f"{ITERATION}{number:02d}"
@@ -145,16 +138,6 @@ def _make(config: MORLConfig, num_envs: int) -> VecEnv:
     # What a policy did is judged afterwards: reports on each step would slow its learning down.
     options = {"constraints": (), **config.env_options}
     return make_sb3_vec_env(config.env_id, num_envs, config.seed, **options)
-
-
-def _check_same(earlier: MORLConfig, config: MORLConfig, run: Path) -> None:
-    before, now = earlier.to_json(), config.to_json()
-    free = ("iterations", "target_return", "versions")
-    differing = [name for name in now if name not in free and now[name] != before[name]]
-    if differing:
-        raise RunError(
-            f"the run in {run} cannot go on with other settings: {', '.join(differing)} differ"
-        )
 
 
 def _reached(row: Row, target: float) -> bool:

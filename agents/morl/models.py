@@ -1,95 +1,115 @@
-"""Models of Stable-Baselines3 with a small network: the algorithms, and how they are set."""
+"""The models of MORL: made from agents/drl/hyperparams, saved in a folder as policy.zip."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+from safetensors.torch import load_file
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.vec_env import VecEnv
-from torch import nn
 
+from agents.drl.hyperparameters import OF_THE_RUN, read_hyperparameters
+from agents.drl.models import SPACES, build_model, load_model, save_model
+from agents.drl.spaces import space_to_json
+from agents.morl.run_folder import MODEL_FILE, OLD_MODEL_FILE
+from agents.morl.settings import ORACLES
+from karel_gym.registration import CARTPOLE
 from programmatic.algorithms import algorithm_class
+from programmatic.runs import RunError, read_settings_file
 
-ACTIVATIONS = ("ELU", "GELU", "LeakyReLU", "ReLU", "SiLU", "Tanh")
-NET_ARCH = (64, 64)
-
-TRPO_STEPS = 2000
-"""Steps of all envs in an iteration of TRPO: MORL's 10 trajectories of 200."""
-PPO_STEPS = 1024
-"""Steps of all envs in an iteration of PPO."""
-
-BATCH_SIZE = {"trpo": 128, "ppo": 256}
-"""States of a step of Adam, at most."""
-
-_Q_LEARNING: dict[str, Any] = {
-    "learning_rate": 2.3e-3,
-    "buffer_size": 100_000,
-    "learning_starts": 1000,
-    "batch_size": 64,
-    "train_freq": (256, "step"),
-    "gradient_steps": 128,
-    "target_update_interval": 10,
-    "exploration_fraction": 0.16,
-    "exploration_final_eps": 0.04,
-}
-
-HYPERPARAMETERS: dict[str, dict[str, Any]] = {
-    "trpo": {},
-    "ppo": {"learning_rate": 1e-3, "n_epochs": 10, "gae_lambda": 0.95},
-    "a2c": {},
-    "dqn": _Q_LEARNING,
-    "qrdqn": _Q_LEARNING,
-}
-"""Where they differ from SB3's own: so that CartPole is learned in seconds."""
-ALGORITHMS = tuple(HYPERPARAMETERS)
-"""The algorithms whose policies MORL knows: without memory and masks."""
+WEIGHTS_FILE = "policy.safetensors"
 
 
 def new_model(
     algo: str,
     env: VecEnv,
     seed: int = 0,
-    net_arch: Sequence[int] = NET_ARCH,
-    activation: str = "Tanh",
+    net_arch: Sequence[int] | None = None,
     **hyperparameters: Any,
 ) -> BaseAlgorithm:
-    """An untrained model, on the CPU.
+    """Make an untrained model on the CPU.
 
     Args:
-        algo: One of `ALGORITHMS`.
-        env: What it learns in.
-        seed: Of its weights and its learning.
-        net_arch: Units of each hidden layer, of actor and critic alike.
-        activation: One of `ACTIVATIONS`.
-        hyperparameters: Arguments of the algorithm in SB3, before those of `HYPERPARAMETERS`. Left
-            to itself, TRPO collects 2,000 steps an iteration, PPO 1,024.
+        algo: One of `ORACLES`.
+        env: Env to learn in.
+        seed: Seed of the weights and the learning.
+        net_arch: Units of each hidden layer of actor and critic; default 64, 64.
+        hyperparameters: Values that replace those of the block CartPole-MORL-v0 in
+            agents/drl/hyperparams/ALGO.yml. By default an iteration takes about as many steps of
+            all envs together as in the block, and the batch size divides them.
 
     Raises:
-        ValueError: The algorithm, the activation or a hyperparameter is unknown or cannot be.
+        ValueError: The algorithm or a hyperparameter is unknown or invalid.
     """
-    algo_class = algorithm_class(algo, ALGORITHMS)
-    if activation not in ACTIVATIONS:
-        raise ValueError(
-            f"there is no activation {activation!r}; known are {', '.join(ACTIVATIONS)}"
-        )
-    values: dict[str, Any] = {}
-    if algo in ("trpo", "ppo"):
-        steps = TRPO_STEPS if algo == "trpo" else PPO_STEPS
-        n_steps = hyperparameters.get("n_steps", -(-steps // env.num_envs))  # rounded up
-        batch_size = _divisor(n_steps * env.num_envs, BATCH_SIZE[algo])
+    algorithm_class(algo, ORACLES)
+    block = read_hyperparameters(algo, CARTPOLE)
+    values = {name: value for name, value in block.items() if name not in OF_THE_RUN}
+    if net_arch is not None:
+        values["policy_kwargs"] = f"dict(net_arch={list(net_arch)}, activation_fn=nn.Tanh)"
+    if "n_steps" in block:
+        n_steps = -(-block["n_steps"] * block["n_envs"] // env.num_envs)  # rounded up
+        n_steps = hyperparameters.get("n_steps", n_steps)
+        batch_size = _divisor(n_steps * env.num_envs, block["batch_size"])
         values |= {"n_steps": n_steps, "batch_size": batch_size}
-    values |= HYPERPARAMETERS[algo] | hyperparameters
-    policy_kwargs = {"net_arch": list(net_arch), "activation_fn": getattr(nn, activation)}
+    return build_model(
+        {
+            "algo": algo,
+            "seed": seed,
+            "deterministic": True,
+            "hyperparameters": values | hyperparameters,
+            "observation_space": space_to_json(env.observation_space),
+            "action_space": space_to_json(env.action_space),
+        },
+        "cpu",
+        env,
+    )
+
+
+def save_policy(model: BaseAlgorithm, folder: str | os.PathLike[str]) -> None:
+    """Write a model of `new_model` to policy.zip in a folder.
+
+    Raises:
+        RunError: The file cannot be written.
+    """
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    save_model(model, Path(folder) / MODEL_FILE)
+
+
+def load_policy(folder: str | os.PathLike[str], env: VecEnv | None = None) -> BaseAlgorithm:
+    """Load the model that `save_policy` wrote, on the CPU.
+
+    Args:
+        folder: The folder. Older versions wrote policy.json and policy.safetensors.
+        env: Env to learn on in; None: the model only acts.
+
+    Raises:
+        RunError: A file is missing or damaged, or the model is for other observations or actions
+            than the env's; the message names the file.
+    """
+    folder = Path(folder)
+    if (folder / MODEL_FILE).exists() or not (folder / OLD_MODEL_FILE).exists():
+        return load_model(folder / MODEL_FILE, "cpu", env)
+    file = folder / OLD_MODEL_FILE
+    stored = read_settings_file(file)
     try:
-        return algo_class(
-            "MlpPolicy", env, policy_kwargs=policy_kwargs, seed=seed, device="cpu", **values
-        )
-    except (TypeError, ValueError, AssertionError) as error:
-        reason = " ".join(str(error).split())
-        raise ValueError(f"{algo_class.__name__} cannot be made so: {reason}") from error
+        kwargs = dict(stored["policy_kwargs"])
+        activation = f"activation_fn=nn.{kwargs.pop('activation_fn')}"
+        policy_kwargs = ", ".join([*(f"{name}={kwargs[name]!r}" for name in kwargs), activation])
+        values = {**stored["hyperparameters"], "policy_kwargs": f"dict({policy_kwargs})"}
+        settings = {name: stored[name] for name in ("algo", *SPACES)}
+        settings |= {"seed": None, "deterministic": True}
+        settings["hyperparameters"] = {"policy": "MlpPolicy", **values}
+        model = build_model(settings, "cpu", env)
+        file = folder / WEIGHTS_FILE
+        model.policy.load_state_dict(load_file(file))
+    except Exception as error:  # a damaged file fails in any of torch's and SB3's ways
+        raise RunError(f"{file} makes no policy: {' '.join(repr(error).split())}") from None
+    return model
 
 
 def _divisor(steps: int, most: int) -> int:
-    """The greatest divisor of `steps` up to `most`: batches of that size leave no smaller one."""
+    """The greatest divisor of `steps` up to `most`: all batches are of equal size."""
     return max(size for size in range(1, most + 1) if steps % size == 0)

@@ -1,4 +1,4 @@
-"""The files in a run folder of MORL's loop that others look for, and its best program."""
+"""The files in a run folder of MORL's loop that other rooms read, and its best program."""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ from programmatic.runs import CONFIG_FILE, RunError, read_config
 from programmatic.trees.program import TreeProgram
 
 PROGRAM_FILE, ITERATIONS_FILE, RESULT_FILE = "program.tree", "iterations.csv", "result.json"
-POLICY_FILE = "policy.json"
-"""In a folder that holds a policy."""
+MODEL_FILE = "policy.zip"
+"""The model in the folder of a policy."""
+OLD_MODEL_FILE = "policy.json"
+"""The same in folders of older versions, beside policy.safetensors."""
+MODEL_FILES = (MODEL_FILE, OLD_MODEL_FILE)
 
 
 def load_program(run: Path) -> TreeProgram:
-    """The best program of a run folder.
+    """Load the best program of a run folder.
 
     Raises:
-        RunError: The folder has no configuration, or it or the program is damaged.
+        RunError: config.json or the program is missing or damaged.
     """
     config = read_config(run)
     try:

@@ -16,7 +16,7 @@ from agents.drl.callbacks import BEST_FILE, EVALUATIONS_FILE
 from agents.drl.learning_curve import learning_curve
 from agents.drl.settings import COMMAND as TRAIN
 from agents.hierarchy.actions import PRIMITIVE
-from agents.morl.run_folder import POLICY_FILE
+from agents.morl.run_folder import MODEL_FILES
 from agents.morl.run_folder import PROGRAM_FILE as TREE_FILE
 from agents.program import PROGRAM_FILE
 from benchmarks.report.findings import Findings, Origin, Run
@@ -30,7 +30,7 @@ from programmatic.search.result import SearchResult
 from programmatic.search.run_settings import COMMAND as SEARCH
 from programmatic.search.searching import RESULT_FILE
 
-POLICY_FILES = (PROGRAM_FILE, RESULT_FILE, POLICY_FILE, TREE_FILE, BEST_FILE)
+POLICY_FILES = (PROGRAM_FILE, RESULT_FILE, *MODEL_FILES, TREE_FILE, BEST_FILE)
 """What tells that a folder holds a policy."""
 NO_SETTINGS = ("seed", "versions", "device", *PROVENANCE)
 """What runs of one kind may differ in."""

@@ -18,9 +18,8 @@ from agents import train
 from agents.drl.hyperparameters import parse_dict
 from agents.drl.models import load_model, save_model
 from agents.drl.settings import TrainConfig, read_train_config
-from agents.morl.models import new_model
-from agents.morl.policy_files import load_policy, save_policy
-from agents.morl.settings import MORLConfig, read_morl_config
+from agents.morl.models import load_policy, new_model, save_policy
+from agents.morl.settings import MORLConfig
 from agents.policies import contestants
 from karel_gym import World, WorldBatch, sample_worlds
 from karel_gym.envs.sb3 import make_sb3_vec_env
@@ -192,7 +191,7 @@ def configs() -> dict[str, tuple[Any, Callable[[Path], Any]]]:
     return {
         "search": (search, read_settings),
         "train": ({"command": "train", **TrainConfig("ppo", ENV).to_json()}, read_train_config),
-        "morl": (MORLConfig(CARTPOLE, "", iterations=1).to_json(), read_morl_config),
+        "morl": (MORLConfig(iterations=1).config_json(), MORLConfig.read),
         "pretrain": (PretrainConfig(Path("x")).config_json(), PretrainConfig.read),
     }
 
@@ -387,7 +386,7 @@ STORED = {
     ),
     "results": StoredFile("result.json", write_result, SearchResult.load),
     "histories": StoredFile("history.csv", write_history, read_history),
-    "policies": StoredFile("policy.json", write_policy, lambda file: load_policy(file.parent)),
+    "policies": StoredFile("policy.zip", write_policy, lambda file: load_policy(file.parent), 0.2),
 }
 
 

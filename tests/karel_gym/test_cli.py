@@ -153,8 +153,8 @@ GOOD, RULES = str(program_file("near_optimal")), str(CARTPOLE_CONSTRAINTS)
         f"morl --program {GOOD} --run OUT",
         "evaluate random --env Karel-Maze-v0 --out OUT",
         "evaluate random --env Karel-Maze-v0 --render OUT.gif",
-        f"imitate {GOOD} --out OUT",
-        "optimise POLICY --out OUT",
+        f"imitate {GOOD} --run OUT",
+        "optimise POLICY --run OUT",
         "synthesise POLICY --out OUT.tree",
         f"repair {GOOD} --constraints {RULES} --out OUT.tree",
         f"repair {GOOD} --constraints {RULES} --out new.tree --picture OUT.png",
@@ -188,8 +188,7 @@ def test_no_command_replaces_what_is_there(
 @pytest.fixture(scope="module")
 def policy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a policy of CartPole."""
-    from agents.morl.models import new_model
-    from agents.morl.policy_files import save_policy
+    from agents.morl.models import new_model, save_policy
     from karel_gym.envs.sb3 import make_sb3_vec_env
 
     folder = tmp_path_factory.mktemp("policy")

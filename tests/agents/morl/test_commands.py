@@ -92,8 +92,8 @@ def test_a_program_may_be_repaired_by_hand(
 
 
 def test_the_steps_follow_each_other(capsys: pytest.CaptureFixture[str]) -> None:
-    few = ["--num-envs", "4", "--options", "epochs=100", "samples=2000"]
-    assert main(["imitate", GOOD, "--out", "cloned", *few]) == 0
+    few = ["--num-envs", "4", "--epochs", "100", "--samples", "2000"]
+    assert main(["imitate", GOOD, "ppo", "--run", "cloned", *few]) == 0
     assert main(["optimise", "cloned", "--iterations", "1", "--num-envs", "4"]) == 0
     options = ["--options", "iterations=2", "rollouts=4", "max_depth=3"]
     assert main(["synthesise", "optimised", *options]) == 0
@@ -129,7 +129,9 @@ def test_a_tree_acts_in_karel_worlds() -> None:
         (["verify", "none.tree", "--constraints", RULES], "none.tree"),
         (["verify", RULES, "--constraints", RULES], "line"),
         (["repair", WORST, "--constraints", WORST], "line"),
-        (["repair", WORST, "--constraints", RULES, "--edit", "--patch", GOOD], "not by both"),
+        (["repair", WORST, "--constraints", RULES, "--edit", "--patch", GOOD], "not both"),
+        (["morl", "--program", GOOD, "--oracle", "x"], "--oracle or --program, not both"),
+        (["morl", "--resume", "nowhere", "--seed", "1"], "leave out seed"),
         (["morl", "--options", "viper.depth=3"], "'viper.depth'; did you mean viper.max_depth?"),
         (["morl", "--options", "depth=3"], "there is no option 'depth'; known are"),
         (["morl", "--env", "Pendulum-v1"], "Discrete"),

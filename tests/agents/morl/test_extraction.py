@@ -12,8 +12,8 @@ import pytest
 
 from agents import evaluate_episodes, load, train
 from agents.drl.training import load as load_model
-from agents.morl.commands import synthesise
 from agents.morl.extraction import extract_tree
+from agents.morl.step_commands import synthesise
 from benchmarks.runs.baselines import BASELINES
 from karel_gym.envs.observations import SIGNATURES, kind_of
 from programmatic.runs import RunError
@@ -60,7 +60,7 @@ def test_equal_seeds_give_equal_trees_and_nothing_is_overwritten(run: Path, tmp_
 
 def test_the_file_of_a_tree_is_a_policy_whatever_it_tests(run: Path, tmp_path: Path) -> None:
     out = tmp_path / "maze.tree"
-    synthesise(run, out=out, options=("iterations=2", "rollouts=10", "evaluation_episodes=10"))
+    synthesise(run, out=out, options={"iterations": 2, "rollouts": 10, "evaluation_episodes": 10})
     assert "move" in out.read_text()
     assert evaluate_episodes(out, MAZE, 3)["length"].between(1, 360).all()
     remembering = tmp_path / "remembering.tree"

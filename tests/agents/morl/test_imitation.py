@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from agents.morl.imitation import CloningConfig, clone
+from agents.morl.imitation import clone
 from agents.morl.models import new_model
+from agents.morl.settings import CloningConfig
 from karel_gym.envs.sb3 import make_sb3_vec_env
 from programmatic.synthesis.episodes import discounted_returns, episode_returns, roll_out
 from programmatic.trees.policy import TreePolicy
@@ -72,7 +73,7 @@ def test_the_weights_of_the_best_validation_are_kept() -> None:
         losses.append(row["validation_loss"])
         outputs.append(log_probs())
 
-    wild: dict[str, Any] = {"batch_size": 50, "learning_rate": 0.1, "validation_interval": 3}
+    wild: dict[str, Any] = {"batch_size": 50, "learning_rate": 0.3, "validation_interval": 3}
     config = CloningConfig(epochs=20, samples=500, **wild)
     history = clone(BALANCE, model, env, config, look).history
     assert [row["epoch"] for row in history] == [3, 6, 9, 12, 15, 18, 20]

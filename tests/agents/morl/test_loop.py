@@ -10,14 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from agents.morl.imitation import CloningConfig
 from agents.morl.iteration import CLONED, OPTIMISED, ORACLE, REPAIRED, SYNTHESISED, Iteration
 from agents.morl.loop import morl
-from agents.morl.optimisation import OptimisationConfig
-from agents.morl.oracles import OracleConfig
-from agents.morl.policy_files import load_policy
+from agents.morl.models import load_policy
 from agents.morl.run_folder import load_program
-from agents.morl.settings import MORLConfig, read_morl_config
+from agents.morl.settings import CloningConfig, MORLConfig, OptimisationConfig, OracleConfig
 from karel_gym.envs.signature import signature_of
 from programmatic.examples import CARTPOLE_CONSTRAINTS, program_file
 from programmatic.runs import RunError
@@ -173,7 +170,7 @@ def test_a_user_may_edit_the_first_program(tmp_path: Path) -> None:
 def test_the_configuration_survives_its_file(tmp_path: Path) -> None:
     config = tiny("Karel-Harvester-v0", env_options={"height": 6, "width": 6})
     morl(config, run_dir=tmp_path, report=quiet)
-    stored = read_morl_config(tmp_path)
+    stored = MORLConfig.read(tmp_path)
     assert stored.to_json() == json.loads(json.dumps(config.to_json()))
 
 
@@ -188,8 +185,8 @@ def test_what_cannot_be_is_told(whole: Path, tmp_path: Path) -> None:
         morl(tiny(program="if x"), run_dir=tmp_path / "b", report=quiet)
     assert not (tmp_path / "a").exists()
     (tmp_path / "config.json").write_text("{}")
-    with pytest.raises(RunError, match="not of MORL's loop"):
-        read_morl_config(tmp_path)
+    with pytest.raises(RunError, match="not a run of karel-gym morl"):
+        MORLConfig.read(tmp_path)
 
 
 @pytest.mark.parametrize(

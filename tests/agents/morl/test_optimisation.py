@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 import torch
+from stable_baselines3.common.utils import LinearSchedule
 
 from agents.morl.models import new_model
-from agents.morl.optimisation import EVALUATION_SEED, OptimisationConfig, optimise
-from agents.morl.oracles import OracleConfig, train_oracle
+from agents.morl.optimisation import EVALUATION_SEED, optimise, train_oracle
+from agents.morl.settings import OptimisationConfig, OracleConfig
 from programmatic.synthesis.episodes import episode_returns
 from tests.programmatic.trees.linear_oracles import CARTPOLE, balancer, cartpole
 
@@ -84,7 +85,7 @@ def test_the_best_weights_are_kept_on_demand() -> None:
 
 def test_says_what_it_cannot_optimise() -> None:
     env = cartpole(4)
-    with pytest.raises(ValueError, match="is of TRPO, PPO or A2C, not DQN"):
+    with pytest.raises(ValueError, match="needs TRPO, PPO or A2C, not DQN"):
         optimise(new_model("dqn", env), cartpole(2))
     with pytest.raises(ValueError, match="in another env than it learns in"):
         optimise(new_model("a2c", env), env)
@@ -128,7 +129,9 @@ def test_says_which_oracles_cannot_be_trained() -> None:
     with pytest.raises(ValueError, match="algo must be one of trpo, ppo, a2c, dqn, qrdqn"):
         OracleConfig("sac")
     config = OracleConfig(hyperparameters={"learning_speed": 1})
-    with pytest.raises(ValueError, match=r"PPO cannot be made so: .*learning_speed"):
+    with pytest.raises(ValueError, match="PPO has no hyperparameter 'learning_speed'"):
         train_oracle(cartpole(4), cartpole(4), config)
-    with pytest.raises(ValueError, match="there is no activation 'Sine'"):
-        new_model("ppo", cartpole(2), activation="Sine")
+    with pytest.raises(ValueError, match=r"nn\.Sine is none of"):
+        new_model("ppo", cartpole(2), policy_kwargs="dict(activation_fn=nn.Sine)")
+    with pytest.raises(ValueError, match="write others as text"):
+        new_model("ppo", cartpole(2), learning_rate=LinearSchedule(1e-3, 0, 1))
