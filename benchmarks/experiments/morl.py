@@ -15,11 +15,11 @@ from typing import Any, ClassVar, Protocol
 from joblib import Parallel, delayed
 
 from agents.drl.training import train
-from agents.morl.imitation import CloningConfig, clone
+from agents.morl.imitation import clone
 from agents.morl.loop import morl
 from agents.morl.models import new_model
-from agents.morl.optimisation import OptimisationConfig, optimise
-from agents.morl.settings import MORLConfig
+from agents.morl.optimisation import optimise
+from agents.morl.settings import CloningConfig, MORLConfig, OptimisationConfig
 from benchmarks.experiments.morl_report import PAPER_ITERATIONS, report_morl
 from benchmarks.experiments.morl_results import morl_results
 from benchmarks.experiments.morl_settings import MORLSettings

@@ -131,7 +131,7 @@ def test_a_tree_acts_in_karel_worlds() -> None:
         (["repair", WORST, "--constraints", WORST], "line"),
         (["repair", WORST, "--constraints", RULES, "--edit", "--patch", GOOD], "not both"),
         (["morl", "--program", GOOD, "--oracle", "x"], "--oracle or --program, not both"),
-        (["morl", "--resume", "nowhere", "--seed", "1"], "leave out seed"),
+        (["morl", "--resume", "nowhere", "--seed", "1"], "leave out --seed"),
         (["morl", "--options", "viper.depth=3"], "'viper.depth'; did you mean viper.max_depth?"),
         (["morl", "--options", "depth=3"], "there is no option 'depth'; known are"),
         (["morl", "--env", "Pendulum-v1"], "Discrete"),
