@@ -28,6 +28,7 @@ from karel_gym.tasks.task import Task
 from karel_gym.world import WorldBatch
 from programmatic import Program, ProgramPolicy
 from programmatic.machine.policy import Policy
+from programmatic.options import split_name
 from programmatic.rollout import Outcomes
 from programmatic.trees.policy import TreePolicy
 from programmatic.trees.program import TREE_SUFFIX, TreeProgram
@@ -172,8 +173,9 @@ def _contestant(name: str | None, policy: Any, env_id: str, seed: int) -> Contes
     if isinstance(policy, Contestant):
         return policy
     if isinstance(policy, (str, os.PathLike)):
-        label, policy = _read(os.fspath(policy), env_id, seed)
-        name = name or label
+        given, text = split_name(os.fspath(policy))
+        label, policy = _read(text, env_id, seed)
+        name = name or given or label
     if isinstance(policy, Program):
         policy = ProgramPolicy(policy)
     elif isinstance(policy, TreeProgram):

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from agents import train
 from agents.animation import animate
-from agents.commands import print_table, save_results
+from agents.commands import EvaluateConfig, print_table, save_results
 from agents.drl.learning_curve import plot_learning_curve
 from agents.evaluation import evaluate_episodes, summarise
 from benchmarks.report.writing import write_report
@@ -38,6 +38,7 @@ def main(folder: Path = Path("results/demo")) -> None:
     plot_learning_curve(run, folder / "learning_curve.png")
     program = reference_program(ENV_ID)  # it is LEAPS's
     policies = {"PPO": run, "LEAPS's program": program, "random": "random"}
+    named = tuple(f"{name}={policy}" for name, policy in policies.items())
     for size in SIZES:
         seen = "the size it was trained on" if size == SIZES[0] else "a size PPO never saw"
         console.rule(f"[bold]{EPISODES} mazes of {size}x{size}: {seen}")
@@ -46,15 +47,13 @@ def main(folder: Path = Path("results/demo")) -> None:
         horizon = task_of(ENV_ID).horizon(size, size)
         where = f"{EPISODES} worlds of {size}x{size}, at most {horizon:,} actions"
         print_table(table, f"{ENV_ID}, {where}, seed {FRESH_SEED}")
-        config = {"env_id": ENV_ID, "episodes": EPISODES, "seed": FRESH_SEED}
-        config |= {"height": size, "width": size, "max_steps": horizon}
+        config = EvaluateConfig(named, ENV_ID, EPISODES, FRESH_SEED, horizon, size, size)
         save_results(folder / f"{size}x{size}", table, episodes, config, overwrite=True)
     worlds = list(sample_worlds(ENV_ID, SHOWN_WORLD + 1, FRESH_SEED))[SHOWN_WORLD:]
     animate(policies, ENV_ID, worlds, folder / "maze.gif", FRESH_SEED, max_frames=100)
     console.print(f"\nThe program both walk beside:\n{program.pretty()}\n")
     report = folder / "report.html"
     tables = [str(folder / f"{size}x{size}") for size in SIZES]
-    named = [f"{name}={policy}" for name, policy in policies.items()]
     write_report([*named, *tables], report, ENV_ID, "PPO and a program in the maze")
     console.print(f"In {folder}: tables, learning_curve.png and maze.gif.")
     console.print(f"The tour took {time.perf_counter() - start:.0f} s; see all of it in {report}")

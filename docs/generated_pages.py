@@ -8,7 +8,6 @@ contributing.md  and changelog.md: the files of the repository's root
 from __future__ import annotations
 
 import contextlib
-import importlib
 import inspect
 import io
 import os
@@ -19,12 +18,11 @@ from unittest import mock
 
 import gymnasium
 import imageio.v3 as iio
-import tyro
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 from karel_gym import sample_worlds
-from karel_gym.cli import COMMANDS
+from karel_gym.cli import COMMANDS, main
 from karel_gym.envs import cartpole as cartpole_env
 from karel_gym.registration import CARTPOLE, TASKS, task_of
 from karel_gym.rendering.layout import Frame
@@ -166,10 +164,8 @@ def commands_page() -> str:
 
 def help_of(name: str) -> str:
     """The help text of a command."""
-    module, _, function = COMMANDS[name][0].partition(":")
-    command = getattr(importlib.import_module(module), function)
     shown = io.StringIO()
     columns = mock.patch.dict(os.environ, COLUMNS=str(HELP_COLUMNS))
     with columns, contextlib.redirect_stdout(shown), contextlib.suppress(SystemExit):
-        tyro.cli(command, prog=f"karel-gym {name}", args=["--help"])
+        main([name, "--help"])
     return shown.getvalue().strip()

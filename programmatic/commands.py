@@ -31,8 +31,8 @@ def run(
         height: Height of the worlds in cells, walls included; by default the task's.
         width: Width of the worlds in cells, walls included; by default the task's.
         seed: Seed of the worlds.
-        horizon: Limit of a run: task (the task's horizon), published (10,000 calls, as in the
-            literature; a call is an action or a percept), or a number of actions.
+        horizon: Limit of a run: task (the task's horizon), a number of actions,
+            or published (10,000 actions and percepts, as in the literature).
         device: Device on which the program runs; cuda needs a GPU and the extra [cuda].
         trace: Print each action in the world of this number.
     """

@@ -154,12 +154,17 @@ def _is_of(value: Any, hint: Any) -> bool:
     return True
 
 
-def check_whole(config: Any, *names: str, least: int = 1) -> None:
-    """Raise a `ValueError` unless these attributes are whole numbers from `least` up."""
+def check_whole(config: Any, *names: str, least: int = 1, most: int | None = None) -> None:
+    """Raise a `ValueError` unless these attributes are whole numbers from `least` to `most`."""
     for name in names:
         value = getattr(config, name)
-        if not isinstance(value, int) or isinstance(value, bool) or value < least:
-            raise ValueError(f"{name} must be a whole number from {least} up, got {value!r}")
+        if (
+            not isinstance(value, int)
+            or isinstance(value, bool)
+            or not (least <= value and (most is None or value <= most))
+        ):
+            end = "up" if most is None else f"to {most:,}"
+            raise ValueError(f"{name} must be a whole number from {least} {end}, got {value!r}")
 
 
 def check_number(config: Any, *names: str, least: float = 0.0) -> None:

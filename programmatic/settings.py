@@ -18,10 +18,12 @@ from programmatic.runs import CONFIG_FILE, RunError, read_config
 if TYPE_CHECKING:
     from typing_extensions import Self  # in typing from Python 3.11 on
 
+DEVICES = ("auto", "cpu", "cuda")
+
 
 @dataclass(frozen=True)
 class RunSettings:
-    """The settings of a run; a subclass adds its fields, with a docstring and a default each.
+    """The settings of a run; a subclass adds fields, with a docstring each.
 
     Fields are numbers, texts, paths, tuples, mappings or other dataclasses. A subclass that
     checks more than types extends `check`.
@@ -32,7 +34,7 @@ class RunSettings:
     MAY_DIFFER: ClassVar[tuple[str, ...]] = ()
     """Fields that may change when a run is resumed; those of a part as 'part.field'."""
     NOT_STORED: ClassVar[tuple[str, ...]] = ()
-    """Fields that config.json does not hold."""
+    """Fields that config.json does not hold. One of them may be `run_dir`, the run folder."""
 
     def check(self) -> None:
         """Raise a `ValueError` if a setting is invalid."""
@@ -77,9 +79,10 @@ class RunSettings:
                 f"is {stored.get('command')!r}"
             )
         try:
-            return cls.from_json(stored)
+            settings = cls.from_json(stored)
         except (TypeError, ValueError) as error:
             raise RunError(f"{run / CONFIG_FILE} is damaged: {error}") from None
+        return replace(settings, run_dir=run) if "run_dir" in cls.NOT_STORED else settings
 
     def check_same(self, run: Path) -> None:
         """Check that the run in a folder can be resumed with these settings.

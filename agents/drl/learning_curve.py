@@ -12,7 +12,7 @@ from matplotlib.ticker import EngFormatter
 from numpy.typing import NDArray
 
 from agents.drl.callbacks import EVALUATIONS_FILE, PROGRESS_FILE, STEP_COLUMN
-from agents.drl.settings import read_train_config
+from agents.drl.settings import TrainConfig
 from programmatic.runs import RunError, replacing
 
 TRAINING, EVALUATION = "#8fb4d9", "#1f5a92"
@@ -66,7 +66,7 @@ def plot_learning_curve(run_dir: str | os.PathLike[str], path: str | os.PathLike
         RunError: The folder is missing or no training's, or its logs are missing or damaged.
     """
     run, path = Path(run_dir), Path(path)
-    config = read_train_config(run)
+    config = TrainConfig.read(run)
     progress = _read(run / PROGRESS_FILE, STEP_COLUMN)
     evaluations = _read(run / EVALUATIONS_FILE, "timesteps")
     figure = Figure(figsize=(7, 4), layout="constrained")

@@ -1,28 +1,25 @@
-"""The settings of a training, and their way into and out of config.json."""
+"""The settings of `karel-gym train` and `karel-gym tune`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from agents.drl.hyperparameters import (
-    OF_THE_RUN,
-    HyperparameterError,
-    check_names,
-    read_hyperparameters,
-)
-from agents.drl.training_envs import training_env
+import tyro
+
 from agents.hierarchy.actions import PRIMITIVE, check_kinds
 from karel_gym.registration import obs_of, unbound_id
 from programmatic.algorithms import algorithm_class
-from programmatic.options import check_types
-from programmatic.runs import CONFIG_FILE, RunError, read_config, usual_folder, versions
+from programmatic.flags import Count, Options
+from programmatic.options import check_choice, check_whole
+from programmatic.runs import CONFIG_FILE, read_config, usual_folder
+from programmatic.settings import DEVICES, RunSettings
 
-COMMAND = "train"
-NOT_STORED = ("run_dir", "progress")
-MAY_DIFFER = ("total_timesteps", "checkpoint_every", "eval_every", "device", "torch_threads")
+if TYPE_CHECKING:
+    from typing_extensions import Self  # in typing from Python 3.11 on
+
 COUNTS = (
     "total_timesteps",
     "num_envs",
@@ -39,67 +36,74 @@ LEAST_EVAL_EVERY = 10_000  # steps: an evaluation of 100 long episodes is as man
 
 
 @dataclass(frozen=True)
-class TrainConfig:
-    """The settings of a training. None stands for what the hyperparameters or the task say."""
+class TrainConfig(RunSettings):
+    """The settings of a training; None stands for the value of the hyperparameters or the task."""
 
-    algo: str
-    """The algorithm: a2c, dqn, maskable_ppo, ppo, ppo_lstm (recurrent), qrdqn or trpo."""
-    env_id: str
-    """The task's id."""
-    obs: str = ""
-    """What the policy observes: percepts, percepts+action (the previous one) or grid; by default
-    what the id binds, or else percepts."""
-    action: str = PRIMITIVE
-    """What an action of the policy is: primitive, one of the robot's; option, the latent of a fixed
-    number of them (HRL); program, the latent of a program of LEAPS (HPRL)."""
-    total_timesteps: int | None = None
-    """Steps to train for, of all envs together; by default n_timesteps of the hyperparameters. A
-    step is an action of the policy."""
+    COMMAND: ClassVar[str] = "train"
+    MAY_DIFFER: ClassVar[tuple[str, ...]] = (
+        *("total_timesteps", "checkpoint_every", "eval_every", "device", "torch_threads"),
+        "progress",
+    )
+    NOT_STORED: ClassVar[tuple[str, ...]] = ("run_dir", "progress")
+
+    algo: Annotated[str, tyro.conf.Positional] = "ppo"
+    """Algorithm: a2c, dqn, maskable_ppo, ppo, ppo_lstm (recurrent), qrdqn or trpo."""
+    env_id: Annotated[str, tyro.conf.arg(name="env")] = ""
+    """Task id."""
+    obs: Annotated[str, tyro.conf.arg(metavar="{percepts,percepts+action,grid}")] = ""
+    """Observation of the policy; percepts+action includes the previous action.
+    By default that of the id, else percepts."""
+    action: Annotated[str, tyro.conf.arg(metavar="{primitive,option,program}")] = PRIMITIVE
+    """Action of the policy: an action of the robot (primitive),
+    the latent of five of them (option, as in HRL),
+    or the latent of a LEAPS program (program, as in HPRL)."""
+    total_timesteps: Annotated[Count | None, tyro.conf.arg(name="steps")] = None
+    """Steps to train for, over all envs; a step is an action of the policy.
+    By default n_timesteps of the hyperparameters."""
     seed: int = 0
-    """Of the network, the worlds and the actions; equal seeds give equal results on a CPU."""
-    run_dir: Path | None = None
-    """The run folder; by default runs/ALGO-TASK-OBS-SEED, with the action behind OBS unless it is
-    primitive."""
+    """Seed of the network, the worlds and the actions. Equal seeds give equal results on a CPU."""
+    run_dir: Annotated[Path | None, tyro.conf.arg(name="run")] = None
+    """Run folder; by default runs/ALGO-TASK-OBS-SEED.
+    For options and programs, runs/ALGO-TASK-OBS-ACTION-SEED."""
     num_envs: int | None = None
-    """Envs stepped at once; by default n_envs of the hyperparameters."""
+    """Number of parallel envs; by default n_envs of the hyperparameters."""
     height: int | None = None
-    """Height of the worlds in cells, walls included; by default that of env_kwargs in the
-    hyperparameters, or else the task's own."""
+    """Height of the worlds in cells, walls included.
+    By default that of the hyperparameters, else the task's."""
     width: int | None = None
-    """Width of the worlds in cells, walls included; by default as the height."""
+    """Width of the worlds in cells, walls included; by default as for the height."""
     max_steps: int | None = None
-    """Horizon of an episode in actions of the robot; by default 10 * (height-2) * (width-2)."""
-    horizon: int | None = None
-    """Skills an episode, where actions are options or programs; by default that of env_kwargs in
-    the hyperparameters, or else any number."""
+    """Horizon of an episode in actions of the robot; by default the task's."""
+    horizon: Annotated[int | None, tyro.conf.arg(name="max-skills")] = None
+    """Horizon of an episode in options or programs.
+    By default that of the hyperparameters, else unlimited."""
     train_max_steps: int | None = None
-    """Horizon of the episodes that are trained on; by default max_steps of env_kwargs in the
-    hyperparameters, but at most the other horizon. Shorter ones begin more often, and so show more
-    of what comes before a mistake."""
-    reward: str | None = None
-    """The reward to train on: default, sparse or, in Maze and StairClimber, dense. By default that
-    of env_kwargs in the hyperparameters, or else the default one, as in all evaluations."""
-    device: str = "auto"
-    """Where the network runs: auto, cpu or cuda."""
+    """Horizon of the training episodes in actions; shorter episodes start more often.
+    By default max_steps of the hyperparameters."""
+    reward: Annotated[str | None, tyro.conf.arg(metavar="{default,dense,sparse}")] = None
+    """Reward of the training episodes; only Maze and StairClimber have a dense one.
+    By default that of the hyperparameters. Evaluations use the default reward."""
+    device: Annotated[str, tyro.conf.arg(metavar="{auto,cpu,cuda}")] = "auto"
+    """Device of the network."""
     torch_threads: int | None = 1
-    """CPU threads of the network; small ones are fastest with one. None: torch's own choice."""
-    progress: bool | None = None
+    """CPU threads of the network; small networks are fastest with one."""
+    progress: tyro.conf.Suppress[bool | None] = None
     """Whether to show a progress bar; by default on a terminal."""
-    checkpoint_every: int | None = None
+    checkpoint_every: Count | None = None
     """Steps between two checkpoints; by default a tenth of the training."""
-    eval_every: int | None = None
+    eval_every: Count | None = None
     """Steps between two evaluations; by default a tenth of the training, but at least 10,000."""
     eval_episodes: int = 100
-    """Worlds of an evaluation, the same each time."""
-    deterministic: bool | None = None
-    """Whether the policy takes its most probable action when it is evaluated. By default what the
-    hyperparameters say, or else dqn and qrdqn do; the others draw: a policy without memory needs
-    that to find a way out of a loop."""
-    hyperparameters: Mapping[str, int | float | bool | str] = field(default_factory=dict)
-    """Hyperparameters with other values than in agents/drl/hyperparams/ALGO.yml."""
+    """Number of worlds in each evaluation; they are the same each time."""
+    deterministic: Annotated[bool | None, tyro.conf.FlagConversionOff] = None
+    """Whether evaluated policies take their most probable action instead of drawing one.
+    By default as the hyperparameters say, else only dqn and qrdqn do.
+    A policy without memory needs drawn actions to leave a loop."""
+    hyperparameters: Options = field(default_factory=dict)
+    """Hyperparameters to change, such as gamma=0.97; by default as in hyperparams/ALGO.yml."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "obs", self.obs or obs_of(self.env_id) or "percepts")
+        object.__setattr__(self, "obs", self.obs or _usual_obs(self.env_id))
 
     @property
     def run(self) -> Path:
@@ -109,19 +113,35 @@ class TrainConfig:
         kind = self.obs if self.action == PRIMITIVE else f"{self.obs}-{self.action}"
         return usual_folder(self.algo, self.env_id, kind, self.seed)
 
-    def to_json(self) -> dict[str, Any]:
-        """The settings as JSON values, without those that are of no consequence later."""
-        return {name: value for name, value in asdict(self).items() if name not in NOT_STORED}
+    def check(self) -> None:
+        """Raise a `ValueError` if a setting is invalid."""
+        super().check()
+        check_whole(self, *(name for name in COUNTS if getattr(self, name) is not None))
+        check_whole(self, "seed", least=0, most=2**32 - 1)
+        check_choice(self, "device", DEVICES)
+
+
+def _usual_obs(env_id: str) -> str:
+    """The observation that an id binds, else percepts."""
+    return (env_id and obs_of(env_id)) or "percepts"
 
 
 def resolve(config: TrainConfig) -> TrainConfig:
-    """The settings with every None and every hyperparameter filled in.
+    """The settings with the values of the hyperparameters and the task in place of None.
 
     Raises:
-        ValueError: The algorithm, the task, a setting or a hyperparameter is unknown or cannot be.
+        ValueError: The algorithm, the task, a setting or a hyperparameter is unknown or invalid.
     """
+    from agents.drl.hyperparameters import (  # torch and Stable-Baselines3 are slow to import
+        OF_THE_RUN,
+        HyperparameterError,
+        check_names,
+        read_hyperparameters,
+    )
+    from agents.drl.training_envs import training_env
+
     algo_class = algorithm_class(config.algo)
-    _check_numbers(config)
+    config.check()
     check_names(algo_class, config.hyperparameters)
     for name in OF_THE_RUN:
         if name in config.hyperparameters:
@@ -143,80 +163,74 @@ def resolve(config: TrainConfig) -> TrainConfig:
     reward = config.reward or DEFAULT_REWARD
     env = training_env(asdict(config), 1, config.max_steps, reward).envs
     total = config.total_timesteps or int(values["n_timesteps"])
-    num_envs = config.num_envs or int(values["n_envs"])
     max_steps = env.episodes.max_steps
-    horizon = config.train_max_steps or of_env.get("max_steps", max_steps)
+    train_max_steps = config.train_max_steps or of_env.get("max_steps", max_steps)
     deterministic = values.get("deterministic", config.algo in VALUE_BASED)
-    for name in OF_THE_RUN:
-        values.pop(name, None)
     return replace(
         config,
         run_dir=config.run,
         total_timesteps=total,
-        num_envs=num_envs,
+        num_envs=config.num_envs or int(values["n_envs"]),
         height=env.shape[0],
         width=env.shape[1],
         max_steps=max_steps,
-        train_max_steps=min(horizon, max_steps),
+        train_max_steps=min(train_max_steps, max_steps),
         reward=config.reward or of_env.get("reward", DEFAULT_REWARD),
         checkpoint_every=config.checkpoint_every or max(total // 10, 1),
         eval_every=config.eval_every or max(total // 10, LEAST_EVAL_EVERY),
         deterministic=deterministic if config.deterministic is None else config.deterministic,
-        hyperparameters=values,
+        hyperparameters={name: v for name, v in values.items() if name not in OF_THE_RUN},
     )
-
-
-def config_json(config: TrainConfig) -> dict[str, Any]:
-    """What config.json of a training holds."""
-    return {"command": COMMAND, **config.to_json(), "versions": versions()}
-
-
-def read_train_config(run: Path) -> TrainConfig:
-    """The settings of the training in a run folder.
-
-    Raises:
-        RunError: The folder is missing or no training's, or its configuration is damaged.
-    """
-    stored = read_config(run)
-    if stored.get("command") != COMMAND:
-        raise RunError(f"{run / CONFIG_FILE} is not of a training: its command is not {COMMAND!r}")
-    names = [f.name for f in fields(TrainConfig) if f.name not in NOT_STORED]
-    missing = [name for name in names if name not in stored]
-    if missing:
-        raise RunError(f"{run / CONFIG_FILE} is damaged: it lacks {', '.join(missing)}")
-    config = TrainConfig(**{name: stored[name] for name in names}, run_dir=run)
-    try:
-        _check_numbers(config)
-    except ValueError as error:
-        raise RunError(f"{run / CONFIG_FILE} is damaged: {error}") from None
-    return config
 
 
 def is_training(run: Path) -> bool:
     """Whether a folder is the run folder of a training."""
-    return (run / CONFIG_FILE).exists() and read_config(run).get("command") == COMMAND
+    return (run / CONFIG_FILE).exists() and read_config(run).get("command") == TrainConfig.COMMAND
 
 
-def check_same(earlier: TrainConfig, config: TrainConfig) -> None:
-    """Check that a run can go on with these settings.
+@dataclass(frozen=True)
+class TuneConfig(RunSettings):
+    """The settings of a study of hyperparameters."""
 
-    Raises:
-        RunError: It was begun with others; the message lists them.
-    """
-    before, now = earlier.to_json(), config.to_json()
-    differing = [name for name in now if name not in MAY_DIFFER and now[name] != before[name]]
-    if differing:
-        listed = "; ".join(f"{name} was {before[name]!r}, not {now[name]!r}" for name in differing)
-        raise RunError(f"the run in {config.run} cannot go on with other settings: {listed}")
+    COMMAND: ClassVar[str] = "tune"
+    MAY_DIFFER: ClassVar[tuple[str, ...]] = ("trials", "device")
+    NOT_STORED: ClassVar[tuple[str, ...]] = ("run_dir",)
 
+    algo: Annotated[str, tyro.conf.Positional] = "ppo"
+    """Algorithm: a2c, dqn, maskable_ppo, ppo, ppo_lstm (recurrent), qrdqn or trpo."""
+    env_id: Annotated[str, tyro.conf.arg(name="env")] = ""
+    """Task id."""
+    obs: Annotated[str, tyro.conf.arg(metavar="{percepts,percepts+action,grid}")] = ""
+    """Observation of the policy; percepts+action includes the previous action.
+    By default that of the id, else percepts."""
+    trials: int = 30
+    """Number of trainings, including those of a resumed study."""
+    steps: Count = 200_000
+    """Number of steps of each training."""
+    seed: int = 0
+    """Seed of the drawn hyperparameters and of all trainings."""
+    run_dir: Annotated[Path | None, tyro.conf.arg(name="run")] = None
+    """Run folder; by default runs/tune-ALGO-TASK-OBS-SEED."""
+    device: Annotated[str, tyro.conf.arg(metavar="{auto,cpu,cuda}")] = "auto"
+    """Device of the network."""
 
-def _check_numbers(config: TrainConfig) -> None:
-    check_types(config)
-    for name in COUNTS:
-        value = getattr(config, name)
-        if value is not None and (not isinstance(value, int) or value < 1):
-            raise ValueError(f"{name} must be a whole number from 1 up, got {value!r}")
-    if not isinstance(config.seed, int) or not 0 <= config.seed < 2**32:
-        raise ValueError(f"seed must be a whole number from 0 to 2**32 - 1, got {config.seed!r}")
-    if not isinstance(config.hyperparameters, Mapping):
-        raise ValueError(f"hyperparameters must be a table, got {config.hyperparameters!r}")
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "obs", self.obs or _usual_obs(self.env_id))
+
+    @property
+    def run(self) -> Path:
+        """The run folder."""
+        if self.run_dir is not None:
+            return self.run_dir
+        return usual_folder(self.COMMAND, self.algo, self.env_id, self.obs, self.seed)
+
+    def check(self) -> None:
+        """Raise a `ValueError` if a setting is invalid."""
+        super().check()
+        check_whole(self, "trials", "steps")
+        check_choice(self, "device", DEVICES)
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+        """The settings in what `to_json` returned; early studies did not store all of them."""
+        return super().from_json({"trials": cls.trials, "device": cls.device, **stored})

@@ -1,4 +1,4 @@
-"""Training of the deep RL baselines: one `train` for every algorithm, and runs that can go on."""
+"""Training of the deep RL baselines, in runs that can be resumed."""
 
 from __future__ import annotations
 
@@ -25,14 +25,7 @@ from agents.drl.callbacks import (
     ProgressLog,
 )
 from agents.drl.models import build_model, load_model, restore, save_model
-from agents.drl.settings import (
-    DEFAULT_REWARD,
-    TrainConfig,
-    check_same,
-    config_json,
-    read_train_config,
-    resolve,
-)
+from agents.drl.settings import DEFAULT_REWARD, TrainConfig, resolve
 from agents.drl.training_envs import training_env
 from programmatic.runs import (
     CONFIG_FILE,
@@ -47,8 +40,8 @@ from programmatic.runs import (
 from programmatic.threads import torch_threads
 
 FINAL_FILE = "final.zip"
-FIGURES_ROWS = 200  # about so many a training
-EVALUATION_SEED = 2**40  # far from the seeds that people give
+FIGURES_ROWS = 200  # per training, about
+EVALUATION_SEED = 2**40  # far from usual seeds
 
 
 def train(
@@ -59,26 +52,26 @@ def train(
     overwrite: bool = False,
     **settings: Any,
 ) -> BaseAlgorithm:
-    """Train an algorithm on a task and leave a run folder.
+    """Train an algorithm on a task and write a run folder.
 
-    The folder has config.json, checkpoints/step-N.zip, best.zip (the best evaluation's), final.zip,
-    progress.csv and TensorBoard events (SB3's figures), and evaluations.csv. Ctrl-C writes a
-    checkpoint before it ends the training.
+    The folder holds config.json, checkpoints/step-N.zip, best.zip (the model of the best
+    evaluation), final.zip, progress.csv and TensorBoard events (SB3's figures), and
+    evaluations.csv. Ctrl-C writes a checkpoint and ends the training.
 
     Args:
         algo: The algorithm, such as "ppo"; see `programmatic.algorithms`.
         env_id: The task's id.
-        resume: Go on with the run in the run folder, if one is there; its settings must be these.
-        overwrite: Remove the run in the run folder, if one is there.
-        settings: Those of `TrainConfig`; any other name is a hyperparameter's.
+        resume: Resume the run in the run folder if there is one; it must have the same settings.
+        overwrite: Remove the run in the run folder if there is one.
+        settings: Fields of `TrainConfig`; other names are hyperparameters.
 
     Returns:
-        The model as it is at the end; `load(run_dir)` gives the best one. Its attribute `run_dir`
-        is the run folder, `acts_deterministically` how it is to be evaluated.
+        The model at the end of the training; `load(run_dir)` returns the best one. Its attribute
+        `run_dir` is the run folder, `acts_deterministically` how to evaluate it.
 
     Raises:
-        ValueError: The algorithm, the task, a setting or a hyperparameter is unknown or cannot be.
-        RunError: A run is in the folder already, or the one to be resumed is another or damaged.
+        ValueError: The algorithm, the task, a setting or a hyperparameter is unknown or invalid.
+        RunError: The folder holds a run already, or the run to resume is another or damaged.
 
     Example:
         >>> model = train("ppo", "Karel-Maze-v0", total_timesteps=100_000)  # doctest: +SKIP
@@ -94,11 +87,11 @@ def train_run(config: TrainConfig, resume: bool = False, overwrite: bool = False
     """`train`, with its settings in a `TrainConfig`."""
     config = resolve(config)
     if resume and (config.run / CONFIG_FILE).exists():
-        check_same(read_train_config(config.run), config)
-        return _go_on(config)
+        config.check_same(config.run)
+        return resume_run(config)
     model = build_model(config.to_json(), config.device)
     with occupying(config.run):
-        begin_run(config.run, config_json(config), overwrite)
+        begin_run(config.run, config.config_json(), overwrite)
         return _learn(model, config)
 
 
@@ -108,56 +101,33 @@ def resume(
     progress: bool | None = None,
     device: str | None = None,
 ) -> BaseAlgorithm:
-    """Go on with a run from its latest checkpoint.
+    """Resume a run from its latest checkpoint.
 
-    The weights, the optimiser's state, the counters and the schedules go on as they were; the logs
-    continue. The episodes that were under way do not: new ones begin, and random numbers are drawn
-    from the seed and the checkpoint's step. So a run that was interrupted ends with other weights
-    than one that was not; resuming twice from one checkpoint on a CPU gives the same weights.
+    Weights, optimizer state, counters and schedules continue, and so do the logs. Episodes that
+    were not finished do not: new ones start, and random numbers are drawn from the seed and the
+    step of the checkpoint. An interrupted run therefore ends with other weights than an
+    uninterrupted one; resuming twice from one checkpoint on a CPU gives the same weights.
 
-    Checkpoints hold no replay buffer. A dqn or qrdqn first fills a new one: for `learning_starts`
-    steps it acts at random and learns nothing.
+    Checkpoints hold no replay buffer. dqn and qrdqn fill a new one first: they act at random for
+    `learning_starts` steps and learn nothing.
 
     Args:
         run_dir: The run folder.
-        total_timesteps: The new end of the training; by default the one it had.
+        total_timesteps: The new end of the training; by default that of the run.
         progress: Whether to show a progress bar; by default on a terminal.
-        device: "auto", "cpu" or "cuda"; by default what the run had.
+        device: "auto", "cpu" or "cuda"; by default that of the run.
 
     Raises:
-        RunError: The folder is missing or no run's, or its configuration or checkpoint is damaged.
+        RunError: The folder is missing or holds no training, or a file in it is damaged.
     """
-    config = read_train_config(Path(run_dir))
+    config = TrainConfig.read(Path(run_dir))
     total = total_timesteps or config.total_timesteps
     device = device or config.device
-    return _go_on(replace(config, total_timesteps=total, progress=progress, device=device))
+    return resume_run(replace(config, total_timesteps=total, progress=progress, device=device))
 
 
-def load(path: str | os.PathLike[str], device: str = "auto") -> BaseAlgorithm:
-    """The model of a run folder, its best if it has one, else its latest; or the model in a zip.
-
-    Of what karel-gym wrote only weights and settings in JSON are read. A zip that it did not write
-    can only be unpickled, which runs any code that is in it; a warning says so.
-
-    Args:
-        path: The run folder, or the zip.
-        device: Where the network runs: "auto", "cpu" or "cuda".
-
-    Raises:
-        RunError: There is no model, or it is damaged; the message says what, and where.
-    """
-    path = Path(path)
-    if path.suffix == ".zip" and not path.is_dir():
-        return load_model(path, device)
-    read_train_config(path)
-    kept = [path / name for name in (BEST_FILE, FINAL_FILE) if (path / name).exists()]
-    model = load_model(kept[0] if kept else latest_checkpoint(path), device)
-    vars(model)["run_dir"] = str(path)
-    return model
-
-
-def _go_on(config: TrainConfig) -> BaseAlgorithm:
-    """Train from the latest checkpoint on, or from the start if there is none."""
+def resume_run(config: TrainConfig) -> BaseAlgorithm:
+    """`resume`, with the settings of the run in a `TrainConfig`; without a checkpoint, restart."""
     try:
         model = build_model(config.to_json(), config.device)
     except (TypeError, ValueError) as error:
@@ -165,8 +135,31 @@ def _go_on(config: TrainConfig) -> BaseAlgorithm:
     with occupying(config.run):
         if checkpoints(config.run):
             _restore(model, latest_checkpoint(config.run))
-        go_on_with_run(config.run, config_json(config))
+        go_on_with_run(config.run, config.config_json())
         return _learn(model, config)
+
+
+def load(path: str | os.PathLike[str], device: str = "auto") -> BaseAlgorithm:
+    """The best model of a run folder, or its latest one if it has no best; or the model in a zip.
+
+    Of files that karel-gym wrote, only weights and settings in JSON are read. Other zips can only
+    be unpickled, which runs any code in them; a warning says so.
+
+    Args:
+        path: The run folder, or the zip.
+        device: Device of the network: "auto", "cpu" or "cuda".
+
+    Raises:
+        RunError: There is no model, or it is damaged; the message says what, and where.
+    """
+    path = Path(path)
+    if path.suffix == ".zip" and not path.is_dir():
+        return load_model(path, device)
+    TrainConfig.read(path)
+    kept = [path / name for name in (BEST_FILE, FINAL_FILE) if (path / name).exists()]
+    model = load_model(kept[0] if kept else latest_checkpoint(path), device)
+    vars(model)["run_dir"] = str(path)
+    return model
 
 
 def _restore(model: BaseAlgorithm, checkpoint: Path) -> None:
@@ -179,7 +172,7 @@ def _restore(model: BaseAlgorithm, checkpoint: Path) -> None:
 
 
 def _seed(model: BaseAlgorithm, seed: int) -> None:
-    """Seed what is drawn from now on: by the step too, lest a resumed run see old worlds again."""
+    """Seed all random numbers, also by the step: a resumed run must not see old worlds again."""
     words = np.random.SeedSequence([seed, model.num_timesteps]).generate_state(2, np.uint64)
     model.set_random_seed(int(words[0] >> 32))
     env = model.get_env()

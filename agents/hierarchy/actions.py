@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from karel_gym.envs.observations import observation_space
-
 PRIMITIVE = "primitive"
 """An action of the policy is one of the robot's."""
 SKILLS = ("option", "program")
@@ -17,6 +15,8 @@ def check_kinds(obs: str, action: str) -> None:
     Raises:
         ValueError: There is no such kind, or not both at once.
     """
+    from karel_gym.envs.observations import observation_space  # numba is slow to import
+
     observation_space(obs, 3, 3)
     if action not in (PRIMITIVE, *SKILLS):
         known = ", ".join(map(repr, (PRIMITIVE, *SKILLS)))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from agents.drl.settings import TrainConfig, read_train_config
+from agents.drl.settings import TrainConfig
 from agents.drl.training import load
 from agents.hierarchy.actions import PRIMITIVE
 from agents.morl.run_folder import ITERATIONS_FILE, PROGRAM_FILE
@@ -48,7 +48,7 @@ def extract_tree(
     Example:
         >>> tree = extract_tree("runs/maze", "runs/maze-tree")  # doctest: +SKIP
     """
-    folder, training = Path(out), read_train_config(Path(run))
+    folder, training = Path(out), TrainConfig.read(Path(run))
     check_folder(folder, overwrite)
     env = env_of_training(training, NUM_ENVS)
     stored = {"env_id": training.env_id, "obs": training.obs, "oracle": str(run)}

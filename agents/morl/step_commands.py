@@ -65,7 +65,7 @@ def synthesise(
     config: Any = ViperConfig(seed=seed) if method == "viper" else PIRLConfig(seed=seed)
     config = with_options(config, options)
 
-    from agents.drl.settings import is_training, read_train_config
+    from agents.drl.settings import TrainConfig, is_training
     from agents.morl.extraction import env_of_training
     from agents.policies import load
     from karel_gym.envs.sb3 import make_sb3_vec_env
@@ -73,7 +73,7 @@ def synthesise(
     from programmatic.synthesis.viper import viper
 
     if env is None and is_training(oracle):
-        envs: VecEnv = env_of_training(read_train_config(oracle), NUM_ENVS, seed)
+        envs: VecEnv = env_of_training(TrainConfig.read(oracle), NUM_ENVS, seed)
     else:
         envs = make_sb3_vec_env(env or CARTPOLE, NUM_ENVS, seed)
     find: Any = viper if method == "viper" else pirl

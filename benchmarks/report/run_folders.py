@@ -14,7 +14,7 @@ import pandas as pd
 
 from agents.drl.callbacks import BEST_FILE, EVALUATIONS_FILE
 from agents.drl.learning_curve import learning_curve
-from agents.drl.settings import COMMAND as TRAIN
+from agents.drl.settings import TrainConfig
 from agents.hierarchy.actions import PRIMITIVE
 from agents.morl.run_folder import MODEL_FILES
 from agents.morl.run_folder import PROGRAM_FILE as TREE_FILE
@@ -45,7 +45,7 @@ def read_run(folder: Path) -> Findings:
     """
     config = read_config(folder)
     command = str(config.get("command", ""))
-    if command == TRAIN:
+    if command == TrainConfig.COMMAND:
         return Findings([_training(folder, config)])
     if command == SEARCH:
         return _search(folder, config)

@@ -29,6 +29,7 @@ from benchmarks.statistics.curves import CURVE_COLUMNS, EVALUATIONS, FRAMES, SEC
 from benchmarks.statistics.tidy import RESULTS_FILE
 from karel_gym.registration import TASKS, task_of
 from programmatic import Program
+from programmatic.options import split_name
 from programmatic.runs import CONFIG_FILE, read_config
 
 TABLE_FILE, CURVES_FILE = "table.csv", "curves.csv"
@@ -145,7 +146,8 @@ def read_evaluation(folder: Path) -> Findings:
         found.scores.append(Score(row["policy"], env_id, worlds, value, None, *interval, episodes))
     policies = config.get("policies")
     if isinstance(policies, list) and len(policies) == len(rows):
-        for name, policy in zip(rows["policy"], policies, strict=True):
+        for name, text in zip(rows["policy"], policies, strict=True):
+            policy = split_name(text)[1] if isinstance(text, str) else text
             if policy == "random":
                 found.runs.append(Run(name, env_id, policy, origin))
             elif isinstance(policy, str) and policy.split()[:1] == ["DEF"]:

@@ -136,5 +136,4 @@ class PretrainConfig(RunSettings):
         if self.epoch_programs is not None:
             check_whole(self, "epoch_programs")
         check_number(self, "learning_rate", "decay")
-        if not 0 <= self.seed < 2**32:
-            raise ValueError(f"seed must be in 0 to 2**32 - 1, got {self.seed}")
+        check_whole(self, "seed", least=0, most=2**32 - 1)

@@ -22,7 +22,7 @@ RIGHT = (
     f"run '{WALK}' --env Karel-Maze-v0 --worlds 2 --seed 1",
     "dataset --programs 3 --demonstrations 2 --out data.h5",
     "pretrain --data data.h5 --epochs 1 --run pretrained",
-    "train ppo --env Karel-Maze-v0 --steps 10 --seed 0 --run trained --hyperparameters n_steps 8",
+    "train ppo --env Karel-Maze-v0 --steps 10 --seed 0 --run trained --hyperparameters n_steps=8",
     "tune ppo --env Karel-Maze-v0 --trials 0 --steps 10 --run tuned",
     "search random --env Karel-Maze-v0 --budget 10 --worlds 2 --run found --options batch_size=5",
     "morl --env Karel-Maze-v0 --constraints no.txt --iterations 1 --options viper.max_depth=2",
@@ -31,7 +31,7 @@ RIGHT = (
     "repair no.tree --constraints no.txt --env Karel-Maze-v0",
     "imitate no.tree ppo --env Karel-Maze-v0 --epochs 1",
     "optimise nowhere --env Karel-Maze-v0 --iterations 1",
-    f"evaluate '{WALK}' random --env Karel-Maze-v0 --episodes 2 --out evaluated --render a.txt",
+    f"evaluate '{WALK}' random --env Karel-Maze-v0 --episodes 2 --run evaluated --render a.txt",
     "report nowhere --out report.html --env Karel-Maze-v0 --title x",
     "benchmark throughput --out rates --quick",
 )

@@ -21,13 +21,13 @@ FULL = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, ({0}, {0}))\n
 DATASET = "dataset --programs 200 --demonstrations 4 --seed 1 --out data.h5"
 TRAIN = (
     "train ppo --env Karel-Maze-v0 --steps 200 --run run --num-envs 2 --checkpoint-every 32 "
-    "--hyperparameters n_steps 8 batch_size 16"
+    "--hyperparameters n_steps=8 batch_size=16"
 )
 COMMANDS = {
     "dataset": DATASET,
     "train": TRAIN,
     "search": "search cem --env Karel-Maze-v0 --budget 200 --run run",
-    "evaluate": "evaluate random --env Karel-Maze-v0 --episodes 2000 --out run",
+    "evaluate": "evaluate random --env Karel-Maze-v0 --episodes 2000 --run run",
     "report": "report random --env Karel-Maze-v0 --out report.html",
 }
 

@@ -17,7 +17,7 @@ import torch
 from agents import train
 from agents.drl.hyperparameters import parse_dict
 from agents.drl.models import load_model, save_model
-from agents.drl.settings import TrainConfig, read_train_config
+from agents.drl.settings import TrainConfig
 from agents.morl.models import load_policy, new_model, save_policy
 from agents.morl.settings import MORLConfig
 from agents.policies import contestants
@@ -190,7 +190,7 @@ def configs() -> dict[str, tuple[Any, Callable[[Path], Any]]]:
     }
     return {
         "search": (search, read_settings),
-        "train": ({"command": "train", **TrainConfig("ppo", ENV).to_json()}, read_train_config),
+        "train": (TrainConfig("ppo", ENV).config_json(), TrainConfig.read),
         "morl": (MORLConfig(iterations=1).config_json(), MORLConfig.read),
         "pretrain": (PretrainConfig(Path("x")).config_json(), PretrainConfig.read),
     }

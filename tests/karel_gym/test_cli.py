@@ -44,7 +44,7 @@ for name in ("torch", "stable_baselines3", "numba", "pandas"):
 """
 
 
-@pytest.mark.parametrize("name", sorted({*COMMANDS} - {"train", "tune", "evaluate", "benchmark"}))
+@pytest.mark.parametrize("name", sorted({*COMMANDS} - {"benchmark"}))
 def test_help_and_errors_import_nothing_slow(name: str) -> None:
     done = subprocess.run([sys.executable, "-c", HELP, name], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -111,7 +111,7 @@ def test_run_prints_the_program_and_its_return(capsys: pytest.CaptureFixture[str
 
 def test_evaluate_writes_the_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["evaluate", WALK, "random", "--env", "Karel-Maze-v0", "--episodes", "10"]
-    arguments += ["--out", str(tmp_path / "out"), "--render", str(tmp_path / "a.gif")]
+    arguments += ["--run", str(tmp_path / "out"), "--render", str(tmp_path / "a.gif")]
     assert main([*arguments, "--render-worlds", "1"]) == 0
     assert "95 % CI" in capsys.readouterr().out
     table = pd.read_csv(tmp_path / "out" / "table.csv")
@@ -133,7 +133,7 @@ def test_evaluating_again_takes_no_results_place(
         "evaluate-Karel-Maze-v0-8x8-0",
         "evaluate-Karel-Maze-v0-8x8-0-2",
     ]
-    out = ["--out", "runs/evaluate-Karel-Maze-v0-8x8-0", "--seed", "1"]
+    out = ["--run", "runs/evaluate-Karel-Maze-v0-8x8-0", "--seed", "1"]
     assert main([*evaluate, *out]) == 2
     assert "holds a run already" in capsys.readouterr().err
     assert main([*evaluate, *out, "--overwrite"]) == 0
@@ -151,7 +151,7 @@ GOOD, RULES = str(program_file("near_optimal")), str(CARTPOLE_CONSTRAINTS)
         "search hc --env Karel-Maze-v0 --run OUT",
         "pretrain --data DATA --run OUT",
         f"morl --program {GOOD} --run OUT",
-        "evaluate random --env Karel-Maze-v0 --out OUT",
+        "evaluate random --env Karel-Maze-v0 --run OUT",
         "evaluate random --env Karel-Maze-v0 --render OUT.gif",
         f"imitate {GOOD} --run OUT",
         "optimise POLICY --run OUT",
@@ -229,6 +229,10 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["evaluate", WALK, "--env", "no_module:Karel-X-v0"], "cannot be imported"),
         (["train", "ppo"], "name the task with --env"),
         (["train", "--resume", "nowhere"], "nowhere"),
+        (["train", "dqn", "--resume", "x", "--seed", "1"], "leave out ALGO, --seed"),
+        (["tune", "--resume", "x", "--run", "y", "--overwrite"], "leave out --run, --overwrite"),
+        (["tune", "--env", "Karel-Maze-v0", "--steps", "1.5"], "whole number such as 50000 or 1e6"),
+        (["train", "--env", "Karel-Maze-v0", "--hyperparameters", "x"], "of the form NAME=VALUE"),
         (["run", WALK], r"Missing from karel-gym run: --env STR .* \(see karel-gym run --help\)"),
         (["run", WALK, "--env"], "Missing value for argument '--env'"),
         (["run", WALK, "--env", "Karel-Maze-v0", "--sed", "3"], "--sed, 3; .*: --seed INT Seed"),

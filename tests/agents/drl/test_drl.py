@@ -343,7 +343,7 @@ def test_a_wrong_folder_is_one_line(act: Any, trained: Path, tmp_path: Path) -> 
     with pytest.raises(RunError, match=r"config\.json is damaged"):
         act(tmp_path, *arguments)
     (tmp_path / "config.json").write_text('{"command": "evaluate"}')
-    with pytest.raises(RunError, match="is not of a training"):
+    with pytest.raises(RunError, match="is not a run of karel-gym train"):
         act(tmp_path, *arguments)
     (tmp_path / "config.json").write_text('{"command": "train", "algo": "ppo"}')
     with pytest.raises(RunError, match="lacks env_id"):

@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from agents.drl.hyperparameters import arguments, check_names, read_hyperparameters
-from agents.drl.tuning import DRAWS, STUDY_FILE, TuneConfig, draws_of, tune
+from agents.drl.settings import TuneConfig
+from agents.drl.tuning import DRAWS, STUDY_FILE, draws_of, tune
 from programmatic.algorithms import ALGORITHMS, algorithm_class
 from programmatic.runs import RunError
 
@@ -58,7 +59,7 @@ def test_a_study_goes_on_where_it_was(small: None, tmp_path: Path) -> None:
     assert second.params != first.params
     with pytest.raises(RunError, match="holds a run already"):
         tune(config(tmp_path))
-    with pytest.raises(RunError, match="is another"):
+    with pytest.raises(RunError, match="other settings: seed was 0, not 1"):
         tune(config(tmp_path, seed=1), resume=True)
 
 
@@ -80,9 +81,9 @@ def test_what_is_drawn_are_hyperparameters_of_the_algorithm(algo: str) -> None:
 
 def test_what_cannot_be_is_said_and_leaves_nothing(tmp_path: Path) -> None:
     for settings, message in (
-        ({"trials": 0}, "trials must be at least 1, got 0"),
+        ({"trials": 0}, "trials must be a whole number from 1 up, got 0"),
         ({"obs": "pixels"}, "obs must be one of"),
-        ({"steps": 0}, "total_timesteps must be a whole number"),
+        ({"steps": 0}, "steps must be a whole number from 1 up"),
     ):
         with pytest.raises(ValueError, match=message):
             tune(config(tmp_path / "run", **settings))
