@@ -110,12 +110,13 @@ def test_run_prints_the_program_and_its_return(capsys: pytest.CaptureFixture[str
 
 
 def test_evaluate_writes_the_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = ["evaluate", WALK, "random", "--env", "Karel-Maze-v0", "--episodes", "10"]
-    arguments += ["--run", str(tmp_path / "out"), "--render", str(tmp_path / "a.gif")]
+    arguments = ["evaluate", f"walker={WALK}", "random", "--env", "Karel-Maze-v0"]
+    arguments += ["--episodes", "10", "--run", str(tmp_path / "out")]
+    arguments += ["--render", str(tmp_path / "a.gif")]
     assert main([*arguments, "--render-worlds", "1"]) == 0
     assert "95 % CI" in capsys.readouterr().out
     table = pd.read_csv(tmp_path / "out" / "table.csv")
-    assert table["policy"].tolist() == ["program", "random"]
+    assert table["policy"].tolist() == ["walker", "random"]
     assert json.loads((tmp_path / "out" / "table.json").read_text())[1]["policy"] == "random"
     assert len(pd.read_csv(tmp_path / "out" / "episodes.csv")) == 20
     assert json.loads((tmp_path / "out" / "config.json").read_text())["env_id"] == "Karel-Maze-v0"
