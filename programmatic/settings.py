@@ -82,7 +82,8 @@ class RunSettings:
             settings = cls.from_json(stored)
         except (TypeError, ValueError) as error:
             raise RunError(f"{run / CONFIG_FILE} is damaged: {error}") from None
-        return replace(settings, run_dir=run) if "run_dir" in cls.NOT_STORED else settings
+        place = {"run_dir": run} if "run_dir" in cls.NOT_STORED else {}
+        return replace(settings, **place)
 
     def check_same(self, run: Path) -> None:
         """Check that the run in a folder can be resumed with these settings.
