@@ -51,9 +51,7 @@ def morl(
     chosen = {name: value for name, value in size.items() if value is not None}
     config = with_options(config, {"env_options": chosen, **options})
     if resume is not None:
-        if run is not None or overwrite:
-            raise ValueError("--resume names the run folder; leave out --run and --overwrite")
-        run, config = resume, config.resumed(resume)
+        run, config = resume, config.resumed(resume, run=run, overwrite=overwrite)
     else:
         run = config.folder if run is None else run
         check_folder(run, overwrite)

@@ -1,4 +1,4 @@
-"""VIPER on Karel: the decision tree that a trained policy of percepts becomes."""
+"""VIPER on Karel: a trained policy of percepts becomes a decision tree."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from agents.hierarchy.actions import PRIMITIVE
 from agents.morl.run_folder import ITERATIONS_FILE, PROGRAM_FILE
 from karel_gym.envs.observations import SIGNATURES
 from karel_gym.envs.sb3 import KarelSB3VecEnv
-from programmatic.runs import begin_run, check_folder, occupying, versions, write_text
+from programmatic.runs import begin_run, check_folder, occupying, write_text
 from programmatic.synthesis.settings import ViperConfig
 from programmatic.synthesis.viper import viper
 from programmatic.trees.program import TreeProgram
 
 COMMAND = "viper"
 KAREL = ViperConfig(iterations=20, rollouts=50, evaluation_episodes=50)
-"""As many iterations as are of use on Karel: there are 32 percepts, and no need of 80 trees."""
+"""Fewer iterations than in Pong: there are only 32 percepts."""
 NUM_ENVS = 50
 
 
@@ -32,31 +32,29 @@ def extract_tree(
     config: ViperConfig = KAREL,
     overwrite: bool = False,
 ) -> TreeProgram:
-    """Extract a tree from the best policy of a training, in the worlds that it was trained in.
+    """Extract a tree from the best policy of a training, in the worlds of the training.
 
     Args:
-        run: The run folder of a training that observes percepts, with the previous action or not.
-        out: The folder for config.json, program.tree and iterations.csv; `agents.load` and
-            `evaluate` take it as a policy.
-        config: The options of VIPER.
-        overwrite: Whether an earlier run in `out` may be removed.
+        run: Run folder of a training that observes percepts, with the previous action or not.
+        out: Folder for config.json, program.tree and iterations.csv, which `agents.load` and
+            `evaluate` read.
+        config: The settings of VIPER.
+        overwrite: Remove the run in `out` if it exists.
 
     Raises:
         RunError: The run folder is missing or damaged, or `out` holds a run.
-        ValueError: The policy observes grids, chooses skills, or remembers something.
+        ValueError: The policy observes grids, chooses skills, or has a memory.
 
     Example:
         >>> tree = extract_tree("runs/maze", "runs/maze-tree")  # doctest: +SKIP
     """
     folder, training = Path(out), TrainConfig.read(Path(run))
     check_folder(folder, overwrite)
-    env = env_of_training(training, NUM_ENVS)
-    stored = {"env_id": training.env_id, "obs": training.obs, "oracle": str(run)}
-    options = asdict(config) | {"versions": versions()}
-    with closing(env):
+    with closing(env_of_training(training, NUM_ENVS)) as env:
         result = viper(load(run, "cpu"), env, config)
+    stored = {"env_id": training.env_id, "obs": training.obs, "oracle": str(run)}
     with occupying(folder):
-        begin_run(folder, {"command": COMMAND, **stored, **options}, overwrite)
+        begin_run(folder, {"command": COMMAND, **stored, **asdict(config)}, overwrite)
         result.program.save(folder / PROGRAM_FILE)
         write_text(folder / ITERATIONS_FILE, pd.DataFrame(result.iterations).to_csv(index=False))
     return result.program
@@ -65,14 +63,14 @@ def extract_tree(
 def env_of_training(
     training: TrainConfig, num_envs: int, seed: int | None = None
 ) -> KarelSB3VecEnv:
-    """Envs in which a policy is imitated that was trained with these settings.
+    """Envs with the settings of a training.
 
     Raises:
         ValueError: The policy observes grids, or chooses skills.
     """
     if training.obs not in SIGNATURES or training.action != PRIMITIVE:
         raise ValueError(
-            f"a tree tests percepts and does actions of the robot: the policy in {training.run} "
+            f"a tree tests percepts and takes primitive actions; the policy in {training.run} "
             f"observes {training.obs}, and its actions are {training.action}"
         )
     return KarelSB3VecEnv(

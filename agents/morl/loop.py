@@ -1,16 +1,16 @@
 """MORL's loop: a policy becomes a program, the program is repaired and becomes a policy again.
 
-A run folder has a folder an iteration, iteration-01 and so on, with what each step leaves:
+The run folder has a folder per iteration, iteration-01 and so on, with the results of each step:
 
-    oracle.json          the policy that the iteration begins with; if it was trained, in oracle/
-    synthesised.tree     the program that imitates it; .csv and .json: how
-    edited.tree          what a user made of that
-    repaired.tree        the program that fulfils the constraints; .json has the proof or the
-                         counterexamples, .png the tree with its changes
-    cloned/              the policy that imitates the program; .csv and .json: how well
-    optimised/           that policy after policy optimisation; .csv and .json: its returns
+    oracle.json          the policy that the iteration begins with; a trained one is in oracle/
+    synthesised.tree     the program that imitates it, with .csv and .json
+    edited.tree          the program after an edit by the user
+    repaired.tree        the program that satisfies the constraints; .json has the proofs or
+                         counterexamples, .png the tree and its changes
+    cloned/              the policy that imitates the program, with .csv and .json
+    optimised/           that policy after policy optimization, with .csv and .json
 
-and besides program.tree, the best program, iterations.csv, result.json and TensorBoard events.
+and program.tree (the best program), iterations.csv, result.json and TensorBoard events.
 
 Source: Bhupatiraju, Agrawal and Singh, Towards Mixed Optimization for Reinforcement Learning with
 Program Synthesis, NAMPI 2018.
@@ -28,7 +28,9 @@ import pandas as pd
 from stable_baselines3.common.vec_env import VecEnv
 from torch.utils.tensorboard import SummaryWriter
 
-from agents.morl.iteration import OPTIMISED, REPAIRED, Edit, Iteration, Report, Row
+from agents.morl.editing import Edit
+from agents.morl.iteration import Iteration
+from agents.morl.iteration_folder import OPTIMISED, REPAIRED, IterationFolder, Report, Row
 from agents.morl.run_folder import ITERATIONS_FILE, PROGRAM_FILE, RESULT_FILE
 from agents.morl.settings import MORLConfig
 from karel_gym.envs.sb3 import make_sb3_vec_env
@@ -38,27 +40,23 @@ from programmatic.machine.policy import Policy
 from programmatic.runs import CONFIG_FILE, begin_run, occupying, write_json, write_text
 from programmatic.trees.program import TreeProgram
 
-ITERATION = "iteration-"
-"""The name of an iteration's folder, before its number."""
-
 
 @dataclass(frozen=True)
 class MORLResult:
-    """What the loop came to."""
+    """The result of the loop, which is that of its best iteration."""
 
     program: TreeProgram
-    """The repaired program of the best iteration: a proven one, if there is one, and of those the
-    one of the largest return."""
+    """The repaired program. A proven one is better than any other; then the return decides."""
     proven: bool
-    """Whether it is proven that it fulfils all constraints."""
+    """Whether the program provably satisfies all constraints."""
     mean_return: float
-    """Of the program."""
+    """Mean return of the program."""
     policy_return: float
-    """Mean return of that iteration's policy after policy optimisation."""
+    """Mean return of the iteration's policy after policy optimization."""
     reached: bool
-    """Whether the program is proven, and program and policy have the target return."""
+    """Whether the program is proven, and program and policy reach the target return."""
     iterations: list[Row]
-    """A row an iteration; see `Iteration.row`."""
+    """One row per iteration; see `IterationFolder.row`."""
     run_dir: Path
     """The run folder."""
 
@@ -72,39 +70,39 @@ def morl(
     overwrite: bool = False,
     report: Report = print,
 ) -> MORLResult:
-    """Run the loop until the constraints hold and the return passes the target.
+    """Run the loop until the constraints hold and the return reaches the target.
 
     Args:
-        config: The options.
-        oracle: The policy that the first iteration begins with, an SB3 model; None: one is trained.
-        edit: What a user does to the first iteration's program before it is repaired.
-        run_dir: The run folder; by default `config.folder`.
-        resume: Go on with the run in the folder, if one is there; its options must be these.
-        overwrite: Remove the run in the folder, if one is there.
-        report: Called with a line on each step.
+        config: The settings.
+        oracle: SB3 model that the first iteration begins with; by default one is trained.
+        edit: Edit of the first iteration's program before it is repaired.
+        run_dir: Run folder; default `config.folder`.
+        resume: Resume the run in the folder if it exists; its settings must be the same.
+        overwrite: Remove the run in the folder if it exists.
+        report: Called with a line on each finished step.
 
     Raises:
-        ValueError: The env, an option, the constraints or the program cannot be; of texts the
-            message has line and column.
-        RunError: A run is in the folder already, or the one to be resumed is another or damaged.
+        ValueError: The env, a setting, the constraints or the program are invalid; errors of texts
+            have line and column.
+        RunError: The folder holds a run, or the run to resume has other settings or is damaged.
     """
     run = config.folder if run_dir is None else Path(run_dir)
     env, evaluation_env = _make(config, config.num_envs), _make(config, config.episodes)
     signature = signature_of(env)
     constraints = parse_constraints(config.constraints, signature)
     given = None if config.program is None else TreeProgram.parse(config.program, signature)
-    goes_on = resume and (run / CONFIG_FILE).exists()
-    if goes_on:
+    resumes = resume and (run / CONFIG_FILE).exists()
+    if resumes:
         config.check_same(run)
     rows: list[Row] = []
     programs: list[TreeProgram] = []
-    with occupying(run), _interruption_told(run):
-        if not goes_on:
+    with occupying(run), _hint_when_interrupted(run):
+        if not resumes:
             begin_run(run, config.config_json(), overwrite)
         with closing(SummaryWriter(str(run))) as events:
             for number in range(1, config.iterations + 1):
-                folder = run / f"{ITERATION}{number:02d}"
-                steps = Iteration(folder, number, config, constraints, env, evaluation_env, report)
+                files = IterationFolder(run, number, report)
+                steps = Iteration(files, config, constraints, env, evaluation_env)
                 if given is not None and number == 1:
                     program = steps.begin_with(given)
                 else:
@@ -114,51 +112,42 @@ def morl(
                     program = steps.edit(program, edit)
                 program = steps.repair(program)
                 oracle = steps.optimise(steps.imitate(program))
-                rows.append(steps.row)
+                rows.append(files.row)
                 programs.append(program)
                 write_text(run / ITERATIONS_FILE, pd.DataFrame(rows).to_csv(index=False))
-                _log(events, steps.row)
-                if _reached(steps.row, config.target):
+                _log(events, files.row)
+                if _reached(files.row, config.target):
                     break
-        best = max(range(len(rows)), key=lambda i: _merit(rows[i]))
-        result = MORLResult(
-            programs[best],
-            rows[best]["proven"],
-            rows[best][f"{REPAIRED}_return"],
-            rows[best][f"{OPTIMISED}_return"],
-            _reached(rows[best], config.target),
-            rows,
-            run,
-        )
+        row, program = max(zip(rows, programs, strict=True), key=lambda pair: _merit(pair[0]))
+        proven, mean_return, policy_return = _merit(row)
+        reached = _reached(row, config.target)
+        result = MORLResult(program, proven, mean_return, policy_return, reached, rows, run)
         _save(result, run)
         return result
 
 
 def _make(config: MORLConfig, num_envs: int) -> VecEnv:
-    # What a policy did is judged afterwards: reports on each step would slow its learning down.
+    # Constraints are checked after the episodes: infos on each step would slow down the learning.
     options = {"constraints": (), **config.env_options}
     return make_sb3_vec_env(config.env_id, num_envs, config.seed, **options)
 
 
-def _reached(row: Row, target: float) -> bool:
-    return bool(row["proven"]) and min(_returns(row)) >= target
-
-
 def _merit(row: Row) -> tuple[bool, float, float]:
-    return bool(row["proven"]), *_returns(row)
+    """Whether the program of an iteration is proven, and the returns of program and policy."""
+    return bool(row["proven"]), row[f"{REPAIRED}_return"], row[f"{OPTIMISED}_return"]
 
 
-def _returns(row: Row) -> tuple[float, float]:
-    """The mean returns of the iteration's program and of its policy."""
-    return row[f"{REPAIRED}_return"], row[f"{OPTIMISED}_return"]
+def _reached(row: Row, target: float) -> bool:
+    proven, *returns = _merit(row)
+    return proven and min(returns) >= target
 
 
 @contextmanager
-def _interruption_told(run: Path) -> Iterator[None]:
+def _hint_when_interrupted(run: Path) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        print(f"interrupted; to go on: karel-gym morl --resume {run}", file=sys.stderr)
+        print(f"interrupted; to resume: karel-gym morl --resume {run}", file=sys.stderr)
         raise
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import dataclass
 from typing import Any
 
 from stable_baselines3.common.base_class import BaseAlgorithm
@@ -24,25 +23,13 @@ EVALUATION_SEED = 2**30
 """Seed of the episodes of all evaluations: far from the seeds of the learning."""
 
 
-@dataclass(frozen=True)
-class Oracle:
-    """A trained oracle."""
-
-    model: BaseAlgorithm
-    """The model, with the weights of its best evaluation."""
-    mean_return: float
-    """Mean return of that evaluation."""
-    curve: list[Row]
-    """One row per evaluation: `timesteps`, `mean_return`, `seconds`."""
-
-
 @torch_threads(1)
 def train_oracle(
     env: VecEnv,
     evaluation_env: VecEnv,
     config: OracleConfig = OracleConfig(),
     on_row: OnRow | None = None,
-) -> Oracle:
+) -> tuple[BaseAlgorithm, list[Row]]:
     """Train a policy from scratch until its deterministic actions reach a mean return.
 
     Equal options and envs give equal weights on one machine.
@@ -51,23 +38,21 @@ def train_oracle(
         env: Env to learn in.
         evaluation_env: Env to evaluate in, another one.
         config: The options.
-        on_row: Called with each row of the curve.
+        on_row: Called with each row of the learning curve.
+
+    Returns:
+        The model, with the weights of its best evaluation; and one row per evaluation: `timesteps`,
+        `mean_return`, `seconds`.
 
     Raises:
         ValueError: A hyperparameter is unknown or invalid, or the two envs are one.
     """
     model = new_model(config.algo, env, config.seed, config.net_arch, **config.hyperparameters)
     rollout = _rollout_steps(model)
-    curve = LearningCurve(
-        evaluation_env,
-        config.evaluation_episodes,
-        -(-config.evaluation_interval // rollout) * rollout,  # rounded up to whole rollouts
-        target_return=config.target_return,
-        keep_best=True,
-        on_row=on_row,
-    )
-    curve.learn(model, config.max_timesteps)
-    return Oracle(model, max(row["mean_return"] for row in curve.rows), curve.rows)
+    every = -(-config.evaluation_interval // rollout) * rollout  # rounded up to whole rollouts
+    curve = _LearningCurve(evaluation_env, config.evaluation_episodes, every, on_row=on_row)
+    curve.learn(model, config.max_timesteps, config.target_return)
+    return model, curve.rows
 
 
 @torch_threads(1)
@@ -97,31 +82,21 @@ def optimise(
     if not isinstance(model, OnPolicyAlgorithm):
         raise ValueError(f"policy optimization needs TRPO, PPO or A2C, not {type(model).__name__}")
     steps = _rollout_steps(model)
-    curve = LearningCurve(
+    curve = _LearningCurve(
         evaluation_env,
         config.evaluation_episodes,
         config.evaluation_interval * steps,
         config.deterministic,
-        keep_best=config.keep_best,
-        on_row=on_row,
+        config.keep_best,
+        on_row,
     )
     model.set_random_seed(config.seed)
     curve.learn(model, config.iterations * steps)
     return [{"iteration": row["timesteps"] // steps, **row} for row in curve.rows]
 
 
-class LearningCurve(Periodic):
-    """Evaluates a model before it learns, every `every` steps, and at the end.
-
-    Args:
-        env: Env to evaluate in, another one than the model's.
-        episodes: Episodes per evaluation, the same each time.
-        every: Steps of all envs of the model together, a multiple of a rollout.
-        deterministic: Whether the policy takes its most probable actions.
-        target_return: Mean return at which the learning ends; None: no target.
-        keep_best: Whether the model ends with the weights of its best evaluation.
-        on_row: Called with each row.
-    """
+class _LearningCurve(Periodic):
+    """Evaluates a model before it learns, every `every` steps of all its envs, and at the end."""
 
     def __init__(
         self,
@@ -129,8 +104,7 @@ class LearningCurve(Periodic):
         episodes: int,
         every: int,
         deterministic: bool = True,
-        target_return: float | None = None,
-        keep_best: bool = False,
+        keep_best: bool = True,
         on_row: OnRow | None = None,
     ) -> None:
         super().__init__(every)
@@ -138,21 +112,21 @@ class LearningCurve(Periodic):
         self._env = env
         self._episodes = episodes
         self._deterministic = deterministic
-        self._target = float("inf") if target_return is None else target_return
         self._keep_best = keep_best
         self._on_row = on_row
-        self._best_return = float("-inf")
         self._best: dict[str, Any] = {}
+        self._target = float("inf")
         self._begin = 0.0
 
-    def learn(self, model: BaseAlgorithm, timesteps: int) -> None:
-        """Train a model for so many steps of all its envs together, or until the target.
+    def learn(self, model: BaseAlgorithm, timesteps: int, target: float | None = None) -> None:
+        """Train a model for so many steps of all its envs, or until it reaches a mean return.
 
         Raises:
             ValueError: The model learns in the env of the evaluations.
         """
         if model.get_env() is self._env:
             raise ValueError("the model must be evaluated in another env than it learns in")
+        self._target = float("inf") if target is None else target
         self._begin = time.perf_counter()
         model.learn(timesteps, callback=self)
         if self._keep_best:
@@ -168,10 +142,9 @@ class LearningCurve(Periodic):
             "mean_return": float(returns.mean()),
             "seconds": time.perf_counter() - self._begin,
         }
-        self.rows.append(row)
-        if self._keep_best and row["mean_return"] > self._best_return:
-            self._best_return = row["mean_return"]
+        if all(row["mean_return"] > earlier["mean_return"] for earlier in self.rows):
             self._best = deepcopy(self.model.policy.state_dict())
+        self.rows.append(row)
         if self._on_row is not None:
             self._on_row(row)
 

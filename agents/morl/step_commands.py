@@ -196,8 +196,7 @@ def imitate(
     result = clone(tree, new_model(algo, envs, config.seed), envs, config)
     save_policy(result.model, run)
     write_json(run / "imitation.json", result.history)
-    best = max(row["validation_accuracy"] for row in result.history)
-    print(f"validation accuracy  {best:.4f}")
+    print(f"validation accuracy  {result.validation_accuracy:.4f}")
     _print_return(result.model, env, run)
 
 

@@ -7,8 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from agents.morl.iteration import OPTIMISED, REPAIRED
-from agents.morl.loop import ITERATION
+from agents.morl.iteration_folder import ITERATION, OPTIMISED, REPAIRED
 from benchmarks.experiments.morl_report import PAPER_ITERATIONS
 from benchmarks.runs.planned_runs import PROVENANCE, RUNS_FOLDER, Row
 from benchmarks.statistics.published import OWN_SIZE, SEARCH

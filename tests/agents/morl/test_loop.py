@@ -10,7 +10,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from agents.morl.iteration import CLONED, OPTIMISED, ORACLE, REPAIRED, SYNTHESISED, Iteration
+from agents.morl.iteration_folder import (
+    CLONED,
+    OPTIMISED,
+    ORACLE,
+    REPAIRED,
+    SYNTHESISED,
+    IterationFolder,
+)
 from agents.morl.loop import morl
 from agents.morl.models import load_policy
 from agents.morl.run_folder import load_program
@@ -116,14 +123,14 @@ def test_an_interrupted_run_ends_as_it_would_have(
     step: str, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cut = tmp_path / "cut"
-    original = Iteration._step
+    original = IterationFolder.step
 
-    def interrupted(self: Iteration, name: str, do: Any) -> None:
+    def interrupted(self: IterationFolder, name: str, do: Any) -> None:
         if name == step:
             raise KeyboardInterrupt
         original(self, name, do)
 
-    monkeypatch.setattr(Iteration, "_step", interrupted)
+    monkeypatch.setattr(IterationFolder, "step", interrupted)
     with pytest.raises(KeyboardInterrupt):
         morl(tiny(), run_dir=cut, report=quiet)
     monkeypatch.undo()

@@ -1,0 +1,106 @@
+"""The folder of an iteration of MORL's loop: finished steps, and the oracle's states.
+
+A step is finished when its .json exists; a resumed run repeats only the step that was interrupted.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from programmatic.runs import read_settings_file, write_json, write_text
+
+Row = dict[str, Any]
+Report = Callable[[str], None]
+
+ORACLE, SYNTHESISED, EDITED, REPAIRED = "oracle", "synthesised", "edited", "repaired"
+CLONED, OPTIMISED = "cloned", "optimised"
+STEP_NAMES = (ORACLE, SYNTHESISED, EDITED, REPAIRED, CLONED, OPTIMISED)
+ITERATION = "iteration-"
+"""Prefix of the name of an iteration's folder, before its number."""
+STATES_FILE, ACTION_COLUMN = "oracle_states.csv", "action"
+
+
+class IterationFolder:
+    """The files of an iteration.
+
+    Args:
+        run: The run folder of the loop.
+        number: Number of the iteration, from 1 up.
+        report: Called with a line on each finished step.
+    """
+
+    def __init__(self, run: Path, number: int, report: Report) -> None:
+        self.path = run / f"{ITERATION}{number:02d}"
+        self.number = number
+        self._report = report
+
+    def step(self, name: str, do: Callable[[], Row]) -> None:
+        """Do a step and write its result to NAME.json, unless it is finished."""
+        if self.result(name) is not None:
+            return
+        self.path.mkdir(parents=True, exist_ok=True)
+        begin = time.perf_counter()
+        row = do()
+        row["seconds"] = time.perf_counter() - begin
+        write_json(self.path / f"{name}.json", row)
+        self._report(f"iteration {self.number}, {name}: {_summary(row)}")
+
+    def result(self, name: str) -> Row | None:
+        """The result of a finished step; None if it is not finished."""
+        file = self.path / f"{name}.json"
+        return read_settings_file(file) if file.exists() else None
+
+    @property
+    def row(self) -> Row:
+        """The iteration's row of iterations.csv; entries of unfinished steps are None."""
+        row: Row = {"iteration": self.number}
+        done = {step: self.result(step) for step in STEP_NAMES}
+        for step, result in done.items():
+            row[f"{step}_return"] = None if result is None else result["mean_return"]
+        repaired, optimised = done[REPAIRED] or {}, done[OPTIMISED] or {}
+        row["proven"] = repaired.get("proven")
+        row["edits"] = len(repaired.get("edits", ()))
+        row["violation_rate"] = optimised.get("violation_rate")
+        row["seconds"] = sum(result["seconds"] for result in done.values() if result)
+        return row
+
+    def write_rows(self, name: str, rows: Sequence[Row]) -> None:
+        """Write a table to NAME.csv."""
+        write_text(self.path / f"{name}.csv", pd.DataFrame(rows).to_csv(index=False))
+
+    def write_states(
+        self, states: NDArray[Any], actions: NDArray[np.int64], features: Sequence[str]
+    ) -> None:
+        """Write states of the oracle, (M, D), and its actions there, (M,)."""
+        table = pd.DataFrame(states, columns=list(features)).assign(**{ACTION_COLUMN: actions})
+        write_text(self.path / STATES_FILE, table.to_csv(index=False))
+
+    def read_states(self) -> tuple[NDArray[np.float32] | None, NDArray[np.int64] | None]:
+        """The states and actions that `write_states` wrote; None if there was no oracle."""
+        file = self.path / STATES_FILE
+        if not file.exists():
+            return None, None
+        table = pd.read_csv(file)
+        actions = table.pop(ACTION_COLUMN).to_numpy(np.int64)
+        return table.to_numpy(np.float32), actions
+
+
+def _summary(row: Row) -> str:
+    """The result of a step in a line."""
+    parts = [f"mean return {row['mean_return']:.1f}"]
+    if "leaves" in row:
+        parts.append(f"{row['leaves']} leaves")
+    if "edits" in row:
+        parts.append(f"{len(row['edits'])} edits")
+    if "status" in row:
+        parts.append(row["status"])
+    if "violation_rate" in row:
+        parts.append(f"{row['violation_rate']:.2%} of the steps violate a constraint")
+    return f"{', '.join(parts)} ({row['seconds']:.1f} s)"
