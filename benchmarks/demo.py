@@ -1,6 +1,6 @@
-"""The tour: train PPO on a maze task, compare it with a program, on the same and larger worlds.
+"""The tour: train PPO on a maze task, and compare it with a program in worlds of two sizes.
 
-`make demo` runs it; it leaves tables, a learning curve, an animation and report.html in
+`make demo` runs it; it writes tables, a learning curve, an animation and report.html to
 results/demo.
 """
 
@@ -25,11 +25,11 @@ ENV_ID = "Karel-Maze-v0"
 EPISODES = 100
 SIZES = (8, 16)
 SEED = 0
-SHOWN_WORLD = 2  # of those of the comparison: its marker is far from the robot
+SHOWN_WORLD = 2  # the world of the animation: its marker is far from the robot
 
 
 def main(folder: Path = Path("results/demo")) -> None:
-    """Run the tour and leave its results in `folder`."""
+    """Run the tour; `folder` is for its results."""
     console = Console()
     start = time.perf_counter()
     console.rule("[bold]PPO learns the maze from percepts")

@@ -65,8 +65,8 @@ class RunSettings:
         return settings
 
     @classmethod
-    def read(cls, run: Path) -> Self:
-        """The settings of the run in a folder.
+    def stored(cls, run: Path) -> dict[str, Any]:
+        """The entries of config.json in the folder of a run of this command.
 
         Raises:
             RunError: The folder is missing, its run is of another command, or config.json is
@@ -78,6 +78,12 @@ class RunSettings:
                 f"{run} is not a run of karel-gym {cls.COMMAND}: the command in its {CONFIG_FILE} "
                 f"is {stored.get('command')!r}"
             )
+        return stored
+
+    @classmethod
+    def read(cls, run: Path) -> Self:
+        """The settings of the run in a folder; raises as `stored`, also if one is invalid."""
+        stored = cls.stored(run)
         try:
             settings = cls.from_json(stored)
         except (TypeError, ValueError) as error:

@@ -1,18 +1,17 @@
-"""MORL's experiments: three programs of CartPole, their clones, and what is learned from there.
+"""MORL's experiments: three programs of CartPole, their clones, and TRPO from each.
 
 Source: Bhupatiraju, Agrawal and Singh, Towards Mixed Optimization for Reinforcement Learning with
-Program Synthesis, NAMPI 2018. Beside its table and its figures: the automatic repair, the whole
+Program Synthesis, NAMPI 2018. Besides its table and its figures: the automatic repair, the whole
 loop, and the loop on a Karel task.
 """
 
 from __future__ import annotations
 
 import time
+from abc import abstractmethod
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
-
-from joblib import Parallel, delayed
+from typing import Any, ClassVar
 
 from agents.drl.training import train
 from agents.morl.imitation import clone
@@ -22,13 +21,13 @@ from agents.morl.optimisation import optimise
 from agents.morl.settings import CloningConfig, MORLConfig, OptimisationConfig
 from benchmarks.experiments.morl_report import PAPER_ITERATIONS, report_morl
 from benchmarks.experiments.morl_results import morl_results
-from benchmarks.experiments.morl_settings import MORLSettings
-from benchmarks.runs.planned_runs import RUNS_FOLDER, Row
-from benchmarks.runs.search_runs import seed_range
+from benchmarks.runs.ledger import RUNS_FOLDER, FileLedger, Job, Record, do_jobs
+from benchmarks.runs.workers import Workers
+from benchmarks.settings import MORLSettings
 from benchmarks.statistics.tidy import write_results
 from karel_gym.envs.sb3 import make_sb3_vec_env
 from karel_gym.envs.signature import signature_of
-from karel_gym.registration import CARTPOLE
+from karel_gym.registration import CARTPOLE, FRESH_SEED
 from karel_gym.simulation.cartpole import sample_states
 from programmatic.constraints.parser import load_constraints
 from programmatic.examples import (
@@ -37,9 +36,7 @@ from programmatic.examples import (
     PROGRAMS,
     program_file,
 )
-from programmatic.provenance import code_and_machine
 from programmatic.repair.repair import repair
-from programmatic.runs import occupying, read_settings_file, write_json
 from programmatic.synthesis.episodes import episode_returns
 from programmatic.trees.pictures import draw_tree
 from programmatic.trees.policy import TreePolicy
@@ -47,33 +44,47 @@ from programmatic.trees.program import TreeProgram
 from programmatic.trees.rollouts import rollout_returns
 
 SCRATCH = "random weights"
-"""What learning begins with where there is no program."""
+"""The start of learning without a program."""
 HARVESTER = "Karel-Harvester-v0"
 ENVS = 10  # trajectories of an iteration of TRPO
 EPISODES = 25  # of an evaluation, as in the paper
-FRESH_EPISODES, FRESH_SEED = 10_000, 2**40
+FRESH_EPISODES = 10_000
 
 
-class Experiment(Protocol):
-    """A part of the measurement that is done as a whole."""
+@dataclass(frozen=True)
+class Experiment(Job):
+    """An experiment: a dataclass of its settings, with a record in a JSON file."""
 
     kind: ClassVar[str]
 
     @property
     def name(self) -> str:
-        """Of its file."""
+        """The name of the file."""
+        own = self.identity
+        parts = [str(own[key]) for key in ("kind", "env_id", "start", "seed") if key in own]
+        return "-".join(parts).replace(" ", "-")
 
-    def run(self, folder: Path) -> Row:
-        """Do it.
+    @property
+    def identity(self) -> Record:
+        """The kind and all settings."""
+        return {"kind": self.kind, **asdict(self)}
 
-        Args:
-            folder: Where it may leave a run folder.
-        """
+    def run(self, folder: Path) -> Record:
+        """Do the experiment; returns its record."""
+        return {"experiment": self.identity, **self.results(folder)}
+
+    @abstractmethod
+    def results(self, folder: Path) -> Record:
+        """Do the experiment; `folder` is for its run folders."""
+
+    def summary(self, record: Record) -> str:
+        """The line that is printed when the experiment has ended."""
+        return self.name
 
 
 @dataclass(frozen=True)
-class Learning:
-    """From a program to its clone to what TRPO makes of it, or from random weights."""
+class Learning(Experiment):
+    """TRPO from the clone of a program, or from random weights."""
 
     start: str
     seed: int
@@ -81,24 +92,20 @@ class Learning:
     iterations: int
     kind: ClassVar[str] = "learning"
 
-    @property
-    def name(self) -> str:
-        return f"{self.kind}-{self.start.replace(' ', '-')}-{self.seed}"
-
-    def run(self, folder: Path) -> Row:
+    def results(self, folder: Path) -> Record:
         envs = make_sb3_vec_env(CARTPOLE, ENVS, self.seed, ())
         model = new_model("trpo", envs, self.seed)
-        row: Row = {}
+        row: Record = {}
         if self.start != SCRATCH:
             program = TreeProgram.load(program_file(self.start), envs.signature)
             row["program_return"] = self._return(TreePolicy(program))
             row["cloning"] = cloning = []
 
-            def note(epoch: Row) -> None:
+            def note(epoch: Record) -> None:
                 cloning.append({**epoch, "mean_return": self._return(model)})
 
-            # As in the paper only states that the program visits, as many as 10 whole episodes of a
-            # good policy have.
+            # As in the paper, only states that the program visits, as many as in 10 whole episodes
+            # of a good policy.
             samples = ENVS * 200
             config = CloningConfig(
                 epochs=self.epochs,
@@ -124,17 +131,13 @@ class Learning:
 
 
 @dataclass(frozen=True)
-class RobustClone:
+class RobustClone(Experiment):
     """A clone of the near-optimal program with our own settings of cloning."""
 
     seed: int
     kind: ClassVar[str] = "robust clone"
 
-    @property
-    def name(self) -> str:
-        return f"robust-clone-{self.seed}"
-
-    def run(self, folder: Path) -> Row:
+    def results(self, folder: Path) -> Record:
         envs = make_sb3_vec_env(CARTPOLE, ENVS, self.seed, ())
         program = TreeProgram.load(program_file(PROGRAMS[-1]), envs.signature)
         begin = time.perf_counter()
@@ -150,17 +153,13 @@ class RobustClone:
 
 
 @dataclass(frozen=True)
-class Repair:
-    """The automatic repair of each program, and its return; nothing in it is random."""
+class Repair(Experiment):
+    """The automatic repair of a program, and its return; nothing in it is random."""
 
     start: str
     kind: ClassVar[str] = "repair"
 
-    @property
-    def name(self) -> str:
-        return f"{self.kind}-{self.start}"
-
-    def run(self, folder: Path) -> Row:
+    def results(self, folder: Path) -> Record:
         signature = signature_of(CARTPOLE)
         before = TreeProgram.load(program_file(self.start), signature)
         result = repair(before, load_constraints(CARTPOLE_CONSTRAINTS, signature))
@@ -174,18 +173,14 @@ class Repair:
 
 
 @dataclass(frozen=True)
-class Loop:
+class Loop(Experiment):
     """The whole loop, from nothing."""
 
     env_id: str
     seed: int
     kind: ClassVar[str] = "loop"
 
-    @property
-    def name(self) -> str:
-        return f"{self.kind}-{self.env_id}-{self.seed}"
-
-    def run(self, folder: Path) -> Row:
+    def results(self, folder: Path) -> Record:
         constraints, oracle = CARTPOLE_CONSTRAINTS, None
         if self.env_id == HARVESTER:
             constraints = HARVESTER_CONSTRAINTS
@@ -205,46 +200,23 @@ class Loop:
         }
 
 
-def run_experiments(settings: MORLSettings) -> None:
-    """Do the experiments that are not done yet, and write and print what all have shown.
-
-    Raises:
-        RunError: The file of an experiment is damaged.
-        ValueError: There is no seed.
-    """
+def measure_morl(settings: MORLSettings) -> None:
+    """Do the experiments that are not done yet; write and print their results."""
     if settings.quick:
         settings = replace(settings, seeds=2, epochs=1_500, iterations=PAPER_ITERATIONS)
-    seeds = seed_range(settings.seeds)
-    sizes = settings.epochs, settings.iterations
+    seeds, sizes = range(settings.seeds), (settings.epochs, settings.iterations)
     experiments: list[Experiment] = [
         *(Repair(start) for start in PROGRAMS),
         *(Loop(env_id, seed) for seed in seeds for env_id in (CARTPOLE, HARVESTER)),
         *(RobustClone(seed) for seed in seeds),
         *(Learning(start, seed, *sizes) for seed in seeds for start in (*PROGRAMS, SCRATCH)),
     ]
-    folder = settings.out / RUNS_FOLDER
-    with occupying(folder):
-        work = Parallel(n_jobs=settings.jobs)
-        rows = work(delayed(done)(each, folder) for each in experiments)
-        names = (each.name for each in experiments)
-        write_results(morl_results(dict(zip(names, rows, strict=True))), settings.out)
-        report_morl(settings, rows)
-
-
-def done(experiment: Any, folder: Path) -> Row:
-    """What an experiment has shown: read from its file, or done now and written there."""
-    file = folder / f"{experiment.name}.json"
-    asked = {"kind": experiment.kind, **asdict(experiment)}
-    if file.exists():
-        row = read_settings_file(file)
-        if row.get("experiment") == asked:
-            return row
-    origin, begin = code_and_machine(), time.perf_counter()
-    row = {"experiment": asked, **experiment.run(folder), **origin}
-    write_json(file, row)
-    print(f"{experiment.name}: {time.perf_counter() - begin:.0f} s", flush=True)
-    return row
+    ledger = FileLedger(settings.folder / RUNS_FOLDER)
+    found = do_jobs(experiments, ledger, Workers(settings.jobs))
+    names = (experiment.name for experiment in experiments)
+    write_results(morl_results(dict(zip(names, found, strict=True))), settings.folder)
+    report_morl(settings, found)
 
 
 def _silent(line: str) -> None:
-    """What the loop reports is in its run folder."""
+    """Print nothing: the loop's report is also in its run folder."""

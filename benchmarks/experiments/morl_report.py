@@ -1,4 +1,4 @@
-"""What MORL's experiments have shown: tables beside the paper's figures, and pictures."""
+"""The results of MORL's experiments: tables beside the paper's figures, and pictures."""
 
 from __future__ import annotations
 
@@ -8,28 +8,35 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 
-from agents.intervals import mean_interval
-from benchmarks.runs.planned_runs import records
-from benchmarks.runs.results import number_text, print_texts, save_tables
-from benchmarks.statistics.panels import COLORS, draw_band, panels, save_figure
+from agents.intervals import mean_band, mean_interval
+from benchmarks.runs.ledger import Record, records
+from benchmarks.runs.results import (
+    Cell,
+    number_cell,
+    number_text,
+    print_table,
+    print_texts,
+    save_tables,
+)
+from benchmarks.settings import MORLSettings
+from benchmarks.statistics.panels import draw_band, panels, save_figure
 from benchmarks.statistics.published import published_return
 from karel_gym.registration import CARTPOLE
 from programmatic.examples import PROGRAMS
-
-Row = dict[str, Any]
 
 SOLVED = 195.0  # the mean return from which CartPole-v0 counts as solved
 PAPER_ITERATIONS = 25  # of TRPO, in the paper's table
 STAGES = ("program", "clone", "optimised")
 
 
-def report_morl(settings: Any, rows: Sequence[Row]) -> None:
+def report_morl(settings: MORLSettings, rows: Sequence[Record]) -> None:
     """Write and print the tables, and draw the pictures.
 
     Args:
-        settings: A `MORLSettings`.
-        rows: What each experiment has shown; the entry `experiment` says which it was.
+        settings: The settings.
+        rows: The records of the experiments; the entry `experiment` says which it was.
     """
     learning = _of_kind(rows, "learning")
     curves = _table(learning, "learning")
@@ -42,24 +49,22 @@ def report_morl(settings: Any, rows: Sequence[Row]) -> None:
         "learning": curves,
         "cloning": cloning,
     }
-    save_tables(settings.out, "morl", settings, tables)
-    draw_learning(curves, settings.out / "learning.png")
-    draw_cloning(cloning, settings.out / "cloning.png")
+    save_tables(settings, tables)
+    draw_learning(curves, settings.folder / "learning.png")
+    draw_cloning(cloning, settings.folder / "cloning.png")
     print_programs(tables["programs"], settings.seeds)
     print_loops(tables["loops"])
     print_repairs(tables["repairs"])
     clones = tables["robust_clones"]["mean_return"]
     print(f"\nThe near-optimal program, cloned with our own settings: {mean_interval(clones)}")
-    print(f"tables and pictures: {settings.out}")
+    print(f"tables and pictures: {settings.folder}")
 
 
-def programs_table(learning: Sequence[Row], curves: pd.DataFrame) -> pd.DataFrame:
-    """A row a start: its returns at each stage with 95 % intervals, the published ones beside them,
-    and after how many iterations of TRPO it was solved.
-
-    `solved_iterations` is the median over seeds of the first iteration from which a mean return of
-    195 was held for ten evaluations or to the end; infinite where more than half of the seeds never
-    had it.
+def programs_table(learning: Sequence[Record], curves: pd.DataFrame) -> pd.DataFrame:
+    """A row per start: its returns at each stage with 95 % intervals, the published ones beside
+    them, and `solved_iterations`: the median over seeds of the first iteration of TRPO from which a
+    mean return of 195 was held for ten evaluations or to the end; infinite if fewer than half of
+    the seeds reach it.
     """
     table = []
     for start in dict.fromkeys(row["experiment"]["start"] for row in learning):
@@ -67,7 +72,7 @@ def programs_table(learning: Sequence[Row], curves: pd.DataFrame) -> pd.DataFram
         curve = curves[curves.start == start]
         last = int(curve.iteration.max())
         at = {i: curve[curve.iteration == i].mean_return for i in (PAPER_ITERATIONS, last)}
-        row: Row = {"start": start, "seeds": len(own)}
+        row: Record = {"start": start, "seeds": len(own)}
         if start in PROGRAMS:
             for stage in STAGES:
                 row[f"published_{stage}"] = published_return(f"MORL {start} {stage}", CARTPOLE)
@@ -82,8 +87,8 @@ def programs_table(learning: Sequence[Row], curves: pd.DataFrame) -> pd.DataFram
     return pd.DataFrame(table)
 
 
-def first_solved(curve: Sequence[Row], held: int = 10) -> float:
-    """The first iteration from which on a curve stays at `SOLVED` for `held` evaluations.
+def first_solved(curve: Sequence[Record], held: int = 10) -> float:
+    """The first iteration from which a curve stays at `SOLVED` for `held` evaluations.
 
     Example:
         >>> returns = [9.0, 196.0, 90.0, 200.0, 199.0]
@@ -120,7 +125,7 @@ def print_programs(table: pd.DataFrame, seeds: int) -> None:
 
 
 def print_loops(table: pd.DataFrame) -> None:
-    """Print what the whole loop has come to."""
+    """Print the results of the whole loop."""
     texts = []
     for env_id, group in table.groupby("env_id", sort=False):
         texts.append(
@@ -137,37 +142,32 @@ def print_loops(table: pd.DataFrame) -> None:
 
 
 def print_repairs(table: pd.DataFrame) -> None:
-    """Print what the automatic repair makes of each program."""
-    texts = [
-        {
-            "program": row["start"],
-            "before": number_text(row["before"], 1),
-            "after": number_text(row["after"], 1),
-            "edits": str(row["edits"]),
-            "status": row["status"],
-            "seconds": number_text(row["seconds"], 2),
-        }
-        for row in records(table)
-    ]
-    print_texts(texts, "Automatic repair, mean returns over 10,000 episodes")
+    """Print the results of the automatic repair of each program."""
+    cells: dict[str, Cell] = {
+        "program": "start",
+        "before": number_cell("before", 1),
+        "after": number_cell("after", 1),
+        "edits": lambda row: str(row["edits"]),
+        "status": "status",
+        "seconds": number_cell("seconds"),
+    }
+    print_table(table, cells, "Automatic repair, mean returns over 10,000 episodes")
 
 
 def draw_learning(curves: pd.DataFrame, path: Path) -> None:
-    """Draw the return of TRPO by iteration, a line a start: the paper's Figure 2."""
+    """Draw the return of TRPO by iteration, a line per start: the paper's Figure 2."""
     figure, (axes,) = panels(1)
-    for color, (start, group) in zip(COLORS, curves.groupby("start", sort=False), strict=False):
-        values = group.pivot(index="seed", columns="iteration", values="mean_return")
-        draw_band(axes, values.columns.to_numpy(), values.to_numpy(), color, _label(start))
+    _draw_bands(axes, curves, "iteration", "mean_return")
     axes.axvline(PAPER_ITERATIONS, color="#999999", linewidth=0.8, linestyle=":")
     axes.axhline(SOLVED, color="#999999", linewidth=0.8, linestyle=":")
     axes.set(xlabel="iteration of TRPO, 2,000 steps each", ylabel="mean return of 25 episodes")
-    axes.set(title="Learning on from a clone", ylim=(0, 205))
+    axes.set(title="Learning from a clone", ylim=(0, 205))
     axes.legend(frameon=False, fontsize=8)
     save_figure(figure, path)
 
 
 def draw_cloning(cloning: pd.DataFrame, path: Path) -> None:
-    """Draw accuracy and return of a clone by epoch, a line a program: the paper's Figure 3."""
+    """Draw accuracy and return of a clone by epoch, a line per program: the paper's Figure 3."""
     columns = {
         "validation_loss": "cross entropy, nats",
         "validation_accuracy": "accuracy",
@@ -175,26 +175,27 @@ def draw_cloning(cloning: pd.DataFrame, path: Path) -> None:
     }
     figure, all_axes = panels(len(columns))
     for axes, (column, label) in zip(all_axes, columns.items(), strict=True):
-        groups = cloning.groupby("start", sort=False)
-        for color, (start, group) in zip(COLORS, groups, strict=False):
-            values = group.pivot(index="seed", columns="epoch", values=column)
-            draw_band(axes, values.columns.to_numpy(), values.to_numpy(), color, _label(start))
+        _draw_bands(axes, cloning, "epoch", column)
         axes.set(xlabel="epoch", ylabel=label, xscale="log")
-    all_axes[0].set(yscale="log", ylim=(1e-5, None))  # a clone of no error at all has a loss of 0
+    all_axes[0].set(yscale="log", ylim=(1e-5, None))  # a clone without errors has a loss of 0
     all_axes[0].legend(frameon=False, fontsize=8)
     save_figure(figure, path)
 
 
-def _label(start: Any) -> str:
-    return str(start).replace("_", "-")
+def _draw_bands(axes: Axes, table: pd.DataFrame, x: str, y: str) -> None:
+    """Draw one column over another, a line per start."""
+    for number, (start, group) in enumerate(table.groupby("start", sort=False)):
+        values = group.pivot(index="seed", columns=x, values=y)
+        label = str(start).replace("_", "-")
+        draw_band(axes, values.columns.to_numpy(), mean_band(values.to_numpy()), label, number)
 
 
-def _of_kind(rows: Iterable[Row], kind: str) -> list[Row]:
+def _of_kind(rows: Iterable[Record], kind: str) -> list[Record]:
     return [row for row in rows if row["experiment"]["kind"] == kind]
 
 
-def _table(rows: Iterable[Row], part: str) -> pd.DataFrame:
-    """The lists of rows that experiments hold, as one table."""
+def _table(rows: Iterable[Record], part: str) -> pd.DataFrame:
+    """The lists of rows in the records of experiments, as one table."""
     return pd.DataFrame(
         {"start": row["experiment"]["start"], "seed": row["experiment"]["seed"], **line}
         for row in rows
@@ -202,8 +203,8 @@ def _table(rows: Iterable[Row], part: str) -> pd.DataFrame:
     )
 
 
-def _plain(rows: Iterable[Row], kind: str) -> pd.DataFrame:
-    """Experiments of a kind, a row each; of a list it has the length."""
+def _plain(rows: Iterable[Record], kind: str) -> pd.DataFrame:
+    """Experiments of a kind, a row each; lists are given by their length."""
     return pd.DataFrame(
         {
             name: len(value) if isinstance(value, list) else value

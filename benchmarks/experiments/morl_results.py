@@ -1,4 +1,4 @@
-"""What MORL's experiments reached, as rows of results.csv."""
+"""The results of MORL's experiments as rows of results.csv."""
 
 from __future__ import annotations
 
@@ -9,46 +9,46 @@ import pandas as pd
 
 from agents.morl.iteration_folder import ITERATION, OPTIMISED, REPAIRED
 from benchmarks.experiments.morl_report import PAPER_ITERATIONS
-from benchmarks.runs.planned_runs import PROVENANCE, RUNS_FOLDER, Row
+from benchmarks.runs.ledger import PROVENANCE, RUNS_FOLDER, Record
 from benchmarks.statistics.published import OWN_SIZE, SEARCH
 from benchmarks.statistics.tidy import results_table
 from karel_gym.registration import CARTPOLE
 from programmatic.examples import PROGRAMS
 
-UNKNOWN: Row = {
+UNKNOWN: Record = {
     **{"env_id": CARTPOLE, "seed": pd.NA, "worlds": OWN_SIZE},
     **{"frames": pd.NA, "evaluations": pd.NA, "seconds": float("nan")},
     **dict.fromkeys(PROVENANCE, ""),
 }
-"""What a row has where its experiment does not tell."""
+"""The entries of a row that its experiment does not have."""
 
 
-def morl_results(done: Mapping[str, Row]) -> pd.DataFrame:
+def morl_results(done: Mapping[str, Record]) -> pd.DataFrame:
     """The rows of experiments in the columns of `benchmarks.statistics.tidy.COLUMNS`.
 
     Programs, clones and policies of the paper's table have their names there. Policies take their
-    most probable actions. The episodes of a loop's returns are those that its best iteration was
-    chosen by, so that their `worlds` are "search"; all others are fresh ones, "own".
+    most probable actions. A loop's returns are of the episodes that its best iteration was chosen
+    by: their `worlds` are "search"; all others are fresh ones, "own".
 
     Args:
-        done: What each experiment has shown, by its name; see `benchmarks.experiments.morl.done`.
-            Rows that were written before they told of commit and machine have none.
+        done: The records of experiments by their names. Those of earlier versions have no commit
+            and machine.
     """
     rows = [
-        UNKNOWN | _told(row) | {"run": f"{RUNS_FOLDER}/{name}.json"} | reached
+        UNKNOWN | _common(row) | {"run": f"{RUNS_FOLDER}/{name}.json"} | reached
         for name, row in done.items()
         for reached in READERS[row["experiment"]["kind"]](name, row)
     ]
     return results_table(rows).astype({"seed": "Int64"})
 
 
-def _told(row: Row) -> Row:
-    """What any experiment tells of itself."""
+def _common(row: Record) -> Record:
+    """The entries that all experiments have."""
     known = {**row, **row["experiment"]}
     return {name: known[name] for name in ("env_id", "seed", *PROVENANCE) if name in known}
 
 
-def _of_learning(name: str, row: Row) -> Iterator[Row]:
+def _of_learning(name: str, row: Record) -> Iterator[Record]:
     start, curve = row["experiment"]["start"], row["learning"]
     if start in PROGRAMS:
         yield {"algo": f"MORL {start} program", "return": row["program_return"]}
@@ -62,8 +62,8 @@ def _of_learning(name: str, row: Row) -> Iterator[Row]:
     yield _point(f"TRPO from {start}", curve[-1])
 
 
-def _point(algo: str, point: Mapping[str, Any]) -> Row:
-    """A point of a curve of learning."""
+def _point(algo: str, point: Mapping[str, Any]) -> Record:
+    """A point of a learning curve."""
     return {
         "algo": algo,
         "return": point["mean_return"],
@@ -72,17 +72,17 @@ def _point(algo: str, point: Mapping[str, Any]) -> Row:
     }
 
 
-def _of_robust_clone(name: str, row: Row) -> Iterator[Row]:
+def _of_robust_clone(name: str, row: Record) -> Iterator[Record]:
     algo = f"MORL {PROGRAMS[-1]} robust clone"
     yield {"algo": algo, "return": row["mean_return"], "seconds": row["seconds"]}
 
 
-def _of_repair(name: str, row: Row) -> Iterator[Row]:
+def _of_repair(name: str, row: Record) -> Iterator[Record]:
     algo = f"MORL {row['experiment']['start']} repaired"
     yield {"algo": algo, "return": row["after"], "seconds": row["seconds"]}
 
 
-def _of_loop(name: str, row: Row) -> Iterator[Row]:
+def _of_loop(name: str, row: Record) -> Iterator[Record]:
     run = f"{RUNS_FOLDER}/{name}"
     same = {"worlds": SEARCH, "seconds": row["seconds"]}
     yield {"algo": "MORL program", "return": row["program_return"], "run": run, **same}
@@ -90,8 +90,8 @@ def _of_loop(name: str, row: Row) -> Iterator[Row]:
     yield {"algo": "MORL policy", "return": row["policy_return"], "run": run, **same}
 
 
-def _best_iteration(row: Row) -> str:
-    """The folder of the iteration that a loop's program and policy are of."""
+def _best_iteration(row: Record) -> str:
+    """The folder of the iteration with a loop's program and policy."""
     best = row["proven"], row["program_return"], row["policy_return"]
     found = (
         each["iteration"]
@@ -101,10 +101,10 @@ def _best_iteration(row: Row) -> str:
     return f"{ITERATION}{next(found):02d}"
 
 
-READERS: dict[str, Callable[[str, Row], Iterator[Row]]] = {
+READERS: dict[str, Callable[[str, Record], Iterator[Record]]] = {
     "learning": _of_learning,
     "robust clone": _of_robust_clone,
     "repair": _of_repair,
     "loop": _of_loop,
 }
-"""What reads the row of an experiment, by its kind."""
+"""The functions that read the record of an experiment, by its kind."""

@@ -1,23 +1,28 @@
-"""What searches and deep RL baselines reach on the tasks, beside what was published.
-
-`karel-gym benchmark returns` does the whole grid; `--methods hc DRL-action --tasks Maze --seeds 1`
-some of it.
-"""
+"""Returns of searches and deep RL baselines, beside the published returns."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from agents.intervals import MeanInterval, mean_interval
-from benchmarks.runs.grid import SEARCHES, GridSettings, do_grid, quickened
-from benchmarks.runs.planned_runs import Row, records
-from benchmarks.runs.results import number_text, print_texts, save_tables
-from benchmarks.runs.search_runs import LARGE_WORLDS
+from benchmarks.runs.grid import GridRuns, do_grid
+from benchmarks.runs.ledger import Record, records
+from benchmarks.runs.results import (
+    interval_cell,
+    number_cell,
+    number_text,
+    print_table,
+    print_texts,
+    save_tables,
+    task_name,
+)
+from benchmarks.runs.searches import LARGE_WORLDS
 from benchmarks.runs.trainings import FRESH_EPISODES
+from benchmarks.settings import ReturnsSettings
 from benchmarks.statistics.aggregates import (
     aggregates,
     improvements,
@@ -48,82 +53,78 @@ from programmatic.runs import write_text
 from programmatic.search.commands import FRESH_WORLDS
 
 
-@dataclass(frozen=True)
-class ReturnsSettings(GridSettings):
-    """Measure what searches and deep RL baselines reach, beside the published returns."""
-
-
 def measure_returns(settings: ReturnsSettings) -> None:
-    """Do the runs that are still to be done, and leave and print the tables."""
-    settings = quickened(settings)
-    runs = do_grid(settings)
-    folder = settings.out
+    """Do the runs that are not done yet; write and print the tables."""
+    runs = measured_grid(settings)
     results = tidy(runs)
-    write_results(results, folder)
     summary = summarise(results)
-    solved = solved_within(runs.searches, folder / SEARCHES)
-    save_tables(
-        folder,
-        "returns",
-        settings,
-        {"summary": summary, "solved": solved},
-        fresh_worlds={"searches": FRESH_WORLDS, "trainings": FRESH_EPISODES},
-        large_worlds=LARGE_WORLDS,
-    )
-    overall = write_statistics(results, folder)
-    curves = learning_curves(runs)
-    table = bands(curves)
-    write_text(folder / "curves.csv", curves.to_csv(index=False, float_format="%.6g"))
-    write_text(folder / "bands.csv", table.to_csv(index=False, float_format="%.6g"))
-    for unit in (FRAMES, EVALUATIONS, SECONDS):
-        if unit in set(table["unit"]):
-            plot_bands(table, unit, folder / f"curves_{unit}.png")
+    solved = solved_within(runs.searches, runs.folder)
+    fresh = {"searches": FRESH_WORLDS, "trainings": FRESH_EPISODES}
+    tables = {"summary": summary, "solved": solved}
+    save_tables(settings, tables, fresh_worlds=fresh, large_worlds=LARGE_WORLDS)
     show(summary, settings)
     if len(solved):
         show_solved(solved)
-    if summary["env_id"].nunique() > 1 and len(overall):
-        show_statistics(overall)
-    print(f"tables and pictures: {folder} (a row for each run and kind of worlds: {RESULTS_FILE})")
+    if summary["env_id"].nunique() > 1:
+        show_statistics(aggregates(returns_by_method(results, OWN_SIZE)))
+    print(
+        f"tables and pictures: {settings.folder} (a row for each run and kind of worlds: "
+        f"{RESULTS_FILE})"
+    )
 
 
-def write_statistics(results: pd.DataFrame, folder: Path) -> pd.DataFrame:
-    """Write what holds of all tasks together: statistics.csv, improvements.csv, and profiles.csv
+def measured_grid(settings: ReturnsSettings, levels: Mapping[str, float] | None = None) -> GridRuns:
+    """Do the runs of a grid that are not done yet; write results.csv, curves and statistics.
+
+    Args:
+        settings: The grid.
+        levels: Published returns by task, shown in the pictures of curves.
+    """
+    runs = do_grid(settings)
+    results, curves = tidy(runs), learning_curves(runs)
+    write_results(results, runs.folder)
+    write_statistics(results, runs.folder)
+    table = bands(curves)
+    write_text(runs.folder / "curves.csv", curves.to_csv(index=False, float_format="%.6g"))
+    write_text(runs.folder / "bands.csv", table.to_csv(index=False, float_format="%.6g"))
+    for unit in (FRAMES, EVALUATIONS, SECONDS):
+        if unit in set(table["unit"]):
+            plot_bands(table, unit, runs.folder / f"curves_{unit}.png", levels)
+    return runs
+
+
+def write_statistics(results: pd.DataFrame, folder: Path) -> None:
+    """Write statistics of all tasks together: statistics.csv, improvements.csv, and profiles.csv
     with its picture; of returns in fresh worlds of the tasks' own sizes.
-
-    Returns:
-        The table of statistics.csv, see `benchmarks.statistics.aggregates.aggregates`.
     """
     returns = returns_by_method(results, OWN_SIZE)
     if not returns:
-        return pd.DataFrame()
+        return
     overall, shares = aggregates(returns), profiles(returns)
     tables = {"statistics": overall, "profiles": shares, "improvements": improvements(returns)}
     for name, table in tables.items():
         write_text(folder / f"{name}.csv", table.to_csv(index=False, float_format="%.6g"))
     plot_profiles(shares, folder / "profiles.png")
-    return overall
 
 
 def show_statistics(overall: pd.DataFrame) -> None:
     """Print the interquartile mean and the mean of each method."""
-    rows = [
-        {
-            "method": row["algo"],
-            "interquartile mean": str(MeanInterval.of_columns(row, "iqm")),
-            "mean": str(MeanInterval.of_columns(row, "mean")),
-        }
-        for row in records(overall)
-    ]
-    print_texts(
-        rows,
-        f"All {overall['tasks'].iloc[0]} tasks together, in fresh worlds",
-        "With 95 % intervals of a bootstrap stratified by task. Methods that lack a task or a seed "
-        "of it are left out.",
-    )
+    if len(overall):
+        print_table(
+            overall,
+            {
+                "method": "algo",
+                "interquartile mean": interval_cell("iqm"),
+                "mean": interval_cell("mean"),
+            },
+            f"All {overall['tasks'].iloc[0]} tasks together, in fresh worlds",
+            "With 95 % intervals of a bootstrap stratified by task. Methods that lack a task or a "
+            "seed are left out.",
+        )
 
 
 def summarise(results: pd.DataFrame) -> pd.DataFrame:
-    """A row a task and method.
+    """A row per task and method.
 
     Args:
         results: As `tidy` returns them.
@@ -131,13 +132,13 @@ def summarise(results: pd.DataFrame) -> pd.DataFrame:
     Returns:
         `env_id`; `algo`; `seeds`; the mean returns over seeds in the worlds `search`, `own` and
         `100x100`, each with its interval, `_low` and `_high`; the mean `frames`, `evaluations` and
-        `seconds`; and what was published of the method: `published_search`, `published_own`,
+        `seconds`; and the published returns of the method: `published_search`, `published_own`,
         `published_100x100`.
     """
     rows = []
     for (env_id, algo), group in results.groupby(["env_id", "algo"], sort=False):
         runs = group.drop_duplicates("run")
-        row: Row = {"env_id": env_id, "algo": algo, "seeds": len(runs)}
+        row: Record = {"env_id": env_id, "algo": algo, "seeds": len(runs)}
         for worlds in WORLDS:
             row |= mean_interval(group[group["worlds"] == worlds]["return"]).columns(worlds)
         for cost in ("frames", "evaluations", "seconds"):
@@ -148,66 +149,53 @@ def summarise(results: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def show(summary: pd.DataFrame, settings: GridSettings) -> None:
-    """Print the summary, a row a task and method, with the notes on the published numbers."""
+def show(summary: pd.DataFrame, settings: ReturnsSettings) -> None:
+    """Print the summary, a row per task and method, with the notes on the published numbers."""
     rows, seen = [], []
     for row in records(summary):
         algo, env_id = row["algo"], row["env_id"]
-        numbers = {worlds: published_number(algo, env_id, worlds) for worlds in WORLDS}
-        seen += [(algo, number) for number in numbers.values()]
-        rows.append(
-            {
-                "task": env_id.removeprefix("Karel-"),
-                "method": algo,
-                **{
-                    title: text
-                    for worlds, name in zip(WORLDS, ("own worlds", "fresh", LARGE), strict=True)
-                    for title, text in (
-                        (name, str(MeanInterval.of_columns(row, worlds))),
-                        (f"publ. {name}", published_text(numbers[worlds])),
-                    )
-                },
-                "frames": number_text(row["frames"], 0),
-                "programs": number_text(row["evaluations"], 0),
-                "s": number_text(row["seconds"], 1),
-            }
-        )
+        texts = {"task": task_name(row), "method": algo}
+        for worlds, name in zip(WORLDS, ("own worlds", "fresh", LARGE), strict=True):
+            number = published_number(algo, env_id, worlds)
+            seen.append((algo, number))
+            texts[name] = str(MeanInterval.of_columns(row, worlds))
+            texts[f"publ. {name}"] = published_text(number)
+        for cost, name, digits in (
+            ("frames", "frames", 0),
+            ("evaluations", "programs", 0),
+            ("seconds", "s", 1),
+        ):
+            texts[name] = number_text(row[cost], digits)
+        rows.append(texts)
+    used = [name for name in rows[0] if any(texts[name] != "-" for texts in rows)]
     print_texts(
-        without_empty(rows),
-        f"Mean returns of {settings.seeds} seeds, with 95 % bootstrap intervals",
-        "Own worlds: those that a search judged its programs in, or a training chose its best "
-        f"policy in. Fresh: {FRESH_WORLDS:,} others for programs, {FRESH_EPISODES} for networks, "
-        f"of the task's own size. 100x100: {LARGE_WORLDS} worlds. Networks act within the task's "
-        f"horizon, programs run {horizon_text(settings.horizon)}. {published_notes(seen)}",
+        [{name: texts[name] for name in used} for texts in rows],
+        f"Mean returns of {summary['seeds'].max()} seeds, with 95 % bootstrap intervals",
+        "Own worlds: those in which a search evaluated its programs, or in which a training chose "
+        f"its best policy. Fresh: {FRESH_WORLDS:,} others for programs, {FRESH_EPISODES} for "
+        f"networks, of the task's own size. 100x100: {LARGE_WORLDS} worlds. Networks act within "
+        f"the task's horizon, programs run {horizon_text(settings.horizon)}. "
+        f"{published_notes(seen)}",
     )
-
-
-def without_empty(rows: list[dict[str, str]]) -> list[dict[str, str]]:
-    """The rows of a table of texts without the columns that have nothing in any of them."""
-    used = [name for name in rows[0] if any(row[name] != "-" for row in rows)]
-    return [{name: row[name] for name in used} for row in rows]
 
 
 def show_solved(solved: pd.DataFrame) -> None:
     """Print how many seeds of the searches solve their tasks, and how soon."""
-    rows = [
+
+    def share(name: str) -> Callable[[Record], str]:
+        return lambda row: f"{row[name]:.0%}"
+
+    print_table(
+        solved.replace(np.inf, np.nan),
         {
-            "task": row["env_id"].removeprefix("Karel-"),
-            "method": row["algo"],
-            **{f"in {t} s": f"{row[f'solved_{t}_s']:.0%}" for t in TIMES},
-            "at all": f"{row['solved']:.0%}",
-            "programs to 1.00": _count(row["median_evaluations"]),
-        }
-        for row in records(solved)
-    ]
-    print_texts(
-        rows,
+            "task": task_name,
+            "method": "algo",
+            **{f"in {t} s": share(f"solved_{t}_s") for t in TIMES},
+            "at all": share("solved"),
+            "programs to 1.00": number_cell("median_evaluations", 0),
+        },
         "Share of the searches that solve their task",
         f"Solved: a return of 1 in the search's worlds and of at least {SOLVED_FRESH} in fresh "
         "ones. Seconds are those of one core, without compilation. Programs: the median number of "
-        "evaluations to a return of 1.00 in the search's worlds; -: less than half come there.",
+        "evaluations to a return of 1.00 in the search's worlds; -: fewer than half reach it.",
     )
-
-
-def _count(value: float) -> str:
-    return number_text(value if np.isfinite(value) else float("nan"), 0)

@@ -1,45 +1,45 @@
-"""LEAPS and its variants, trained with some of its losses only, beside each other.
+"""The variants of LEAPS, trained with some of its losses only, beside each other.
 
-Of each: what its weights' file tells of the reconstruction of test programs; how smooth behaviour
-is in its latent space; and what the cross-entropy method reaches with it.
+The tables show the reconstruction of test programs, as recorded with the weights; the smoothness of
+behavior in the latent space; and the returns of the cross-entropy method.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 
-from agents.intervals import MeanInterval, mean_interval
-from benchmarks.runs.planned_runs import RUNS_FILE, records
-from benchmarks.runs.results import number_text, print_texts, save_tables
-from benchmarks.runs.search_runs import (
-    TASK_NAMES,
-    PlannedSearch,
-    env_ids,
-    file_digest,
-    run_searches,
-    seed_range,
+from agents.intervals import mean_interval
+from benchmarks.runs.grid import do_runs, planned_searches
+from benchmarks.runs.ledger import RUNS_FILE, records
+from benchmarks.runs.results import (
+    Cell,
+    interval_cell,
+    number_cell,
+    number_text,
+    print_table,
+    print_texts,
+    save_tables,
 )
-from benchmarks.statistics.panels import COLORS, panels, save_figure
+from benchmarks.runs.searches import SEARCH_COLUMNS, file_digest
+from benchmarks.settings import VariantSettings
+from benchmarks.statistics.panels import draw_band, panels, save_figure
 from programmatic.dsl import Program
 from programmatic.dsl.tokens import PAD
-from programmatic.horizon import TASK, horizon_text
+from programmatic.horizon import horizon_text
 from programmatic.leaps import DatasetConfig, ProgramDataset, ProgramVAE, generate
 from programmatic.leaps.model.checkpoints import read_about, weights_path
 from programmatic.leaps.model.decoding import with_def
-from programmatic.leaps.settings import VARIANTS
-from programmatic.options import parse_options
 from programmatic.threads import torch_threads
 
 SIGMAS = (0.0, 0.1, 0.25, 0.5, 1.0)
 SHOWN_SIGMA = 0.25
-ANOTHER = "another program"  # what an unrelated program's behaviour matches
+ANOTHER = "another program"  # its behaviour matches by chance only
 RECONSTRUCTION = (
     "program_accuracy",
     "token_accuracy",
@@ -49,78 +49,41 @@ RECONSTRUCTION = (
 )
 
 
-@dataclass(frozen=True)
-class VariantSettings:
-    """Compare the variants of LEAPS: reconstruction, smoothness of behaviour, and search."""
-
-    models: tuple[str, ...] = VARIANTS
-    """Variants' names, or files of weights."""
-    tasks: tuple[str, ...] = TASK_NAMES
-    """Tasks, by name or id."""
-    seeds: int = 5
-    """Searches a variant and task: those of the seeds from 0 up."""
-    budget: float | None = None
-    """Most programs of a search; by default until the method ends."""
-    horizon: str = TASK
-    """The limit of a program's run: task, the task's own horizon; published,
-    the 10,000 calls (actions and percepts) of the literature; or a number of actions."""
-    options: tuple[str, ...] = ()
-    """Other options of the cross-entropy method, such as iterations=100."""
-    programs: int = 2000
-    """Programs whose neighbourhood is measured."""
-    data_seed: int = 1
-    """Of those programs and their demonstrations: another than the training's data set had. About a
-    sixth of 2,000, most of them short, are also among 50,000 programs of another seed."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where latents, decoding and, with numba-cuda, programs are."""
-    out: Path = Path("results/variants")
-    """Folder for config.json, summary, smoothness and runs as CSV, runs, and smoothness.png;
-    searches that are in it are not done again."""
-
-
 def measure_variants(settings: VariantSettings) -> None:
-    """Measure all variants, and leave and print the tables."""
-    tasks, seeds = env_ids(settings.tasks), seed_range(settings.seeds)
-    options = {"horizon": settings.horizon} | parse_options(settings.options)
-    if not settings.models:
-        raise ValueError("name at least one variant or file of weights")
-    budget = None if settings.budget is None else int(settings.budget)
-    plans = [
-        PlannedSearch("cem", task, seed, model, budget, settings.device, options)
-        for model in settings.models
-        for task in tasks
-        for seed in seeds
-    ]
+    """Measure all variants; write and print the tables."""
     data = DatasetConfig(programs=settings.programs, seed=settings.data_seed)
     data.check()
-    runs = run_searches(plans, settings.out)
+    jobs = [
+        job for model in settings.models for job in planned_searches(settings, ["LEAPS"], model)
+    ]
+    runs = do_runs(jobs, SEARCH_COLUMNS, settings)
     smooth = smoothness(settings.models, generate(data), settings.device)
     summary = summarise(settings.models, smooth, runs)
-    save_tables(settings.out, "variants", settings, {"summary": summary, "smoothness": smooth})
-    plot_smoothness(smooth, settings.out / "smoothness.png")
+    save_tables(settings, {"summary": summary, "smoothness": smooth})
+    plot_smoothness(smooth, settings.folder / "smoothness.png")
     show(summary, smooth, settings)
-    print(f"tables and picture: {settings.out} (a row a search: {RUNS_FILE})")
+    print(f"tables and picture: {settings.folder} (a row per search: {RUNS_FILE})")
 
 
 @torch.no_grad()
 def smoothness(
     models: tuple[str, ...], dataset: ProgramDataset, device: str = "auto", seed: int = 0
 ) -> pd.DataFrame:
-    """How far programs near to a program in the latent space behave as it does.
+    """The match of behavior between programs and those that are near in the latent space.
 
     Each program is encoded to the mean of its latent, moved by sigma * N(0, 1), and decoded.
 
     Args:
         models: Variants' names, or files of weights.
-        dataset: The programs, and their demonstrations.
-        device: Where the models run.
-        seed: Of the noise, which is the same for all models of one width.
+        dataset: The programs and their demonstrations.
+        device: Device of the models.
+        seed: Seed of the noise, which is the same for all models of one width.
 
     Returns:
-        A row a model and sigma: `model`; `sigma`; `behaviour_match` with the program's own
-        demonstrations, 1 for the same behaviour, mean over programs with its interval; and
-        `distinct`, the share of decoded programs that differ from all before. And a row for the
-        match of another program of the data set, the least that a latent space can be worth.
+        A row per model and sigma: `model`; `sigma`; `behaviour_match` with the program's own
+        demonstrations, 1 for the same behavior, mean over programs with its interval; `distinct`,
+        the share of decoded programs that differ from all others. And a row with the match of
+        another program of the data set, a lower bound for any latent space.
     """
     programs = [Program.from_tokens(row[row != PAD].tolist()) for row in dataset.tokens]
     rows = []
@@ -146,13 +109,13 @@ def _behaviour(tokens: Any, dataset: ProgramDataset) -> dict[str, float]:
 
 
 def summarise(models: tuple[str, ...], smooth: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
-    """A row a model.
+    """A row per model.
 
     Returns:
         `model`; `test_programs` and, measured on them after training, the five of
-        `RECONSTRUCTION`, NaN where the weights' JSON file has none; `match_0.25`, the behaviour
-        match at that sigma; and `search_return` and `fresh_return`: a seed's value is its mean over
-        the tasks, and these are means over seeds with their intervals.
+        `RECONSTRUCTION`, NaN if the weights' JSON file has none; `match_0.25`, the behavior match
+        at that sigma; and the means over seeds of `search_return` and `fresh_return` with their
+        intervals; a seed's value is its mean over the tasks.
     """
     rows = []
     for model in models:
@@ -174,7 +137,7 @@ def summarise(models: tuple[str, ...], smooth: pd.DataFrame, runs: pd.DataFrame)
 
 
 def _tested(model: str) -> dict[str, float]:
-    """What the JSON file beside weights tells of test programs; nothing if it does not."""
+    """The results on test programs in the JSON file beside weights; empty if it has none."""
     if not weights_path(model).with_suffix(".json").exists():
         return {}
     return read_about(model).get("test") or {}
@@ -183,24 +146,20 @@ def _tested(model: str) -> dict[str, float]:
 def show(summary: pd.DataFrame, smooth: pd.DataFrame, settings: VariantSettings) -> None:
     """Print the two tables."""
     labels = short_names(settings.models)
-    titles = ("programs", "tokens", "valid", "behaviour", "actions")
-    rows: list[dict[str, str]] = []
-    for row in records(summary):
-        texts = {"model": labels[row["model"]]}
-        texts |= {
-            title: number_text(row[name])
-            for name, title in zip(RECONSTRUCTION, titles, strict=True)
-        }
-        for name, title in (("search_return", "search worlds"), ("fresh_return", "fresh worlds")):
-            interval = MeanInterval(row[name], row[f"{name}_low"], row[f"{name}_high"])
-            texts[title] = str(interval)
-        rows.append(texts)
-    print_texts(
-        rows,
+    cells: dict[str, Cell] = {"model": lambda row: labels[row["model"]]}
+    titles = ("programs", "tokens", "valid", "behavior", "actions")
+    cells |= {title: number_cell(name) for name, title in zip(RECONSTRUCTION, titles, strict=True)}
+    cells |= {
+        "search worlds": interval_cell("search_return"),
+        "fresh worlds": interval_cell("fresh_return"),
+    }
+    print_table(
+        summary,
+        cells,
         f"Variants: test programs, and returns of cem over {settings.seeds} seeds",
         "Test programs, from the weights' JSON files: shares of programs and of tokens that are "
-        "reconstructed and of reconstructions that are valid, match of behaviour, and share of "
-        "actions that the neural executor has right. Returns of each search's best program, means "
+        "reconstructed and of reconstructions that are valid, match of behavior, and share of "
+        "actions that the neural executor gets right. Returns of each search's best program, means "
         f"over {len(settings.tasks)} tasks and the seeds, {horizon_text(settings.horizon)}, "
         "with 95 % bootstrap intervals.",
     )
@@ -217,15 +176,15 @@ def show(summary: pd.DataFrame, smooth: pd.DataFrame, settings: VariantSettings)
         rows.append(texts)
     print_texts(
         rows,
-        f"Behaviour near {settings.programs:,} programs in the latent space",
+        f"Behavior near {settings.programs:,} programs in the latent space",
         "Match with the program's own demonstrations when its latent is moved by sigma * N(0, 1): "
-        "1 is the same behaviour. In brackets: how many of the decoded programs are distinct. "
+        "1 is the same behavior. In brackets: the share of distinct decoded programs. "
         f"{ANOTHER.capitalize()}: the match of a program with the demonstrations of another one.",
     )
 
 
 def short_names(models: Sequence[str]) -> dict[str, str]:
-    """What tells files of weights apart: the ends of their paths; variants' names as they are.
+    """Short names of files of weights: the distinct ends of their paths; variants keep their names.
 
     Example:
         >>> names = short_names(["leaps", "runs/p/best.safetensors", "runs/pr/best.safetensors"])
@@ -242,29 +201,20 @@ def short_names(models: Sequence[str]) -> dict[str, str]:
 
 
 def plot_smoothness(smooth: pd.DataFrame, path: Path) -> None:
-    """Draw behaviour match over sigma, a line a variant."""
+    """Draw behavior match over sigma, a line per variant."""
     figure, (axes,) = panels(1)
     figure.set_size_inches(6, 4)
     lines = smooth[smooth["model"] != ANOTHER].groupby("model", sort=False)
     labels = short_names([str(model) for model, _ in lines])
-    for (model, group), color in zip(lines, COLORS, strict=False):
-        middle = group["behaviour_match"]
-        errors = [middle - group["behaviour_match_low"], group["behaviour_match_high"] - middle]
-        axes.errorbar(
-            group["sigma"],
-            middle,
-            errors,
-            fmt="o-",
-            color=color,
-            markersize=4,
-            label=labels[str(model)],
-        )
+    for number, (model, group) in enumerate(lines):
+        band = [group[f"behaviour_match{end}"] for end in ("", "_low", "_high")]
+        draw_band(axes, group["sigma"], band, labels[str(model)], number)
     floor = smooth[smooth["model"] == ANOTHER]["behaviour_match"].iloc[0]
     axes.axhline(floor, color="#777777", linestyle=":", label=ANOTHER)
     axes.set(
-        title="Behaviour of programs near a program in the latent space",
+        title="Behavior of programs near a program in the latent space",
         xlabel="sigma of the noise added to a program's latent",
-        ylabel="match with the program's behaviour",
+        ylabel="match with the program's behavior",
     )
     axes.set_xlim(left=0)
     axes.set_ylim(0, 1.03)

@@ -20,8 +20,7 @@ from agents.morl.run_folder import MODEL_FILES
 from agents.morl.run_folder import PROGRAM_FILE as TREE_FILE
 from agents.program import PROGRAM_FILE
 from benchmarks.report.findings import Findings, Origin, Run
-from benchmarks.runs.baselines import BASELINES
-from benchmarks.runs.grid import search_name
+from benchmarks.runs.methods import BASELINES, search_name
 from programmatic.horizon import TASK, horizon_text
 from programmatic.provenance import PROVENANCE
 from programmatic.runs import CONFIG_FILE, RunError, read_config

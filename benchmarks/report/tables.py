@@ -23,7 +23,7 @@ from benchmarks.report.findings import (
 )
 from benchmarks.report.run_folders import origin_of, read_columns, read_run, whole_number
 from benchmarks.runs.grid import SEARCHES
-from benchmarks.runs.planned_runs import PROVENANCE, RUNS_FILE
+from benchmarks.runs.ledger import PROVENANCE, RUNS_FILE
 from benchmarks.speed.rates import RATES_FILE
 from benchmarks.statistics.curves import CURVE_COLUMNS, EVALUATIONS, FRAMES, SECONDS
 from benchmarks.statistics.tidy import RESULTS_FILE

@@ -1,185 +1,207 @@
-"""The grid: methods x tasks x seeds, searches and trainings alike, done once and judged alike.
+"""The grid: methods x tasks x seeds, searches and trainings alike.
 
-A folder of results has searches/ and trainings/, each with runs.csv and its run folders.
+A run folder has searches/ and trainings/, each with runs.csv and the folders of its runs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 
-from benchmarks.runs.backends import Workers
-from benchmarks.runs.baselines import BASELINES, LITERATURE
-from benchmarks.runs.search_runs import TASK_NAMES, PlannedSearch, env_ids, run_searches, seed_range
-from benchmarks.runs.trainings import PlannedTraining, run_trainings
-from programmatic.horizon import TASK
-from programmatic.options import parse_options
-from programmatic.search.configs import METHODS, RandomConfig, config_of
+from benchmarks.runs.ledger import Columns, TableLedger, do_jobs
+from benchmarks.runs.methods import BASELINES, search_name, search_of
+from benchmarks.runs.methods import SEARCHES as NAMED_SEARCHES
+from benchmarks.runs.searches import SEARCH_COLUMNS, SearchJob
+from benchmarks.runs.trainings import TRAINING_COLUMNS, TrainingJob
+from benchmarks.runs.workers import Workers
+from benchmarks.settings import TASK_NAMES, ReturnsSettings, SearchesSettings
+from karel_gym.registration import task_of
+from programmatic.options import unknown
+from programmatic.search.configs import (
+    METHODS,
+    CEMConfig,
+    LatentRandomConfig,
+    RandomConfig,
+    config_of,
+)
 
 SEARCHES, TRAININGS = "searches", "trainings"
-SEARCH_NAMES = {"LEAPS": "cem"}
-"""The methods of searches that the literature's tables call by another name."""
-QUICK: dict[str, Any] = {"seeds": 2, "steps": 10_000, "budget": 10_000}
-QUICK_TASKS = ("Maze", "Harvester")
-"""Those whose worlds are small."""
-
-
-@dataclass(frozen=True)
-class GridSettings:
-    """Which runs there are to be, and where they are done."""
-
-    methods: tuple[str, ...] = (*LITERATURE, "LEAPS", "cebs", "hc", "shc", "cghc", "random")
-    """Which: deep RL baselines by their rows in the literature's tables, such as DRL, DRL-abs or
-    DRL-action, or by their algorithm, such as A2C or QR-DQN, which observes percepts+action;
-    searches by their method (see karel-gym search), LEAPS for cem."""
-    tasks: tuple[str, ...] = TASK_NAMES
-    """Tasks, by name or id."""
-    env_version: Literal["v0", "v1"] = "v0"
-    """Which definition of tasks that are given by name: v0 is LEAPS's."""
-    seeds: int = 5
-    """Runs of a method and task: those of the seeds from 0 up."""
-    steps: float | None = None
-    """Frames of a training; by default what hyperparams/ALGO.yml says."""
-    budget: float = 1e6
-    """Most programs that a search evaluates."""
-    options: tuple[str, ...] = ()
-    """Other options of the searches, of those that have it, or of one method: n_worlds=64 or
-    hc.sideways=true."""
-    horizon: str = TASK
-    """The limit of a program's run: task, the task's own horizon, in which networks act; published,
-    the 10,000 calls (actions and percepts) of the literature; or a number of actions."""
-    model: str = "default"
-    """The file of the model whose latent space is searched, or default."""
-    jobs: int = 1
-    """Runs at once, a core each; 1: one after the other, in this process."""
-    backend: Literal["processes", "ray"] = "processes"
-    """Who does them: processes of this machine, or the workers of a Ray cluster, which needs the
-    extra [ray]."""
-    address: str | None = None
-    """The Ray cluster's address, HOST:PORT, ray://HOST:PORT or auto; the results' folder must be on
-    a disk that its nodes share. By default a Ray of this process's own, of as many workers as there
-    are jobs."""
-    quick: bool = False
-    """Two seeds, trainings of 10,000 frames and searches of 10,000 programs, on Maze and Harvester
-    unless tasks are given; networks that are no tables are not judged in 100x100. Minutes in place
-    of hours: it shows that everything runs, not what the methods reach."""
-    out: Path = Path("results/returns")
-    """Folder of the results; runs that are in it are not done again."""
 
 
 @dataclass(frozen=True)
 class GridRuns:
-    """The rows of all runs of a grid, and the folder that they are in."""
+    """The rows of all runs of a grid; the column `run` is relative to `folder`, the column `label`
+    is the method's name in the tables."""
 
     folder: Path
     searches: pd.DataFrame
     trainings: pd.DataFrame
 
 
-def do_grid(settings: GridSettings) -> GridRuns:
-    """Do the runs that are still to be done.
+def do_grid(settings: ReturnsSettings) -> GridRuns:
+    """Do the runs that are not done yet.
 
     Raises:
-        ValueError: A method, a task or an option is unknown or cannot be.
+        ValueError: A method, a task or an option is unknown or invalid.
         RunError: A runs.csv or a run folder is damaged.
-        WorkerDiedError: A run has killed one worker after the other.
+        WorkerDiedError: Several workers in a row died of the same run.
     """
-    workers = Workers(settings.jobs, settings.backend, settings.address)
+    settings = settings.quickened()
+    settings.check()
     searches, trainings = planned(settings)
-    folder = settings.out
+    for job in [*searches, *trainings]:  # all errors before any work
+        _ = job.id
     return GridRuns(
-        folder,
-        run_searches(searches, folder / SEARCHES, workers),
-        run_trainings(trainings, folder / TRAININGS, workers),
+        settings.folder,
+        do_runs(searches, SEARCH_COLUMNS, settings, settings.SEARCHES),
+        do_runs(trainings, TRAINING_COLUMNS, settings, TRAININGS),
     )
 
 
-def quickened(settings: Any) -> Any:
-    """The settings of which those of `QUICK` stand for others, if they are to be quick."""
-    if not settings.quick:
-        return settings
-    tasks = QUICK_TASKS if settings.tasks == TASK_NAMES else settings.tasks
-    return replace(settings, **QUICK, tasks=tasks)
+def do_runs(
+    jobs: Sequence[SearchJob] | Sequence[TrainingJob],
+    columns: Columns,
+    settings: SearchesSettings,
+    place: str = "",
+) -> pd.DataFrame:
+    """Do the jobs that are not done yet; returns the rows of all, see `GridRuns`."""
+    workers = Workers(settings.jobs, settings.backend, settings.address)
+    found = do_jobs(jobs, TableLedger(settings.folder / place, columns), workers) if jobs else []
+    labels, places = [job.label for job in jobs], [Path(place) / row["run"] for row in found]
+    return columns.table(found).assign(label=labels, run=[path.as_posix() for path in places])
 
 
-def planned(settings: GridSettings) -> tuple[list[PlannedSearch], list[PlannedTraining]]:
+def planned(settings: ReturnsSettings) -> tuple[list[SearchJob], list[TrainingJob]]:
     """The runs of a grid.
 
     Raises:
-        ValueError: A method, a task or an option is unknown or cannot be.
+        ValueError: A method, a task or an option is unknown or invalid.
     """
-    settings = quickened(settings)
-    tasks, seeds = env_ids(settings.tasks, settings.env_version), seed_range(settings.seeds)
+    known = dict.fromkeys([*BASELINES, *map(search_name, METHODS), *NAMED_SEARCHES])
     for name in settings.methods:
-        if name not in BASELINES and method_of(name) not in METHODS:
-            known = ", ".join([*BASELINES, *map(search_name, METHODS)])
-            raise ValueError(f"there is no method {name!r}; known are {known}")
-    budget = int(settings.budget)
-    steps = None if settings.steps is None else int(settings.steps)
-    options = search_options(settings.methods, settings.options)
-    searches, trainings = [], []
-    for task in tasks:
-        for name in dict.fromkeys(settings.methods):
-            for seed in seeds:
-                if name in BASELINES:
-                    trainings.append(PlannedTraining(name, task, seed, steps, settings.quick))
-                    continue
-                method = method_of(name)
-                own = {"horizon": settings.horizon} | spending(method, task, budget)
-                own |= options[name]
-                model = settings.model
-                searches.append(
-                    PlannedSearch(method, task, seed, model, budget, "cpu", options=own)
-                )
+        if name not in known and name not in METHODS:
+            raise ValueError(unknown("there is no method", name, known))
+    steps, tasks = settings.steps, env_ids(settings.tasks, settings.env_version)
+    trainings = [
+        TrainingJob(name, task, seed, steps, settings.quick)
+        for task in tasks
+        for name in dict.fromkeys(settings.methods)
+        if name in BASELINES
+        for seed in range(settings.seeds)
+    ]
+    names = [name for name in settings.methods if name not in BASELINES]
+    searches = planned_searches(settings, names, settings.model, settings.FILLS_BUDGET)
     return searches, trainings
 
 
-def search_options(names: Sequence[str], texts: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """The options of each search method.
+def planned_searches(
+    settings: SearchesSettings, names: Sequence[str], model: str, fills_budget: bool = False
+) -> list[SearchJob]:
+    """The searches with these names, on all tasks with all seeds."""
+    chosen = search_options(names, settings.options)
+    given: dict[str, Any] = {"horizon": settings.horizon}
+    given |= {} if settings.worlds is None else {"n_worlds": settings.worlds}
+    searches = []
+    for task in env_ids(settings.tasks, settings.env_version):
+        for name, own in chosen.items():
+            method, options = search_of(name)
+            options = given | dict(options) | own
+            if settings.budget is not None:
+                options = spending(method, task, settings.budget, fills_budget) | options
+            searches += [
+                SearchJob(
+                    method, task, seed, model, settings.budget, settings.device, options, name
+                )
+                for seed in range(settings.seeds)
+            ]
+    return searches
+
+
+def search_options(names: Sequence[str], options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The options of each search.
 
     Args:
-        names: Rows of the table; those of baselines have none.
-        texts: Of the form name=value, for all methods that have this option, or METHOD.name=value.
+        names: Names of searches in the tables.
+        options: By name, for all methods that have this option, or by METHOD.name.
 
     Raises:
-        ValueError: A text has another form, or no method has such an option.
+        ValueError: No method has such an option.
 
     Example:
-        >>> search_options(["hc", "LEAPS"], ["n_worlds=8", "hc.sideways=true"])
+        >>> search_options(["hc", "LEAPS"], {"n_worlds": 8, "hc.sideways": True})
         {'hc': {'n_worlds': 8, 'sideways': True}, 'LEAPS': {'n_worlds': 8}}
     """
-    chosen: dict[str, dict[str, Any]] = {name: {} for name in names if name not in BASELINES}
-    for text, (key, value) in zip(texts, parse_options(texts).items(), strict=True):
+    chosen: dict[str, dict[str, Any]] = {name: {} for name in names}
+    known = {name: [f.name for f in fields(METHODS[search_of(name)[0]])] for name in names}
+    for key, value in options.items():
         of, dot, option = key.rpartition(".")
         having = [
             name
             for name in chosen
-            if (not dot or of in (name, method_of(name)))
-            and option in [field.name for field in fields(METHODS[method_of(name)])]
+            if (not dot or of in (name, search_of(name)[0])) and option in known[name]
         ]
         if not having:
-            raise ValueError(f"none of the searches has the option of {text!r}")
+            every = dict.fromkeys(option for own in known.values() for option in own)
+            raise ValueError(unknown("none of the searches has the option", key, every))
         for name in having:
             chosen[name][option] = value
     return chosen
 
 
-def spending(method: str, env_id: str, budget: int) -> dict[str, Any]:
-    """The options with which random search spends a budget; others do so by themselves, or, like
-    LEAPS, end when their own iterations are done."""
-    is_random = isinstance(config_of(method, env_id, {}), RandomConfig)
-    return {"n_programs": budget} if is_random else {}
+def spending(method: str, env_id: str, budget: int, fills: bool) -> dict[str, Any]:
+    """The options with which a method spends a budget; many do so without options.
+
+    Args:
+        method: The method.
+        env_id: The task's id.
+        budget: Programs to evaluate.
+        fills: Whether methods with a number of iterations of their own get as many as the budget
+            allows, so that the sigma of CEM has fallen to the end when the budget is spent.
+
+    Raises:
+        ValueError: The budget does not suffice for an iteration.
+
+    Example:
+        >>> spending("cem", "Karel-Maze-v0", 30_000, fills=True)  # 1,764 * (16 + 1) + 1 programs
+        {'iterations': 1764}
+    """
+    config = config_of(method, env_id, {})
+    if isinstance(config, RandomConfig):
+        return {"n_programs": budget}
+    if fills and isinstance(config, LatentRandomConfig):
+        return {"n_latents": budget}
+    if fills and isinstance(config, CEMConfig):
+        # An iteration evaluates its mean too, and the last mean is evaluated by itself.
+        iterations = (budget - 1) // (config.population_size + 1)
+        if iterations < 1:
+            raise ValueError(
+                f"the budget must be at least {config.population_size + 2} for {method} on "
+                f"{env_id}, got {budget}"
+            )
+        return {"iterations": iterations}
+    return {}
 
 
-def method_of(name: str) -> str:
-    """The search method of a row of the table."""
-    return SEARCH_NAMES.get(name, name)
+def env_ids(tasks: Sequence[str], version: str = "v0") -> list[str]:
+    """The ids of tasks that are given by a name, such as Maze, or an id.
 
+    Tasks that LEAPS does not have are always v0.
 
-def search_name(method: str) -> str:
-    """The row of the table that a search method is."""
-    return next((name for name, known in SEARCH_NAMES.items() if known == method), method)
+    Raises:
+        ValueError: A task is unknown.
+
+    Example:
+        >>> env_ids(["Maze", "DoorKey", "Karel-Maze-v0"], "v1")
+        ['Karel-Maze-v1', 'Karel-DoorKey-v0', 'Karel-Maze-v0']
+    """
+    ids = [
+        task if "-" in task else f"Karel-{task}-{version if task in TASK_NAMES else 'v0'}"
+        for task in tasks
+    ]
+    for env_id in ids:
+        task_of(env_id)
+    return list(dict.fromkeys(ids))

@@ -1,9 +1,8 @@
-"""What a measurement leaves: config.json, tables as CSV and JSON, and a table on the terminal."""
+"""Results of a benchmark: config.json, tables as CSV and JSON, and a table on the terminal."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,67 +12,102 @@ from rich.table import Table
 from rich.text import Text
 
 from agents.commands import PIPE_WIDTH
+from agents.intervals import MeanInterval, mean_interval
+from benchmarks.runs.ledger import Record, records
+from benchmarks.settings import BenchmarkSettings
 from programmatic.provenance import provenance
-from programmatic.runs import (
-    CONFIG_FILE,
-    PACKAGES,
-    RunError,
-    read_config,
-    versions,
-    write_json,
-    write_text,
-)
+from programmatic.runs import CONFIG_FILE, PACKAGES, versions, write_json, write_text
 
 
 def save_tables(
-    folder: Path, name: str, settings: Any, tables: Mapping[str, pd.DataFrame], **facts: Any
+    settings: BenchmarkSettings,
+    tables: Mapping[str, pd.DataFrame],
+    folder: Path | None = None,
+    **facts: Any,
 ) -> None:
-    """Write the settings and the tables of a measurement.
+    """Write the settings and the tables of a benchmark.
 
     Args:
-        folder: Where to.
-        name: Of the measurement.
-        settings: A dataclass.
-        tables: By name; each becomes NAME.csv and NAME.json.
-        facts: What else there is to know, for config.json.
+        settings: The settings.
+        tables: By name; each is written as NAME.csv and NAME.json.
+        folder: The folder; None: the run folder.
+        facts: Other entries of config.json.
     """
-    save_config(folder, name, settings, **facts)
+    folder = folder or settings.folder
+    save_config(settings, folder, **facts)
     for title, table in tables.items():
         write_text(folder / f"{title}.csv", table.to_csv(index=False))
         write_text(folder / f"{title}.json", table.to_json(orient="records", indent=2) + "\n")
 
 
-def save_config(folder: Path, name: str, settings: Any, **facts: Any) -> None:
-    """Write config.json of a measurement, with its `provenance`; for the arguments see
-    `save_tables`.
-    """
+def save_config(settings: BenchmarkSettings, folder: Path, **facts: Any) -> None:
+    """Write config.json: the settings, other facts, the provenance and the versions."""
     folder.mkdir(parents=True, exist_ok=True)
-    config = {"command": command_of(name), **_json_values(asdict(settings)), **facts}
-    config |= {**provenance(), "versions": measured_versions()}
-    write_json(folder / CONFIG_FILE, config)
-
-
-def check_benchmark(folder: Path, name: str) -> None:
-    """Check that a measurement may be written to a folder, or go on in it.
-
-    Raises:
-        RunError: It holds another run or measurement.
-    """
-    if not (folder / CONFIG_FILE).exists():
-        return
-    command = read_config(folder).get("command")
-    if command != command_of(name):
-        raise RunError(f"{folder} holds a run of {command!r}: name another folder with --out")
-
-
-def command_of(name: str) -> str:
-    """The `command` in config.json of a measurement."""
-    return f"benchmark {name}"
+    origin = {**provenance(), "versions": measured_versions()}
+    write_json(folder / CONFIG_FILE, settings.config_json() | facts | origin)
 
 
 def measured_versions() -> dict[str, str]:
-    """The versions of what a measurement depends on."""
+    """The versions of the packages that results depend on."""
     return versions((*PACKAGES, "numba"))
+
+
+def mean_rows(
+    table: pd.DataFrame, keys: Sequence[str], means: Sequence[str]
+) -> Iterable[tuple[Record, pd.DataFrame]]:
+    """The groups of a table, each with a row of results to begin with.
+
+    Args:
+        table: A row per run.
+        keys: The columns that rows of a group share.
+        means: Columns of returns.
+
+    Yields:
+        A row with the `keys`, `seeds`, and the mean of each of `means` with its 95 % interval in
+        the columns NAME_low and NAME_high; and the rows of the group.
+    """
+    for values, group in table.groupby(list(keys), sort=False):
+        row: Record = {**dict(zip(keys, values, strict=True)), "seeds": len(group)}
+        for name in means:
+            row |= mean_interval(group[name]).columns(name)
+        yield row, group
+
+
+Cell = str | Callable[[Record], str]
+
+
+def print_table(
+    table: pd.DataFrame, cells: Mapping[str, Cell], title: str, notes: str = ""
+) -> None:
+    """Print columns of a table; see `print_texts`.
+
+    Args:
+        table: The table.
+        cells: The text of a cell by the column's title: a function of the row, or the name of a
+            column of texts.
+        title: Above it.
+        notes: Below it.
+    """
+    texts = [
+        {head: row[of] if isinstance(of, str) else of(row) for head, of in cells.items()}
+        for row in records(table)
+    ]
+    print_texts(texts, title, notes)
+
+
+def task_name(row: Record) -> str:
+    """The cell of a task."""
+    return str(row["env_id"]).removeprefix("Karel-")
+
+
+def interval_cell(name: str) -> Cell:
+    """Cells of a mean and its interval; see `mean_rows`."""
+    return lambda row: str(MeanInterval.of_columns(row, name))
+
+
+def number_cell(name: str, digits: int = 2) -> Cell:
+    """Cells of a number."""
+    return lambda row: number_text(row[name], digits)
 
 
 def print_texts(rows: Sequence[Mapping[str, str]], title: str, notes: str = "") -> None:
@@ -100,7 +134,3 @@ def print_texts(rows: Sequence[Mapping[str, str]], title: str, notes: str = "") 
 def number_text(value: float, digits: int = 2) -> str:
     """A number as text; "-" for NaN."""
     return "-" if value != value else f"{value:,.{digits}f}"
-
-
-def _json_values(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: str(v) if isinstance(v, Path) else v for name, v in values.items()}

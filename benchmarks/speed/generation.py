@@ -1,10 +1,10 @@
-"""How long one generation of the cross-entropy method takes: decoding its latents, running them."""
+"""The time of one generation of the cross-entropy method: decoding latents, running programs."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,10 @@ import numpy as np
 import pandas as pd
 import torch
 
+from benchmarks.runs.ledger import records
 from benchmarks.runs.results import number_text, print_texts, save_tables
-from benchmarks.statistics.panels import COLORS, panels, save_figure
+from benchmarks.settings import GenerationSettings
+from benchmarks.statistics.panels import COLORS, draw_band, panels, save_figure
 from karel_gym.simulation.devices import device_named
 from programmatic.leaps import ProgramVAE
 from programmatic.search import CEMConfig
@@ -23,39 +25,14 @@ from programmatic.threads import torch_threads
 
 ORIGINAL_POPULATION = 32
 ORIGINAL_DECODE_MS, ORIGINAL_EXECUTE_MS = 58.0, 1600.0
-"""Of a generation of 32 with the implementation of LEAPS's authors."""
+"""Times of a generation of 32 with the implementation of LEAPS's authors."""
 KINDS = ("normal", "cem")
 CEM_SIGMA = 0.1
-"""Where the standard deviation of LEAPS's populations falls to."""
-
-
-@dataclass(frozen=True)
-class GenerationSettings:
-    """Measure the time that one generation of the cross-entropy method takes."""
-
-    populations: tuple[int, ...] = (32, 512, 4096)
-    """Numbers of latents."""
-    task: str = "Karel-Harvester-v0"
-    """The task's id."""
-    worlds: int = 10
-    """Start worlds in which each program runs."""
-    repeats: int = 7
-    """Generations that are measured, each of other latents."""
-    threads: int = 1
-    """CPU threads of torch; searches take one. Programs run on all cores."""
-    model: str = "default"
-    """The file of the model, a variant's name, or default."""
-    out: Path = Path("results/generation")
-    """Folder for config.json, generation.csv, generation.json and generation.png."""
+"""The last standard deviation of LEAPS's populations."""
 
 
 def measure_generation(settings: GenerationSettings) -> None:
-    """Measure on the CPU and on the GPU that torch finds, and leave and print the table."""
-    for name in ("worlds", "repeats", "threads"):
-        if getattr(settings, name) < 1:
-            raise ValueError(f"{name} must be at least 1, got {getattr(settings, name)}")
-    if not settings.populations or min(settings.populations) < 1:
-        raise ValueError(f"populations must be numbers from 1 up, got {settings.populations}")
+    """Measure on the CPU and on the GPU that torch finds; write and print the table."""
     devices = ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
     with torch_threads(settings.threads):
         table = pd.DataFrame(
@@ -64,14 +41,14 @@ def measure_generation(settings: GenerationSettings) -> None:
             for row in generation_times(ProgramVAE.load(settings.model, device), settings)
         )
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
-    save_tables(settings.out, "generation", settings, {"generation": table}, gpu=gpu)
-    plot_times(table, settings.out / "generation.png")
+    save_tables(settings, {"generation": table}, gpu=gpu)
+    plot_times(table, settings.folder / "generation.png")
     show(table, settings)
-    print(f"table and picture: {settings.out}")
+    print(f"table and picture: {settings.folder}")
 
 
 def generation_times(model: ProgramVAE, settings: GenerationSettings) -> Iterator[dict[str, Any]]:
-    """The times of generations of a model, on its device.
+    """Measure the times of generations of a model, on its device.
 
     Yields:
         Rows: `device` of decoding; `programs_on`, the device of programs; `latents`, normal for
@@ -112,7 +89,7 @@ def draw_latents(space: LatentSpace, kind: str, n: int, seed: int) -> torch.Tens
 
 
 def programs_device(decoder: torch.device) -> str:
-    """Where a search runs programs that are decoded on this device."""
+    """The device of programs that are decoded on this device."""
     try:
         device_named(decoder.type)
     except RuntimeError:
@@ -133,7 +110,7 @@ def _times(space: LatentSpace, objective: Objective, latents: torch.Tensor) -> t
 
 
 def _finish(device: torch.device) -> None:
-    """Wait for what a GPU still has to do."""
+    """Wait for the work of a GPU."""
     if device.type == "cuda":
         torch.cuda.synchronize()
 
@@ -141,16 +118,14 @@ def _finish(device: torch.device) -> None:
 def show(table: pd.DataFrame, settings: GenerationSettings) -> None:
     """Print the table."""
     rows = []
-    for row in table.to_dict("records"):
-        texts = {
-            "latents": row["latents"],
-            "device": row["device"],
-            "programs": f"{row['population']:,}",
-        }
+    for row in records(table):
+        texts = {name: row[name] for name in ("latents", "device")}
+        texts["programs"] = f"{row['population']:,}"
         for name in ("decode", "execute", "total"):
-            fastest, slowest = row[f"{name}_ms_fastest"], row[f"{name}_ms_slowest"]
-            middle = milliseconds(row[f"{name}_ms"])
-            texts[f"{name} ms"] = f"{middle} [{milliseconds(fastest)}, {milliseconds(slowest)}]"
+            middle, fastest, slowest = (
+                milliseconds(row[f"{name}_ms{end}"]) for end in ("", "_fastest", "_slowest")
+            )
+            texts[f"{name} ms"] = f"{middle} [{fastest}, {slowest}]"
         texts["programs/s"] = number_text(row["programs_per_second"], 0)
         rows.append(texts)
     total = ORIGINAL_DECODE_MS + ORIGINAL_EXECUTE_MS
@@ -174,7 +149,7 @@ def show(table: pd.DataFrame, settings: GenerationSettings) -> None:
 
 
 def milliseconds(value: float) -> str:
-    """A time as text, to a tenth where that can matter.
+    """A time as text, below 100 ms to a tenth.
 
     Example:
         >>> milliseconds(1.26), milliseconds(3674.3)
@@ -184,37 +159,24 @@ def milliseconds(value: float) -> str:
 
 
 def plot_times(table: pd.DataFrame, path: Path) -> None:
-    """Draw the times over the population, a panel a kind of latents."""
+    """Draw the times over the population, a panel per kind of latents."""
     figure, axes = panels(len(KINDS))
     for axis, kind in zip(axes, KINDS, strict=True):
-        lines = table[table["latents"] == kind].groupby("device", sort=False)
-        for (device, group), color in zip(lines, COLORS, strict=False):
-            for name, style in (("decode", "o-"), ("execute", "s--")):
-                axis.plot(
-                    group["population"],
-                    group[f"{name}_ms"],
-                    style,
-                    color=color,
-                    markersize=4,
-                    label=f"{name}, {device}",
-                )
-        for value, marker, name in (
-            (ORIGINAL_DECODE_MS, "o", "decode"),
-            (ORIGINAL_EXECUTE_MS, "s", "execute"),
+        lines = product(table[table["latents"] == kind].groupby("device"), ("decode", "execute"))
+        for number, ((device, group), name) in enumerate(lines):
+            band = [group[f"{name}_ms{end}"] for end in ("", "_fastest", "_slowest")]
+            draw_band(axis, group["population"], band, f"{name}, {device}", number)
+        original: dict[str, Any] = {"linestyle": "", "color": COLORS[-1], "fillstyle": "none"}
+        for name, value, marker in (
+            ("decode", ORIGINAL_DECODE_MS, "o"),
+            ("execute", ORIGINAL_EXECUTE_MS, "s"),
         ):
-            axis.plot(
-                ORIGINAL_POPULATION,
-                value,
-                marker,
-                color=COLORS[-1],
-                markersize=6,
-                fillstyle="none",
-                label=f"{name}, the original",
-            )
+            label = f"{name}, the original"
+            axis.plot([ORIGINAL_POPULATION], [value], marker=marker, label=label, **original)
         axis.set_xscale("log", base=2)
-        axis.set_yscale("log")
         around = f"N(mean, {CEM_SIGMA}), as in CEM"
-        axis.set_title("latents from N(0, 1)" if kind == "normal" else f"latents from {around}")
+        latents = "N(0, 1)" if kind == "normal" else around
+        axis.set(yscale="log", title=f"latents from {latents}")
     axes[0].legend(frameon=False, fontsize=8)
     figure.supxlabel("programs of a generation")
     figure.supylabel("milliseconds")

@@ -1,54 +1,33 @@
-"""How fast an embedding is pretrained: steps of each variant, and the GRU beside PyTorch's own.
-
-`karel-gym benchmark pretraining` prints the table.
-"""
+"""Rates of pretraining an embedding: steps of each variant, and the GRU beside PyTorch's."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from benchmarks.speed.rates import PlannedRate
+from benchmarks.settings import PretrainingSettings
+from benchmarks.speed.rates import PlannedRate, measure_rates
 from programmatic.leaps import DatasetConfig, PretrainConfig, ProgramDataset, generate
 from programmatic.leaps.model.batches import Programs
 from programmatic.leaps.model.grammar import N_TOKENS
 from programmatic.leaps.model.recurrence import parameters_of, run_gru
-from programmatic.leaps.settings import LATENT_DIM, VARIANTS
+from programmatic.leaps.settings import VARIANTS
 from programmatic.leaps.training.pretraining import Pretraining
 from programmatic.threads import torch_threads
 
 
-@dataclass(frozen=True)
-class PretrainingSettings:
-    """Measure how fast LEAPS's program embedding is pretrained."""
-
-    programs: int = 2_000
-    """Programs of the data set, which is made for the measurement."""
-    batch_size: int = 256
-    """Programs of a step."""
-    demonstrations: int = 10
-    """Demonstrations a program that L_L uses."""
-    latent_dim: int = LATENT_DIM
-    """Size of the latents and of all recurrent states."""
-    threads: int | None = None
-    """CPU threads of torch; None: its own choice."""
-    repeats: int = 3
-    """Times that each is measured."""
-    seed: int = 0
-    """Of the data set, the weights and the batches."""
-    out: Path = Path("results/pretraining")
-    """Folder for config.json and rates.csv; rates that are in it are not measured again."""
+def measure_pretraining(settings: PretrainingSettings) -> None:
+    """Measure the rates of pretraining."""
+    measure_rates(pretraining_rates(settings), settings)
 
 
 def pretraining_rates(settings: PretrainingSettings) -> Iterator[PlannedRate]:
-    """Programs a second: of the recurrence alone, and of whole steps of each variant."""
+    """Programs per second: of the recurrence alone, and of whole steps of each variant."""
     dataset = generate(DatasetConfig(programs=settings.programs, seed=settings.seed))
     with torch_threads(settings.threads):
         yield from recurrence_rates(settings, dataset)
@@ -60,14 +39,14 @@ def pretraining_rates(settings: PretrainingSettings) -> Iterator[PlannedRate]:
                 latent_dim=settings.latent_dim,
                 seed=settings.seed,
             )
-            training = Pretraining(config, settings.out, dataset)
+            training = Pretraining(config, settings.folder, dataset)
             training.reinforces = True  # as after the first epochs
             what = f"pretraining steps, variant {variant}, batches of {settings.batch_size}"
             yield PlannedRate(what, "programs", partial(_steps, training), settings.repeats)
 
 
 def _steps(training: Pretraining, n: int = 2) -> int:
-    """Do n steps; returns how many programs they had."""
+    """Do n steps; returns their number of programs."""
     generator = torch.Generator().manual_seed(0)
     batches = training.programs.batches(training.config.batch_size, generator)
     done = 0

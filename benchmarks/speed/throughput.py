@@ -1,22 +1,18 @@
-"""Rates that tell how fast the machine, the envs and the agents are here.
-
-`karel-gym benchmark throughput` prints the table.
-"""
+"""Rates of execution, stepping and training."""
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
-import sys
 from collections.abc import Callable, Iterator
-from functools import cache, partial
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import gymnasium
 import numpy as np
 
-from benchmarks.speed.rates import PlannedRate
+from benchmarks.settings import ThroughputSettings
+from benchmarks.speed.rates import PlannedRate, measure_rates, plain_interpreter
 from karel_gym import KarelSB3VecEnv, sample_worlds
 from karel_gym.envs.signature import signature_of
 from karel_gym.registration import CARTPOLE
@@ -29,30 +25,49 @@ from programmatic.references import reference_program
 from programmatic.trees.program import TreeProgram
 from programmatic.trees.rollouts import rollout_returns
 
-REFERENCE = Path(__file__).resolve().parents[2] / "tests" / "reference.py"
+MEASURED_TASKS = ("Karel-Maze-v0", "Karel-Harvester-v0")
 NUM_ENVS = 1024
 STEPS = 200
 PPO_ENVS = 64
 PPO_STEPS = 60 * PPO_ENVS * 64  # sixty updates
 
 
+def measure_throughput(settings: ThroughputSettings) -> None:
+    """Measure the rates of execution, of stepping and of training."""
+    if settings.reference:
+        plain_interpreter(settings.reference)  # an error comes before any work
+    megabytes = memory_of_worlds() / 1e6
+    measure_rates(throughput_rates(settings), settings, million_worlds_mb=megabytes)
+    print(f"One million worlds of 8x8 take {megabytes:.0f} MB.")
+
+
+def throughput_rates(settings: ThroughputSettings) -> Iterator[PlannedRate]:
+    """All rates."""
+    yield from execution_rates()
+    yield from cuda_rates()
+    if settings.reference:
+        yield from plain_python_rates(settings.reference)
+    yield from random_program_rates()
+    yield from tree_rates()
+    yield from stepping_rates()
+    if not settings.quick:
+        yield from training_rates()
+
+
 def execution_rates(copies: int = 512, n_worlds: int = 16) -> Iterator[PlannedRate]:
     """Rates of `execute`, in rollouts and in calls, of two programs in `n_worlds` worlds each."""
-    for env_id in ("Karel-Maze-v0", "Karel-Harvester-v0"):
-        worlds = sample_worlds(env_id, n_worlds)
-        programs = [reference_program(env_id)] * copies
-        run = partial(execute, programs, worlds, env_id)
+    for env_id in MEASURED_TASKS:
+        run = partial(
+            execute, [reference_program(env_id)] * copies, sample_worlds(env_id, n_worlds), env_id
+        )
         what = f"execute, {env_id}, {copies} programs x {n_worlds} worlds"
-        yield PlannedRate(what, "rollouts", partial(_rollouts, run))
-        yield PlannedRate(what, "calls", partial(_calls, run))
+        yield PlannedRate(what, "rollouts", partial(_total, run, "rollouts"))
+        yield PlannedRate(what, "calls", partial(_total, run, "calls"))
 
 
-def _rollouts(run: Callable[[], ExecutionResult]) -> int:
-    return run().returns.size
-
-
-def _calls(run: Callable[[], ExecutionResult]) -> int:
-    return int(run().calls.sum())
+def _total(run: Callable[[], ExecutionResult], unit: str) -> int:
+    result = run()
+    return int(result.calls.sum()) if unit == "calls" else result.returns.size
 
 
 def random_program_rates(n_programs: int = 8192, n_worlds: int = 32) -> Iterator[PlannedRate]:
@@ -72,7 +87,7 @@ def cuda_rates(copies: int = 65_536, n_worlds: int = 16) -> Iterator[PlannedRate
         return
     import torch
 
-    for env_id in ("Karel-Maze-v0", "Karel-Harvester-v0"):
+    for env_id in MEASURED_TASKS:
         worlds = sample_worlds(env_id, n_worlds)
         tokens = torch.tensor(reference_program(env_id).tokens, dtype=torch.int8, device="cuda")
         several = tokens.repeat(copies, 1)
@@ -86,35 +101,16 @@ def cuda_rates(copies: int = 65_536, n_worlds: int = 16) -> Iterator[PlannedRate
         yield PlannedRate(what, "rollouts", run)
 
 
-@cache
-def plain_interpreter() -> Any:
-    """The module of the tests' plain Python interpreter.
-
-    It is part of the repository and not of the installed package, where this is None.
-    """
-    if not REFERENCE.exists():
-        return None
-    spec = importlib.util.spec_from_file_location("reference", REFERENCE)
-    assert spec is not None
-    assert spec.loader is not None
-    reference = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = reference  # its dataclasses look themselves up there
-    spec.loader.exec_module(reference)
-    return reference
-
-
-def pure_python_rates(n_worlds: int = 16) -> Iterator[PlannedRate]:
-    """Rates of the plain Python interpreter on the programs of `execution_rates`."""
-    reference = plain_interpreter()
-    if reference is None:
-        return
-    for env_id in ("Karel-Maze-v0", "Karel-Harvester-v0"):
+def plain_python_rates(reference: str, n_worlds: int = 16) -> Iterator[PlannedRate]:
+    """Rates of a plain Python interpreter on the programs of `execution_rates`."""
+    interpreter = plain_interpreter(reference)
+    for env_id in MEASURED_TASKS:
         worlds = [world.to_json() for world in sample_worlds(env_id, n_worlds)]
         program = reference_program(env_id)
 
         def run(program: Any = program, worlds: Any = worlds, env_id: str = env_id) -> int:
             for world in worlds:
-                reference.run(program, world, env_id)
+                interpreter.run(program, world, env_id)
             return len(worlds)
 
         yield PlannedRate(f"plain Python interpreter, {env_id}", "rollouts", run)
@@ -131,7 +127,7 @@ def tree_rates(copies: int = 100, n_episodes: int = 1000) -> Iterator[PlannedRat
 
 
 def stepping_rates() -> Iterator[PlannedRate]:
-    """Rates of stepping vector envs with random actions, beside those of other suites."""
+    """Rates of stepping vector envs with random actions, besides those of other suites."""
     for obs in ("percepts", "grid"):
         envs = gymnasium.make_vec("Karel-Maze-v0", num_envs=NUM_ENVS, obs=obs)
         yield _stepping_rate(f"vector env, Karel-Maze-v0, {obs}, {NUM_ENVS} envs", envs, STEPS)
@@ -163,11 +159,11 @@ def _stepping_rate(
 
 
 def training_rates() -> Iterator[PlannedRate]:
-    """Rates of PPO on a task, and of the same PPO on an env that costs nothing."""
+    """Rates of PPO on a task, and of the same PPO on an env whose steps cost nothing."""
     from benchmarks.speed.free_env import FreeVecEnv
 
     task = KarelSB3VecEnv("Karel-Maze-v0", PPO_ENVS, seed=0, obs="percepts")
-    free = FreeVecEnv(PPO_ENVS, task.observation_space, task.action_space)
+    free = FreeVecEnv(task)
     for what, env in (("Karel-Maze-v0", task), ("an env that returns constants", free)):
         yield PlannedRate(
             f"PPO, percepts, {PPO_ENVS} envs, {what}", "frames", partial(_train, env), repeats=3

@@ -1,7 +1,7 @@
-"""Statistics of returns over tasks and seeds that outliers do not sway.
+"""Robust statistics of returns over tasks and seeds.
 
 Source: Agarwal et al., Deep Reinforcement Learning at the Edge of the Statistical Precipice,
-NeurIPS 2021. A method's returns are an array (S, T): a row a seed, a column a task.
+NeurIPS 2021. A method's returns are an array (S, T): a row per seed, a column per task.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from agents.intervals import FEWER_SAMPLES, bootstrap_interval
-from benchmarks.runs.planned_runs import Row
-from benchmarks.statistics.panels import line_style, panels, save_figure
+from benchmarks.runs.ledger import Record
+from benchmarks.statistics.panels import draw_band, panels, save_figure
 
 THRESHOLDS = np.linspace(0.0, 1.0, 101)
 Returns = NDArray[np.float64]
@@ -43,7 +43,7 @@ def interquartile_mean(returns: Returns) -> NDArray[np.float64]:
 
 
 def performance_profile(returns: Returns) -> NDArray[np.float64]:
-    """The share of runs whose return is more than each of the `THRESHOLDS`, the mean over tasks.
+    """The share of runs with a return above each of the `THRESHOLDS`, mean over tasks.
 
     Args:
         returns: (..., S, T).
@@ -55,7 +55,7 @@ def performance_profile(returns: Returns) -> NDArray[np.float64]:
 
 
 def improvement_probability(ours: Returns, theirs: Returns) -> NDArray[np.float64]:
-    """How probably a run of ours has a larger return than one of theirs in a task drawn at random.
+    """The probability that a run of ours has a larger return than one of theirs, mean over tasks.
 
     Equal returns count half.
 
@@ -75,15 +75,15 @@ def improvement_probability(ours: Returns, theirs: Returns) -> NDArray[np.float6
 
 
 def returns_by_method(results: pd.DataFrame, worlds: str) -> dict[str, Returns]:
-    """The returns, (S, T), of each method that has all tasks, with as many seeds in each.
+    """The returns, (S, T), of each method that has all tasks, with the same seeds in each.
 
     Args:
         results: As `benchmarks.statistics.tidy.tidy` returns them.
         worlds: One of `benchmarks.statistics.tidy.WORLDS`.
 
     Returns:
-        By name; the tasks are those that any method has in such worlds. Methods that cannot act in
-        some of them are left out.
+        By name; the tasks are those of any method in such worlds. Methods that cannot act in some
+        of them are left out.
     """
     own = results[results["worlds"] == worlds]
     tasks = list(own["env_id"].unique())
@@ -107,7 +107,7 @@ def aggregates(returns: Mapping[str, Returns]) -> pd.DataFrame:
     }
     rows = []
     for algo, values in returns.items():
-        row: Row = {"algo": algo, "seeds": values.shape[0], "tasks": values.shape[1]}
+        row: Record = {"algo": algo, "seeds": values.shape[0], "tasks": values.shape[1]}
         for name, statistic in statistics.items():
             low, high = interval(statistic, values)
             row |= {name: float(statistic(values)), f"{name}_low": low, f"{name}_high": high}
@@ -130,10 +130,10 @@ def profiles(returns: Mapping[str, Returns]) -> pd.DataFrame:
 
 
 def improvements(returns: Mapping[str, Returns]) -> pd.DataFrame:
-    """How probably each method is better than each other one.
+    """The probability of improvement of each method over each other one.
 
     Returns:
-        `algo`, `than`, `probability`, `probability_low`, `probability_high`: a row a pair.
+        `algo`, `than`, `probability`, `probability_low`, `probability_high`: a row per pair.
     """
     rows = []
     for algo, ours in returns.items():
@@ -153,7 +153,7 @@ def improvements(returns: Mapping[str, Returns]) -> pd.DataFrame:
 
 
 def plot_profiles(table: pd.DataFrame, path: Path) -> None:
-    """Draw performance profiles, a line a method with its band.
+    """Draw performance profiles, a line per method with its band.
 
     Args:
         table: As `profiles` returns it.
@@ -162,10 +162,8 @@ def plot_profiles(table: pd.DataFrame, path: Path) -> None:
     figure, (axis,) = panels(1)
     figure.set_size_inches(6.4, 4.0)
     for number, (algo, own) in enumerate(table.groupby("algo", sort=False)):
-        x, style = own["threshold"], line_style(number)
-        low, high = own["share_low"], own["share_high"]
-        axis.fill_between(x, low, high, color=style["color"], alpha=0.15, lw=0)
-        axis.plot(x, own["share"], **style, lw=1.6, label=str(algo))
+        band = [own[name] for name in ("share", "share_low", "share_high")]
+        draw_band(axis, own["threshold"], band, str(algo), number)
     axis.set(xlabel="return", ylabel="share of runs above it", ylim=(-0.03, 1.03), xlim=(0, 1))
     figure.legend(loc="outside right upper", frameon=False)
     save_figure(figure, path)

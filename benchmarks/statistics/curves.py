@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,11 @@ from numpy.typing import NDArray
 
 from agents.drl.learning_curve import learning_curve
 from agents.intervals import mean_band
-from benchmarks.runs.baselines import BASELINES
-from benchmarks.runs.grid import SEARCHES, TRAININGS, GridRuns
-from benchmarks.runs.planned_runs import records
-from benchmarks.runs.search_runs import result_of
-from benchmarks.statistics.panels import LOWEST_SHOWN, line_style, panels, save_figure
+from benchmarks.runs.grid import GridRuns
+from benchmarks.runs.ledger import Record, records
+from benchmarks.runs.methods import BASELINES
+from benchmarks.runs.searches import result_of
+from benchmarks.statistics.panels import COLORS, LOWEST_SHOWN, draw_band, panels, save_figure
 from benchmarks.statistics.tidy import tidy
 
 FRAMES, EVALUATIONS, SECONDS = "frames", "evaluations", "seconds"
@@ -35,23 +36,21 @@ AXES = {
 def learning_curves(runs: GridRuns) -> pd.DataFrame:
     """The best return so far of each search, and the return of each training's evaluations.
 
-    Trees have none: they are made when a training, whose evaluations are another policy's, has
-    ended.
+    Trees have none: the evaluations of their training are another policy's.
 
     Returns:
         `algo`, `env_id`, `seed`, `unit`, `x`, `return`: the return after x of the unit. Searches
-        have x in equal steps of its logarithm, from the first program that they evaluated on and
-        up to their end, after which the return stays. Trainings have their evaluations.
+        have x in equal steps of its logarithm, from their first program to their end. Trainings
+        have their evaluations.
     """
-    parts = []
+    parts: list[pd.DataFrame] = []
     for row in records(tidy(runs).drop_duplicates("run")):
-        kind, _, run = row["run"].partition("/")
-        if kind == SEARCHES:
-            curves = _of_search(run, runs.folder / SEARCHES)
+        if pd.notna(row["evaluations"]):
+            curves = _of_search(row, runs.folder)
         elif BASELINES[row["algo"]].becomes_tree:
             continue
         else:
-            curves = _of_training(runs.folder / TRAININGS / run)
+            curves = _of_training(runs.folder / row["run"])
         parts += [
             pd.DataFrame({"unit": unit, "x": x, "return": y}).assign(
                 **{name: row[name] for name in ("algo", "env_id", "seed")}
@@ -61,8 +60,8 @@ def learning_curves(runs: GridRuns) -> pd.DataFrame:
     return _joined(parts, CURVE_COLUMNS)
 
 
-def _of_search(run: str, folder: Path) -> dict[str, tuple[NDArray[Any], NDArray[Any]]]:
-    result = result_of({"run": run}, folder)
+def _of_search(row: Record, folder: Path) -> dict[str, tuple[NDArray[Any], NDArray[Any]]]:
+    result = result_of(row, folder)
     returns = np.array([entry["return"] for entry in result.history])
     curves = {}
     for unit, end, first in (
@@ -97,9 +96,9 @@ def _of_training(run: Path) -> dict[str, tuple[NDArray[Any], NDArray[Any]]]:
 def bands(curves: pd.DataFrame) -> pd.DataFrame:
     """The mean over seeds of learning curves, with its 95 % bootstrap interval at each point.
 
-    A search that has ended keeps its return; between two evaluations of a training its return is
-    interpolated, at points that a logarithmic axis of seconds can show. The curves begin where all
-    seeds have a return.
+    A search that has ended keeps its return. Between two evaluations of a training the return is
+    interpolated, at points for a logarithmic axis of seconds. The curves begin where all seeds have
+    a return.
 
     Args:
         curves: As `learning_curves` returns them.
@@ -133,7 +132,7 @@ def bands(curves: pd.DataFrame) -> pd.DataFrame:
 
 
 def _joined(parts: list[pd.DataFrame], columns: tuple[str, ...]) -> pd.DataFrame:
-    """The rows of all parts; none where there is no part."""
+    """The rows of all parts."""
     return pd.concat(parts or [pd.DataFrame(columns=list(columns))], ignore_index=True)[
         list(columns)
     ]
@@ -146,23 +145,27 @@ def _at(x: NDArray[Any], curve: pd.DataFrame, is_search: bool) -> NDArray[np.flo
     return np.interp(x, known, returns)
 
 
-def plot_bands(table: pd.DataFrame, unit: str, path: Path) -> None:
-    """Draw return over one unit, a panel a task, a line a method with its band over seeds.
+def plot_bands(
+    table: pd.DataFrame, unit: str, path: Path, levels: Mapping[str, float] | None = None
+) -> None:
+    """Draw return over one unit, a panel per task, a line per method with its band over seeds.
 
     Args:
         table: As `bands` returns it.
         unit: One of `AXES`.
         path: The picture's file.
+        levels: Published returns of LEAPS by task, drawn as dotted lines.
     """
     table = table[table["unit"] == unit]
     figure, axes = panels(table["env_id"].nunique())
     algos = list(table["algo"].unique())
     for axis, (env_id, group) in zip(axes, table.groupby("env_id", sort=False), strict=True):
         for algo, own in group.groupby("algo", sort=False):
-            style = line_style(algos.index(algo))
-            low, high = own["return_low"], own["return_high"]
-            axis.fill_between(own["x"], low, high, color=style["color"], alpha=0.15, lw=0)
-            axis.plot(own["x"], own["return"], **style, lw=1.6, label=str(algo))
+            band = [own[name] for name in ("return", "return_low", "return_high")]
+            draw_band(axis, own["x"], band, str(algo), algos.index(algo))
+        level = (levels or {}).get(str(env_id), np.nan)
+        if not np.isnan(level):
+            axis.axhline(level, color=COLORS[-1], linestyle=":", label="LEAPS, published")
         lowest = min(0.0, float(group["return"].min()))
         axis.set(title=str(env_id), ylim=(max(LOWEST_SHOWN, lowest) - 0.03, 1.03))
         if unit == FRAMES:

@@ -1,26 +1,23 @@
-"""Pictures of measurements: a panel a task, a line a method, with a band over seeds."""
+"""Figures: a panel per task, a line per method with a band over seeds."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
-from agents.intervals import mean_band
 from programmatic.runs import replacing
 
-LOWEST_SHOWN = -1.0  # returns below it, as of putting markers everywhere, would hide the others
+LOWEST_SHOWN = -1.0  # lower returns, as for markers put everywhere, would hide the others
 COLORS = ("#1f5a92", "#d9822b", "#3d8f5f", "#a04668", "#7a6bb0", "#777777")
 DASHES = ("-", "--", ":")
 COLUMNS = 3
 
 
 def panels(n: int) -> tuple[Figure, list[Axes]]:
-    """A figure of n panels, at most three beside each other."""
+    """A figure of n panels, at most three in a row."""
     columns = min(n, COLUMNS)
     rows = -(-n // columns)
     size = (4.2 * columns + 0.4, 2.9 * rows + 0.6)
@@ -34,7 +31,7 @@ def panels(n: int) -> tuple[Figure, list[Axes]]:
 
 
 def tidy(axes: Axes) -> None:
-    """The looks that all panels share."""
+    """The style of all panels."""
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
 
@@ -45,14 +42,20 @@ def line_style(number: int) -> dict[str, Any]:
     return {"color": COLORS[number % len(COLORS)], "linestyle": dash}
 
 
-def draw_band(
-    axes: Axes, x: NDArray[Any], curves: NDArray[np.float64], color: str, label: str
-) -> None:
-    """Draw the mean of curves, (S, T), over x, (T,), with its 95 % interval as a band."""
-    mean, low, high = mean_band(curves)
-    if len(curves) > 1:
-        axes.fill_between(x, low, high, color=color, alpha=0.18, linewidth=0, step="post")
-    axes.plot(x, mean, color=color, linewidth=1.6, label=label, drawstyle="steps-post")
+def draw_band(axes: Axes, x: Any, band: Any, label: str, number: int) -> None:
+    """Draw line number `number` over x, (T,), with its band.
+
+    Args:
+        axes: The panel.
+        x: (T,).
+        band: (3, T): the line, and the lower and upper end of its interval.
+        label: The line's name.
+        number: See `line_style`.
+    """
+    middle, low, high = band
+    style = line_style(number)
+    axes.fill_between(x, low, high, color=style["color"], alpha=0.15, linewidth=0)
+    axes.plot(x, middle, **style, linewidth=1.6, label=label)
 
 
 def save_figure(figure: Figure, path: Path) -> None:

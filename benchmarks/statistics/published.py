@@ -13,7 +13,7 @@ FILE = Path(__file__).parents[1] / "published.csv"
 LEAPS = "LEAPS"
 LEAPS_BY_HPRL = "LEAPS run again by HPRL"
 SEARCH, OWN_SIZE, LARGE = "search", "own", "100x100"
-"""Worlds in published.csv: those of the search, others of the task's own size, and larger ones."""
+"""Worlds in published.csv: those of the search, others of the task's own size, larger ones."""
 
 
 class Published(NamedTuple):
@@ -22,27 +22,27 @@ class Published(NamedTuple):
     value: float
     """The mean return."""
     source: str
-    """Who published it: authors, venue and year."""
+    """Authors, venue and year."""
     table: str
-    """Where in the paper, or what else it was taken from."""
+    """The place in the paper, or another source."""
     seeds: float
-    """Runs that it is the mean of; NaN where that is not known."""
+    """The number of runs; NaN if unknown."""
     verified: bool
     """Whether it was read in the paper itself."""
     note: str
-    """How its evaluation differs from ours."""
+    """Differences from our evaluation."""
 
 
 @cache
 def published_returns() -> pd.DataFrame:
-    """A row a number: `source`, `table`, `method`, `task` (an id), `worlds`, `unit`,
+    """A row per number: `source`, `table`, `method`, `task` (an id), `worlds`, `unit`,
     `return`, `seeds`, `evaluations` (the median number of programs until a return of 1.00),
     `verified` (yes or no), `note`."""
     return pd.read_csv(FILE, keep_default_na=False, na_values={"seeds": "", "evaluations": ""})
 
 
 def published_number(method: str, env_id: str, worlds: str = OWN_SIZE) -> Published | None:
-    """What was published of a method on a task; None where nothing was.
+    """The published return of a method on a task; None if there is none.
 
     Args:
         method: As in published.csv; upper and lower case are the same.
@@ -66,7 +66,7 @@ def published_number(method: str, env_id: str, worlds: str = OWN_SIZE) -> Publis
 
 
 def published_return(method: str, env_id: str, worlds: str = OWN_SIZE) -> float:
-    """The mean return that was published of a method on a task; NaN where none was.
+    """The published mean return of a method on a task; NaN if there is none.
 
     Args:
         method, env_id, worlds: See `published_number`.
@@ -80,7 +80,7 @@ def published_return(method: str, env_id: str, worlds: str = OWN_SIZE) -> float:
 
 
 def published_text(number: Published | None) -> str:
-    """A number in a table, with a question mark if it was not read in the paper; "-" for none."""
+    """A cell of a table: the number, with a question mark unless verified; "-" for none."""
     if number is None:
         return "-"
     text = f"{number.value:.3f}".removesuffix("0")
@@ -88,11 +88,10 @@ def published_text(number: Published | None) -> str:
 
 
 def published_notes(numbers: Iterable[tuple[str, Published | None]]) -> str:
-    """What a table's caption says of the published numbers in it: whose they are, and how their
-    evaluation differs.
+    """The notes on the published numbers in a table: their sources and their evaluation.
 
     Args:
-        numbers: The method of each, and the number.
+        numbers: Methods and their numbers.
     """
     of: dict[tuple[str, str], list[str]] = {}
     unverified = False

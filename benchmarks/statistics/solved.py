@@ -1,43 +1,41 @@
-"""How soon searches solve their tasks."""
+"""The share of searches that solve their tasks, by time."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from benchmarks.runs.grid import search_name
-from benchmarks.runs.planned_runs import records
-from benchmarks.runs.search_runs import result_of
+from benchmarks.runs.ledger import Record, records
+from benchmarks.runs.searches import result_of
 from programmatic.search.objective import SOLVED
 
 TIMES = (10, 60, 600)  # seconds
 SOLVED_FRESH = 0.99
-"""The return in fresh worlds from which on a search has solved its task; in its own it is 1."""
+"""The least return in fresh worlds of a search that has solved its task; in its own it is 1."""
 
 
 def solved_within(searches: pd.DataFrame, folder: Path) -> pd.DataFrame:
-    """A row a task and method: how many seeds solve it, and how soon.
+    """A row per task and method: the share of seeds that solve it, by time.
 
     Args:
         searches: The rows of searches.
-        folder: Their folder.
+        folder: The results' folder.
 
     Returns:
         `env_id`; `algo`; `seeds`; `solved`, the share of seeds whose program has a return of 1 in
         the worlds of the search and of at least 0.99 in fresh ones; `solved_10_s`, `solved_60_s`,
-        `solved_600_s`, the share of those that had found this program after so many seconds;
-        `median_evaluations`, after how many programs the return in the worlds of the search was 1,
-        infinite where it was in less than half of the searches. Of no searches, an empty table.
+        `solved_600_s`, the share that had found this program after so many seconds;
+        `median_evaluations`, the number of programs until the return in the worlds of the search
+        was 1, infinite if fewer than half of the searches reach it. Empty without searches.
     """
     if searches.empty:
         return pd.DataFrame()
     runs = pd.DataFrame(
         {
             "env_id": row["env_id"],
-            "algo": search_name(row["method"]),
+            "algo": row["label"],
             **_solved(row, folder),
         }
         for row in records(searches)
@@ -57,8 +55,9 @@ def solved_within(searches: pd.DataFrame, folder: Path) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _solved(row: dict[str, Any], folder: Path) -> dict[str, float]:
-    """When a search had found its program, if that solves the task; and when one of return 1."""
+def _solved(row: Record, folder: Path) -> dict[str, float]:
+    """The time until a search found its program, if that solves the task, and the number of
+    programs until one had a return of 1; infinite if never."""
     history = result_of(row, folder).history
     solves = row["search_return"] >= SOLVED and row["fresh_return"] >= SOLVED_FRESH
     first = next((entry for entry in history if entry["return"] >= SOLVED), None)

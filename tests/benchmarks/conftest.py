@@ -8,14 +8,20 @@ from dataclasses import replace
 
 import pytest
 
-import benchmarks.runs.search_runs
+import benchmarks.runs.searches
 import benchmarks.runs.trainings
-from benchmarks.experiments.returns import ReturnsSettings
 from benchmarks.runs.grid import GridRuns, do_grid
+from benchmarks.settings import ReturnsSettings
 
 STEPS, BUDGET = 8, 400
 SETTINGS = ReturnsSettings(
-    ("hc", "DRL-abs"), ("Maze",), "v1", seeds=2, steps=STEPS, budget=BUDGET, options=("n_worlds=4",)
+    methods=("hc", "DRL-abs"),
+    tasks=("Maze",),
+    env_version="v1",
+    seeds=2,
+    steps=STEPS,
+    budget=BUDGET,
+    worlds=4,
 )
 SHORT = {"num_envs": 2, "max_steps": 10, "eval_episodes": 2}
 
@@ -32,8 +38,8 @@ def shortened() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(benchmarks.runs.trainings, "resolve", resolve)
         patch.setattr(benchmarks.runs.trainings, "FRESH_EPISODES", 3)
-        patch.setattr(benchmarks.runs.search_runs, "FRESH_WORLDS", 20)
-        for module in (benchmarks.runs.trainings, benchmarks.runs.search_runs):
+        patch.setattr(benchmarks.runs.searches, "FRESH_WORLDS", 20)
+        for module in (benchmarks.runs.trainings, benchmarks.runs.searches):
             patch.setattr(module, "LARGE_WORLDS", 2)
             patch.setattr(module, "LARGE_SIDE", 7)
         yield
@@ -49,7 +55,7 @@ def short_trainings() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def done_grid(tmp_path_factory: pytest.TempPathFactory) -> GridRuns:
     with shortened():
-        return do_grid(replace(SETTINGS, out=tmp_path_factory.mktemp("grid")))
+        return do_grid(replace(SETTINGS, run=tmp_path_factory.mktemp("grid")))
 
 
 @pytest.fixture

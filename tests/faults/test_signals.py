@@ -136,9 +136,9 @@ WORKS = {
     ),
     "benchmark": Work(
         "benchmark budgets --methods random cem --tasks Harvester --seeds 2 --budget 600 "
-        "--out {out}/run",
+        "--run {out}/run",
         "benchmark budgets --methods random cem --tasks Harvester --seeds 2 --budget 600 "
-        "--out {out}/run",
+        "--run {out}/run",
         of_benchmark,
     ),
     "report": Work(

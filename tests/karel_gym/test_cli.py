@@ -44,7 +44,7 @@ for name in ("torch", "stable_baselines3", "numba", "pandas"):
 """
 
 
-@pytest.mark.parametrize("name", sorted({*COMMANDS} - {"benchmark"}))
+@pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_help_and_errors_import_nothing_slow(name: str) -> None:
     done = subprocess.run([sys.executable, "-c", HELP, name], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -3,6 +3,7 @@ from __future__ import annotations
 import ast
 import importlib
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -84,6 +85,20 @@ def test_imports_point_down(path: Path) -> None:
     above = set(ROOMS[ROOMS.index(room) + 1 :])
     imported = packages_imported_by(path)
     assert not imported & (above | {"tests"})
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_nothing_is_loaded_from_the_tests(path: Path) -> None:
+    """Neither by a path nor by a name: no text but docstrings names their folder."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    documents = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    texts = [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        if id(node) not in documents
+    ]
+    assert not [text for text in texts if re.search(r"^tests$|\btests/|\btests\.\w", text)]
 
 
 def modules_imported_by(path: Path, modules: set[str]) -> set[str]:

@@ -14,7 +14,7 @@ from agents import evaluate_episodes, load, train
 from agents.drl.training import load as load_model
 from agents.morl.extraction import extract_tree
 from agents.morl.step_commands import synthesise
-from benchmarks.runs.baselines import BASELINES
+from benchmarks.runs.methods import BASELINES
 from karel_gym.envs.observations import SIGNATURES, kind_of
 from programmatic.runs import RunError
 from programmatic.synthesis.settings import ViperConfig

@@ -7,7 +7,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from benchmarks.experiments.ablation import VARIANTS, planned, summarise
+from benchmarks.experiments.ablation import summarise
+from benchmarks.runs.grid import planned
+from benchmarks.runs.methods import ABLATION
+from benchmarks.settings import AblationSettings
 from karel_gym.cli import main
 
 ENV = "Karel-PathFollow-v0"
@@ -15,8 +18,8 @@ ENV = "Karel-PathFollow-v0"
 
 def test_the_command_compares_variants(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["benchmark", "ablation", "--tasks", "PathFollow", "--seeds", "2"]
-    arguments += ["--budget", "200", "--variants", "cghc", "without edits", "hc"]
-    arguments += ["--out", str(tmp_path)]
+    arguments += ["--budget", "200", "--methods", "cghc", "without edits", "hc"]
+    arguments += ["--run", str(tmp_path)]
     assert main(arguments) == 0
     assert "without edits" in capsys.readouterr().out
     runs = pd.read_csv(tmp_path / "runs.csv")
@@ -34,29 +37,29 @@ def test_the_command_compares_variants(tmp_path: Path, capsys: pytest.CaptureFix
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--variants", "hc", "tabu"], "variants must be of cghc, without edits"),
+        (["--methods", "hc", "tabu"], "there is no method 'tabu'; known are"),
         (["--tasks", "Mze"], "'Karel-Mze-v0' is no Karel task"),
-        (["--seeds", "0"], "seeds must be at least 1"),
+        (["--seeds", "0"], "seeds must be a whole number from 1 up"),
     ],
 )
 def test_errors(
     arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["benchmark", "ablation", "--out", str(tmp_path / "out"), *arguments]) == 2
+    assert main(["benchmark", "ablation", "--run", str(tmp_path / "out"), *arguments]) == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
 def test_each_variant_is_another_search() -> None:
-    plans = [planned(variant, ENV, 0, 1000, "published") for variant in VARIANTS]
-    assert len({plan.id for plan in plans}) == len(plans)
+    searches, _ = planned(AblationSettings(tasks=("PathFollow",), seeds=1))
+    assert len({search.id for search in searches}) == len(searches) == len(ABLATION)
 
 
 def test_a_summary_has_a_row_a_task_and_variant() -> None:
     numbers = {"evaluations": [10, 30, 20], "seconds": [1.0, 3.0, 2.0]}
     returns = {"search_return": [1.0, 0.5, 1.0], "fresh_return": [0.9, 0.5, 1.0]}
-    runs = pd.DataFrame({"id": ["a", "b", "c"], "env_id": ENV, **returns, **numbers})
-    rows = summarise(runs, {"a": "hc", "b": "hc", "c": "cghc"}).set_index("variant")
+    runs = pd.DataFrame({"label": ["hc", "hc", "cghc"], "env_id": ENV, **returns, **numbers})
+    rows = summarise(runs).set_index("variant")
     assert rows["seeds"].to_dict() == {"hc": 2, "cghc": 1}
     assert rows["fresh_return"].to_dict() == pytest.approx({"hc": 0.7, "cghc": 1.0})
     assert rows["solved"].to_dict() == {"hc": 0.5, "cghc": 1.0}

@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 
 from benchmarks.experiments.generalisation import (
-    GeneralisationSettings,
     measure_generalisation,
     small_and_large,
 )
-from benchmarks.runs.grid import GridRuns, GridSettings
+from benchmarks.runs.grid import GridRuns
+from benchmarks.settings import GeneralisationSettings, ReturnsSettings
 from tests.benchmarks.conftest import SETTINGS
 
 
@@ -31,8 +31,8 @@ def test_programs_have_a_row_and_networks_one_for_each_way_to_act(grid: GridRuns
 
 
 def test_the_command_does_nothing_twice(grid: GridRuns, capsys: pytest.CaptureFixture[str]) -> None:
-    shared = {f.name: getattr(SETTINGS, f.name) for f in fields(GridSettings)}
-    settings = GeneralisationSettings(**{**shared, "out": grid.folder})
+    shared = {f.name: getattr(SETTINGS, f.name) for f in fields(ReturnsSettings)}
+    settings = GeneralisationSettings(**{**shared, "run": grid.folder})
     measure_generalisation(settings)
     told = capsys.readouterr().out
     assert "[1 of" not in told

@@ -24,12 +24,12 @@ def test_the_command_leaves_tables_and_a_picture(
 ) -> None:
     model, out = small_model(tmp_path), tmp_path / "out"
     arguments = ["benchmark", "latent_search", "--tasks", "Harvester", "CleanHouse"]
-    arguments += ["--seeds", "2", "--model", model, "--out", str(out), *TINY]
+    arguments += ["--seeds", "2", "--model", model, "--run", str(out), *TINY]
     assert main(arguments) == 0
     shown = capsys.readouterr().out
-    assert re.search(r"Harvester +│ +-?\d\.\d\d \[-?\d\.\d\d, -?\d\.\d\d\]", shown)
+    assert re.search(r"Harvester-v0 +│ +-?\d\.\d\d \[-?\d\.\d\d, -?\d\.\d\d\]", shown)
     assert "0.45" in shown  # LEAPS's published return
-    assert (out / "curves.png").read_bytes().startswith(b"\x89PNG")
+    assert (out / "curves_evaluations.png").read_bytes().startswith(b"\x89PNG")
     config = json.loads((out / "config.json").read_text())
     assert (config["seeds"], config["horizon"]) == (2, "task")
     summary = pd.read_csv(out / "summary.csv")
@@ -42,9 +42,9 @@ def test_the_command_leaves_tables_and_a_picture(
 def test_other_methods_and_tasks_have_no_published_columns(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = ["benchmark", "latent_search", "--method", "cebs", "--env-version", "v1"]
+    arguments = ["benchmark", "latent_search", "--methods", "cebs", "--env-version", "v1"]
     arguments += ["--tasks", "Harvester", "--seeds", "1", "--budget", "50"]
-    arguments += ["--model", small_model(tmp_path), "--out", str(tmp_path / "out")]
+    arguments += ["--model", small_model(tmp_path), "--run", str(tmp_path / "out")]
     assert main([*arguments, "--options", "population_size=16", "elites=4"]) == 0
     shown = capsys.readouterr().out
     assert "Karel-Harvester-v1, seed 0" in shown
@@ -54,7 +54,7 @@ def test_other_methods_and_tasks_have_no_published_columns(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--seeds", "0"], "seeds must be at least 1"),
+        (["--seeds", "0"], "seeds must be a whole number from 1 up"),
         (["--tasks", "Labyrinth"], "is no Karel task"),
         (["--options", "sigma"], "of the form NAME=VALUE"),
         (["--options", "sgma=1"], "did you mean sigma"),
@@ -65,7 +65,7 @@ def test_other_methods_and_tasks_have_no_published_columns(
 def test_errors_are_one_line(
     arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    given = ["--model", small_model(tmp_path), "--out", str(tmp_path / "out"), *arguments]
+    given = ["--model", small_model(tmp_path), "--run", str(tmp_path / "out"), *arguments]
     assert main(["benchmark", "latent_search", *given]) == 2
     error = capsys.readouterr().err.strip()
     assert "\n" not in error
@@ -76,6 +76,7 @@ def rows(env_id: str, search: list[float], fresh: list[float]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "env_id": env_id,
+            "method": "cem",
             "seed": range(len(search)),
             "search_return": search,
             "fresh_return": fresh,

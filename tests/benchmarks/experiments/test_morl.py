@@ -8,12 +8,13 @@ import pytest
 
 import benchmarks.experiments.morl
 from agents.morl.run_folder import load_program
-from benchmarks.experiments.morl import SCRATCH, Learning, Loop, Repair, RobustClone, done
+from benchmarks.experiments.morl import SCRATCH, Experiment, Learning, Loop, Repair, RobustClone
 from benchmarks.experiments.morl_report import first_solved, report_morl
 from benchmarks.experiments.morl_results import morl_results
-from benchmarks.experiments.morl_settings import MORLSettings
 from benchmarks.report.loading import contestant_of
 from benchmarks.report.reading import read_all
+from benchmarks.runs.ledger import FileLedger, Record, do_jobs
+from benchmarks.settings import MORLSettings
 from benchmarks.statistics.tidy import COLUMNS, write_results
 from programmatic.examples import PROGRAMS
 from programmatic.provenance import code_and_machine
@@ -23,6 +24,11 @@ from tests.agents.morl.test_loop import tiny
 LEARNED = 26  # iterations: those of the paper's table and one more
 
 
+def done(experiment: Experiment, folder: Path) -> Record:
+    (record,) = do_jobs([experiment], FileLedger(folder))
+    return record
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("morl") / "runs"
@@ -30,7 +36,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def learning(folder: Path) -> dict[str, Any]:
-    folder.mkdir()
     return done(Learning("worst", 0, 20, 1), folder)
 
 
@@ -45,7 +50,7 @@ def test_a_program_is_cloned_and_learned_from(learning: dict[str, Any]) -> None:
 def test_what_is_done_is_not_done_again(
     learning: dict[str, Any], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Learning, "run", None)  # it cannot be done again
+    monkeypatch.setattr(Learning, "results", None)  # it cannot be done again
     assert done(Learning("worst", 0, 20, 1), folder) == learning
     with pytest.raises(TypeError):
         done(Learning("worst", 0, 30, 1), folder)
@@ -97,7 +102,6 @@ def test_the_report_takes_the_results(
     monkeypatch.setattr(
         benchmarks.experiments.morl, "MORLConfig", lambda env_id, _, seed: tiny(env_id, seed=seed)
     )
-    (tmp_path / "runs").mkdir()
     rows = {each.name: done(each, tmp_path / "runs") for each in [Loop("CartPole-MORL-v0", 3)]}
     write_results(morl_results(rows), tmp_path)
     found = read_all([str(tmp_path)])
@@ -147,15 +151,15 @@ def test_the_report_has_all_that_was_measured(
         rows.append({"experiment": loop, "iterations": [{}], "program": "left", **results})
         clone = {"kind": RobustClone.kind, "seed": seed}
         rows.append({"experiment": clone, "mean_return": 199.0})
-    settings = MORLSettings(seeds=2, out=folder.parent / "out")
+    settings = MORLSettings(seeds=2, run=folder.parent / "out")
     report_morl(settings, rows)
     told = capsys.readouterr().out
     assert "(9.3)" in told  # the paper's return of its worst program
     assert "2 of 2" in told
     assert "199.00" in told
     for picture in ("learning.png", "cloning.png"):
-        assert (settings.out / picture).stat().st_size > 10_000
-    table = pd.read_csv(settings.out / "programs.csv").set_index("start")
+        assert (settings.folder / picture).stat().st_size > 10_000
+    table = pd.read_csv(settings.folder / "programs.csv").set_index("start")
     assert table.loc["worst", "published_optimised"] == 38.65
     assert table.loc["worst", "program"] == pytest.approx(learning["program_return"])
     assert table.loc[SCRATCH, "seeds"] == 2

@@ -18,7 +18,7 @@ def test_the_command_leaves_tables_and_pictures(
     grid: GridRuns, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = grid.folder
-    measure_returns(replace(SETTINGS, out=folder))
+    measure_returns(replace(SETTINGS, run=folder))
     told = capsys.readouterr().out
     assert "[1 of" not in told  # the runs were there
     assert "Maze-v1" in told
@@ -44,8 +44,7 @@ def test_the_command_leaves_tables_and_pictures(
 def test_searches_or_trainings_alone(
     method: str, grid: GridRuns, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    options = SETTINGS.options if method == "hc" else ()
-    measure_returns(replace(SETTINGS, out=grid.folder, methods=(method,), options=options))
+    measure_returns(replace(SETTINGS, run=grid.folder, methods=(method,)))
     told = capsys.readouterr().out
     assert "[1 of" not in told
     assert "Maze-v1" in told

@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 import torch
 
-from benchmarks.experiments import variants
 from benchmarks.experiments.variants import ANOTHER, SIGMAS, smoothness
 from karel_gym.cli import main
 from programmatic.leaps import DatasetConfig, ProgramDataset, ProgramVAE, generate
@@ -26,7 +25,7 @@ def dataset() -> ProgramDataset:
 def test_the_command_compares_models(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     models, out = [small_model(tmp_path, 0, TESTED), small_model(tmp_path, 1)], tmp_path / "out"
     arguments = ["benchmark", "variants", "--models", *models, "--tasks", "Maze", "Harvester"]
-    arguments += ["--seeds", "1", "--programs", "20", "--out", str(out)]
+    arguments += ["--seeds", "1", "--programs", "20", "--run", str(out)]
     arguments += ["--options", "iterations=2", "population_size=4", "n_worlds=2"]
     assert main(arguments) == 0
     shown = capsys.readouterr().out
@@ -79,17 +78,13 @@ def test_a_model_that_reconstructs_everything_matches_without_noise(
         (["--models"], "name at least one variant or file of weights"),
         (["--models", "nowhere.safetensors"], "nowhere.safetensors"),
         (["--programs", "0"], "programs must be in 1 to"),
-        (["--options", "batch_size=3"], "cem has no option 'batch_size'"),
+        (["--options", "batch_size=3"], "none of the searches has the option 'batch_size'"),
     ],
 )
 def test_errors(
     arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     given = [] if "--models" in arguments else ["--models", small_model(tmp_path)]
-    out = ["--out", str(tmp_path / "out")]
+    out = ["--run", str(tmp_path / "out")]
     assert main(["benchmark", "variants", *given, *out, *arguments]) == 2
     assert message in capsys.readouterr().err
-
-
-def test_the_sigma_that_the_summary_shows_is_measured() -> None:
-    assert variants.SHOWN_SIGMA in SIGMAS

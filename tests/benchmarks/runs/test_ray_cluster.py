@@ -83,7 +83,7 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
 
 def rows_of(folder: Path, *workers: str) -> pd.DataFrame:
     command = [sys.executable, "-m", "karel_gym.cli", "benchmark", "returns", *GRID, *SMALL]
-    subprocess.run([*command, "--out", str(folder), *workers], env=ENVIRONMENT, check=True)
+    subprocess.run([*command, "--run", str(folder), *workers], env=ENVIRONMENT, check=True)
     return pd.read_csv(folder / "results.csv").drop(columns=["seconds", "commit"])
 
 

@@ -9,14 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.runs.planned_runs import PROVENANCE, RUNS_FILE
-from benchmarks.runs.trainings import (
-    COLUMNS,
-    FORM,
-    PlannedTraining,
-    run_trainings,
-    training_seconds,
-)
+from benchmarks.runs.ledger import PROVENANCE, RUNS_FILE, TableLedger, do_jobs
+from benchmarks.runs.trainings import TRAINING_COLUMNS, TrainingJob, training_seconds
 from programmatic.runs import RunError
 from tests.benchmarks.conftest import STEPS
 
@@ -24,15 +18,17 @@ ENV_ID = "Karel-WallAvoider-v0"  # its worlds are small, and its episodes soon o
 pytestmark = pytest.mark.usefixtures("short_trainings")
 
 
-def plans(*baselines: str, seeds: int = 1) -> list[PlannedTraining]:
-    return [
-        PlannedTraining(name, ENV_ID, seed, STEPS) for name in baselines for seed in range(seeds)
-    ]
+def done(jobs: list[TrainingJob], folder: Path) -> pd.DataFrame:
+    return TRAINING_COLUMNS.table(do_jobs(jobs, TableLedger(folder, TRAINING_COLUMNS)))
+
+
+def plans(*baselines: str, seeds: int = 1) -> list[TrainingJob]:
+    return [TrainingJob(name, ENV_ID, seed, STEPS) for name in baselines for seed in range(seeds)]
 
 
 def test_a_row_tells_what_a_training_reached(tmp_path: Path) -> None:
-    rows = run_trainings(plans("DRL", "DRL-abs", "DRL-FCN"), tmp_path)
-    assert list(rows.columns) == [*COLUMNS, *PROVENANCE]
+    rows = done(plans("DRL", "DRL-abs", "DRL-FCN"), tmp_path)
+    assert list(rows.columns) == [*TRAINING_COLUMNS.names, *PROVENANCE]
     assert rows["obs"].tolist() == ["grid", "percepts", "grid"]
     assert rows["steps"].tolist() == [STEPS] * 3
     assert rows["drawn"].between(-1, 1).all()
@@ -48,24 +44,24 @@ def test_a_row_tells_what_a_training_reached(tmp_path: Path) -> None:
 
 def test_a_quick_one_is_judged_in_large_worlds_where_that_is_quick(tmp_path: Path) -> None:
     quick = [replace(plan, quick=True) for plan in plans("DRL-abs", "DRL-FCN")]
-    rows = run_trainings(quick, tmp_path)
+    rows = done(quick, tmp_path)
     assert np.isnan(rows["large_drawn"]).tolist() == [False, True]
 
 
 def test_what_was_done_is_not_done_again(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    first = run_trainings(plans("DRL-abs"), tmp_path)
+    first = done(plans("DRL-abs"), tmp_path)
     assert "[1 of 1] DRL-abs, Karel-WallAvoider-v0, seed 0" in capsys.readouterr().out
-    both = run_trainings(plans("DRL-abs", seeds=2), tmp_path)
+    both = done(plans("DRL-abs", seeds=2), tmp_path)
     assert "[1 of 2]" not in capsys.readouterr().out
     assert both.iloc[0].to_dict()["seconds"] == first.iloc[0].to_dict()["seconds"]
-    pd.testing.assert_frame_equal(FORM.read(tmp_path / RUNS_FILE), both)
+    pd.testing.assert_frame_equal(TRAINING_COLUMNS.read(tmp_path / RUNS_FILE), both)
 
     # Without its row a finished training is judged anew, not done.
     (tmp_path / RUNS_FILE).unlink()
     written = (tmp_path / both["run"][0] / "final.zip").stat().st_mtime_ns
-    again = run_trainings(plans("DRL-abs", seeds=2), tmp_path)
+    again = done(plans("DRL-abs", seeds=2), tmp_path)
     assert (tmp_path / both["run"][0] / "final.zip").stat().st_mtime_ns == written
     pd.testing.assert_frame_equal(again, both)
 
@@ -77,9 +73,9 @@ def test_seconds_are_those_of_all_parts(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_is_said_before_any_work(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="no baseline 'DRL-x'; known are DRL, DRL-abs"):
-        run_trainings(plans("DRL-abs", "DRL-x"), tmp_path)
+    with pytest.raises(ValueError, match=r"no baseline 'DRL-x'; .*nown are DRL, DRL-abs"):
+        done(plans("DRL-abs", "DRL-x"), tmp_path)
     assert not list(tmp_path.iterdir())
     (tmp_path / RUNS_FILE).write_text("id,baseline\n1,DRL\n")
     with pytest.raises(RunError, match=r"runs\.csv is damaged: 'it has no env_id"):
-        run_trainings(plans("DRL-abs"), tmp_path)
+        done(plans("DRL-abs"), tmp_path)

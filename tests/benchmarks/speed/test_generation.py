@@ -22,7 +22,7 @@ def test_the_command_leaves_a_table_and_a_picture(
     out = tmp_path / "out"
     arguments = ["benchmark", "generation", "--populations", "4", "8", "--repeats", "2"]
     threads = torch.get_num_threads()
-    assert main([*arguments, "--model", small_model(tmp_path), "--out", str(out)]) == 0
+    assert main([*arguments, "--model", small_model(tmp_path), "--run", str(out)]) == 0
     assert torch.get_num_threads() == threads
     shown = capsys.readouterr().out
     assert "the original's" in shown
@@ -58,13 +58,13 @@ def test_latents_of_a_generation_are_near_to_one_mean() -> None:
     ("arguments", "message"),
     [
         (["--populations", "0"], "populations must be numbers from 1 up"),
-        (["--repeats", "0"], "repeats must be at least 1, got 0"),
+        (["--repeats", "0"], "repeats must be a whole number from 1 up, got 0"),
         (["--task", "Maze"], "'Maze' is no Karel task"),
     ],
 )
 def test_errors(
     arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    given = ["--model", small_model(tmp_path), "--out", str(tmp_path / "out")]
+    given = ["--model", small_model(tmp_path), "--run", str(tmp_path / "out")]
     assert main(["benchmark", "generation", *given, *arguments]) == 2
     assert message in capsys.readouterr().err

@@ -13,16 +13,18 @@ import pytest
 
 import benchmarks.speed.rates
 from benchmarks.report.reading import read_all
-from benchmarks.runs.planned_runs import PROVENANCE
-from benchmarks.speed.rates import FORM, RATES_FILE, PlannedRate, measure_rates
+from benchmarks.runs.ledger import PROVENANCE
+from benchmarks.settings import BenchmarkSettings
+from benchmarks.speed.rates import RATE_COLUMNS, RATES_FILE, PlannedRate, measure_rates
 from programmatic.runs import RunError
 
 RESULTS = Path(__file__).parents[3] / "benchmarks/results"
 
 
-@dataclass(frozen=True)
-class Settings:
-    out: Path
+@dataclass(frozen=True, kw_only=True)
+class Settings(BenchmarkSettings):
+    COMMAND = "benchmark throughput"
+
     tasks: tuple[str, ...] = ("a", "b")
     size: int = 1
 
@@ -47,12 +49,12 @@ class Work:
     def measure(self, settings: Settings) -> list[str]:
         """Measure, and return what was done: each rate is done twice, once untimed."""
         self.done.clear()
-        measure_rates("throughput", self.plans(settings), settings)
+        measure_rates(self.plans(settings), settings)
         return self.done[::2]
 
 
 def rows_in(folder: Path) -> pd.DataFrame:
-    return FORM.read(folder / RATES_FILE)
+    return RATE_COLUMNS.read(folder / RATES_FILE)
 
 
 def test_the_first_call_is_left_out_and_the_median_taken() -> None:
@@ -63,8 +65,8 @@ def test_the_first_call_is_left_out_and_the_median_taken() -> None:
         return 10
 
     rate = PlannedRate("sleeping", "naps", work, repeats=3).measure()
-    assert rate.slowest < rate.per_second < rate.fastest
-    assert 100 < rate.per_second <= 500
+    assert rate["slowest"] < rate["per_second"] < rate["fastest"]
+    assert 100 < rate["per_second"] <= 500
 
 
 def test_what_is_prepared_takes_the_place_of_the_first_call() -> None:
@@ -76,7 +78,7 @@ def test_what_is_prepared_takes_the_place_of_the_first_call() -> None:
 
 
 def test_an_interrupted_measurement_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    work, settings = Work(), Settings(tmp_path)
+    work, settings = Work(), Settings(run=tmp_path)
     work.bad = "b"
     with pytest.raises(KeyboardInterrupt):
         work.measure(settings)
@@ -92,7 +94,7 @@ def test_an_interrupted_measurement_goes_on(tmp_path: Path, capsys: pytest.Captu
 
 
 def test_rates_tell_the_code_and_the_machine(tmp_path: Path) -> None:
-    Work().measure(Settings(tmp_path))
+    Work().measure(Settings(run=tmp_path))
     rows = rows_in(tmp_path)
     for column in PROVENANCE:
         assert rows[column].ne("").all()
@@ -108,8 +110,8 @@ def test_rates_tell_the_code_and_the_machine(tmp_path: Path) -> None:
 
 def test_fewer_tasks_leave_the_rates_of_the_others(tmp_path: Path) -> None:
     work = Work()
-    work.measure(Settings(tmp_path))
-    assert work.measure(Settings(tmp_path, ("b", "c"))) == ["c"]
+    work.measure(Settings(run=tmp_path))
+    assert work.measure(Settings(run=tmp_path, tasks=("b", "c"))) == ["c"]
     assert rows_in(tmp_path)["what"].tolist() == ["a", "b", "c"]
 
 
@@ -117,16 +119,16 @@ def test_rates_of_another_state_are_measured_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     work = Work()
-    work.measure(Settings(tmp_path))
-    assert work.measure(Settings(tmp_path, size=2)) == ["a", "b"]
+    work.measure(Settings(run=tmp_path))
+    assert work.measure(Settings(run=tmp_path, size=2)) == ["a", "b"]
     other = {"commit": "abc1234", "machine": "another"}
     for name in other:
         now = benchmarks.speed.rates.code_and_machine()
         monkeypatch.setattr(benchmarks.speed.rates, "code_and_machine", lambda n=now: n)
         monkeypatch.setitem(now, name, other[name])
-        assert work.measure(Settings(tmp_path, size=2)) == ["a", "b"]
+        assert work.measure(Settings(run=tmp_path, size=2)) == ["a", "b"]
     monkeypatch.setattr(benchmarks.speed.rates, "measured_versions", lambda: {"python": "4.0"})
-    assert work.measure(Settings(tmp_path, size=2)) == ["a", "b"]
+    assert work.measure(Settings(run=tmp_path, size=2)) == ["a", "b"]
     assert rows_in(tmp_path)["versions"].tolist() == ["python 4.0"] * 2
 
 
@@ -136,11 +138,11 @@ def test_files_without_these_columns_are_read_and_measured_again(name: str, tmp_
     assert rows_in(tmp_path)["commit"].eq("").all()
     (rates,) = read_all([str(RESULTS / name)]).rates
     assert len(rates.table) == len(rows_in(tmp_path))
-    assert Work().measure(Settings(tmp_path)) == ["a", "b"]
+    assert Work().measure(Settings(run=tmp_path)) == ["a", "b"]
     assert rows_in(tmp_path)["what"].tolist() == ["a", "b"]
 
 
 def test_a_damaged_table_is_named(tmp_path: Path) -> None:
     (tmp_path / RATES_FILE).write_text("what,unit\na,steps\n")
     with pytest.raises(RunError, match=r"rates\.csv is damaged"):
-        Work().measure(Settings(tmp_path))
+        Work().measure(Settings(run=tmp_path))

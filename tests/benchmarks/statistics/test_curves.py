@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.runs.grid import SEARCHES, TRAININGS, GridRuns, do_grid
-from benchmarks.runs.planned_runs import records
-from benchmarks.runs.search_runs import result_of
+from benchmarks.runs.grid import TRAININGS, GridRuns, do_grid
+from benchmarks.runs.ledger import records
+from benchmarks.runs.searches import result_of
 from benchmarks.statistics.curves import bands, learning_curves, plot_bands
 from benchmarks.statistics.solved import solved_within
 from tests.benchmarks.conftest import SETTINGS, STEPS
@@ -24,7 +24,7 @@ def test_curves_of_searches_are_their_histories(
     monkeypatch.setattr("benchmarks.statistics.curves.FIRST_SECOND", first_second)
     curves = learning_curves(grid)
     for row in records(grid.searches):
-        history = result_of(row, grid.folder / SEARCHES).history
+        history = result_of(row, grid.folder).history
         for unit in ("evaluations", "seconds"):
             own = curves[
                 (curves["algo"] == "hc")
@@ -48,7 +48,7 @@ def test_curves_of_trainings_are_their_evaluations(grid: GridRuns) -> None:
 
 
 def test_a_tree_is_judged_and_has_no_curve(short_trainings: None, tmp_path: Path) -> None:
-    runs = do_grid(replace(SETTINGS, methods=("VIPER",), seeds=1, options=(), out=tmp_path))
+    runs = do_grid(replace(SETTINGS, methods=("VIPER",), seeds=1, worlds=None, run=tmp_path))
     ((row,), (folder,)) = records(runs.trainings), (tmp_path / TRAININGS / "runs").iterdir()
     trees = pd.read_csv(folder / "tree" / "iterations.csv")
     assert row["train_return"] == trees["mean_return"].max()
@@ -116,7 +116,7 @@ def histories(monkeypatch: pytest.MonkeyPatch) -> pd.DataFrame:
     fresh = {"a": 1.0, "b": 0.995, "c": 0.7, "d": 0.7}
     return pd.DataFrame(
         {
-            **{"method": "cem", "env_id": "task", "run": run},
+            **{"label": "LEAPS", "env_id": "task", "run": run},
             **{"search_return": of[run][-1]["return"], "fresh_return": fresh[run]},
         }
         for run in of

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import pytest
 
-from benchmarks.runs.backends import MAX_DEATHS, WorkerDiedError, Workers, results_of
+from benchmarks.runs.workers import MAX_DEATHS, WorkerDiedError, Workers, results_of
 
 needs_ray = pytest.mark.skipif(
     importlib.util.find_spec("ray") is None, reason="needs the extra [ray]"
@@ -132,8 +132,8 @@ def at_work(job: str, folder: Path) -> Iterator[tuple[subprocess.Popen[str], lis
     code = f"""
 import signal, sys
 from pathlib import Path
-from benchmarks.runs.backends import Workers, results_of
-from tests.benchmarks.runs.test_backends import {job}
+from benchmarks.runs.workers import Workers, results_of
+from tests.benchmarks.runs.test_workers import {job}
 signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background it is ignored
 try:
     list(results_of({job}, [Path(file) for file in {[str(file) for file in files]}], Workers(2)))

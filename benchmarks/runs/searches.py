@@ -1,0 +1,168 @@
+"""Searches as jobs: each has a run folder, and a record of the returns of the program it found."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+from benchmarks.runs.ledger import RUNS_FOLDER, Columns, Job, Record
+from karel_gym.registration import FRESH_SEED, plain_id, sample_worlds, task_of
+from programmatic import Program, execute
+from programmatic.horizon import PUBLISHED, Limits, limits_of
+from programmatic.leaps.model.checkpoints import weights_path
+from programmatic.leaps.model.vae import torch_device
+from programmatic.runs import RunError, checkpoints
+from programmatic.search import SearchResult, search
+from programmatic.search.commands import FRESH_WORLDS
+from programmatic.search.configs import SearchConfig, config_of
+from programmatic.search.searching import RESULT_FILE, WITHOUT_MODEL
+
+LARGE_SIDE, LARGE_WORLDS = 100, 10
+LARGE_MAX_CALLS = 100 * LARGE_SIDE**2
+"""Calls of a run in a large world, with the published horizon. In one of 8x8 the 10,000 of a search
+are 156 per cell; a program that visits every cell of a large world once takes about five per cell,
+so that 100 suffice."""
+COMPILING_BUDGET = 100  # programs: enough to compile all kernels of every method
+NUMBERS = ("search_return", "fresh_return", "large_return", "seconds")
+SEARCH_COLUMNS = Columns(
+    (
+        *("id", "method", "env_id", "seed", "model", "model_sha256", "device", "budget"),
+        *("search_return", "fresh_return", "large_return"),
+        *("iterations", "evaluations", "seconds", "program", "config", "run"),
+    ),
+    texts=("id", "model_sha256"),
+    numbers=NUMBERS,
+    counts=("budget",),
+)
+"""The id; the settings; mean returns of the program in the search's own worlds, in 1000 fresh ones,
+and in 10 fresh ones of 100x100; the costs; the program; the options as JSON; the run folder."""
+
+
+@dataclass(frozen=True)
+class SearchJob(Job):
+    """A search; see `programmatic.search.search` for the arguments.
+
+    A search that was interrupted goes on from its checkpoint.
+    """
+
+    method: str
+    env_id: str
+    seed: int
+    model: str = "default"
+    budget: int | None = None
+    device: str = "auto"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    label: str = ""
+    """The search's name in the tables."""
+
+    @cached_property
+    def config(self) -> SearchConfig:
+        """All options."""
+        return config_of(self.method, self.env_id, self.options)
+
+    @cached_property
+    def identity(self) -> Record:
+        """The settings as JSON values; of the model's file its content counts.
+
+        Raises:
+            RunError: The model's file is missing.
+            ValueError: The task, the method or an option is unknown or invalid.
+        """
+        task_of(self.env_id)
+        return {
+            "method": self.method,
+            "env_id": self.env_id,
+            "seed": self.seed,
+            "model_sha256": "" if self.method in WITHOUT_MODEL else file_digest(self.model),
+            "device": torch_device(self.device).type,
+            "budget": self.budget,
+            "config": json.dumps(self.config.to_json(), sort_keys=True),
+        }
+
+    def run(self, folder: Path) -> Record:
+        """Do the search and evaluate its program; returns a row of `SEARCH_COLUMNS`."""
+        run = f"{RUNS_FOLDER}/{self.method}-{plain_id(self.env_id)}-{self.seed}-{self.id}"
+        compile_for(self.method, self.env_id, self.model)
+        result = search(
+            self.method,
+            self.env_id,
+            seed=self.seed,
+            budget=self.budget,
+            model=self.model,
+            run_dir=folder / run,
+            resume=bool(checkpoints(folder / run)),
+            overwrite=True,
+            device=self.device,
+            **self.options,
+        )
+        size = self.config.height, self.config.width
+        fresh = sample_worlds(self.env_id, FRESH_WORLDS, FRESH_SEED, *size)
+        returns = execute([result.program], fresh, self.env_id, *result.limits).returns
+        return {
+            "id": self.id,
+            "model": self.model,
+            **self.identity,
+            "search_return": result.mean_return,
+            "fresh_return": float(returns.mean()),
+            "large_return": large_return(result.program, self.env_id, self.config.horizon),
+            "iterations": len(result.iterations),
+            "evaluations": result.evaluations,
+            "seconds": round(result.seconds, 3),
+            "program": str(result.program),
+            "run": run,
+        }
+
+    def summary(self, record: Record) -> str:
+        """The line that is printed when the search has ended."""
+        return (
+            f"{self.method}, {self.env_id}, seed {self.seed}: "
+            f"return {record['search_return']:.3f}, in fresh worlds {record['fresh_return']:.3f}; "
+            f"{record['evaluations']:,} programs, {record['seconds']:.1f} s"
+        )
+
+
+@cache
+def compile_for(method: str, env_id: str, model: str) -> None:
+    """Compile a method's kernels, so that the seconds of its searches do not include it."""
+    search(method, env_id, budget=COMPILING_BUDGET, model=model, progress=False)
+
+
+def result_of(row: Record, folder: Path) -> SearchResult:
+    """The result of the search of a row, with its history."""
+    return SearchResult.load(folder / row["run"] / RESULT_FILE)
+
+
+def large_return(program: Program, env_id: str, horizon: str | int) -> float:
+    """The mean return in fresh worlds of 100x100; NaN if the task has none of that size.
+
+    Args:
+        program: The program.
+        env_id: The task's id.
+        horizon: Horizon of the search; for the published one the limit here is `LARGE_MAX_CALLS`.
+    """
+    try:
+        worlds = sample_worlds(env_id, LARGE_WORLDS, FRESH_SEED, LARGE_SIDE, LARGE_SIDE)
+    except ValueError:
+        return float("nan")
+    limits = limits_of(horizon, task_of(env_id).horizon(*worlds.shape))
+    if horizon == PUBLISHED:
+        limits = Limits(LARGE_MAX_CALLS)
+    return float(execute([program], worlds, env_id, *limits).returns.mean())
+
+
+def file_digest(model: str) -> str:
+    """The first 16 digits of the SHA-256 of a model's weights.
+
+    Raises:
+        RunError: The file is missing.
+    """
+    path = weights_path(model)
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    except OSError as error:
+        raise RunError(f"the weights {path} cannot be read: {error.strerror}") from None
