@@ -43,6 +43,8 @@ CARTPOLE = "CartPole-MORL-v0"
 FRESH_SEED = 1_000_000
 """The seed of fresh worlds, in which what was found is evaluated, programs and networks alike; far
 from the seeds that people give."""
+FRESH_WORLDS = 1000
+"""The number of fresh worlds in which policies are usually compared."""
 
 
 BOUND = {"percepts": "percepts", "percepts+action": "percepts-action"}

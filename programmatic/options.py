@@ -121,8 +121,10 @@ def check_types(config: Any, prefix: str = "") -> None:
     for field in fields(config):
         value, hint = getattr(config, field.name), hints[field.name]
         if not _is_of(value, hint):
-            declared = hint.__name__ if isinstance(hint, type) else hint
-            raise ValueError(f"{prefix}{field.name} must be of the type {declared}, got {value!r}")
+            expected = f"of the type {hint.__name__ if isinstance(hint, type) else hint}"
+            if get_origin(hint) is Literal:
+                expected = f"one of {', '.join(map(str, get_args(hint)))}"
+            raise ValueError(f"{prefix}{field.name} must be {expected}, got {value!r}")
         if is_dataclass(value):
             check_types(value, f"{prefix}{field.name}.")
 

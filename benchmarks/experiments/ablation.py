@@ -15,9 +15,8 @@ from benchmarks.runs.results import (
     task_name,
 )
 from benchmarks.settings import AblationSettings
-from karel_gym.registration import FRESH_SEED
+from karel_gym.registration import FRESH_SEED, FRESH_WORLDS
 from programmatic.horizon import horizon_text
-from programmatic.search.commands import FRESH_WORLDS
 from programmatic.search.objective import SOLVED
 
 

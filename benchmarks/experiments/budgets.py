@@ -9,9 +9,8 @@ from benchmarks.experiments.returns import measured_grid
 from benchmarks.runs.ledger import RUNS_FILE
 from benchmarks.runs.results import mean_rows, print_texts, save_tables, task_name
 from benchmarks.settings import BudgetSettings
-from karel_gym.registration import FRESH_SEED
+from karel_gym.registration import FRESH_SEED, FRESH_WORLDS
 from programmatic.horizon import horizon_text
-from programmatic.search.commands import FRESH_WORLDS
 
 RETURNS = ("search_return", "fresh_return")
 

@@ -22,9 +22,8 @@ from benchmarks.runs.results import (
 from benchmarks.runs.searches import LARGE_MAX_CALLS, LARGE_WORLDS
 from benchmarks.settings import LatentSearchSettings
 from benchmarks.statistics.published import LARGE, LEAPS, LEAPS_BY_HPRL, published_return
-from karel_gym.registration import FRESH_SEED
+from karel_gym.registration import FRESH_SEED, FRESH_WORLDS
 from programmatic.horizon import PUBLISHED, horizon_text
-from programmatic.search.commands import FRESH_WORLDS
 
 DIGITS = 2  # of the published returns
 RETURNS = ("search_return", "fresh_return", "large_return")

@@ -48,9 +48,9 @@ from benchmarks.statistics.published import (
 )
 from benchmarks.statistics.solved import SOLVED_FRESH, TIMES, solved_within
 from benchmarks.statistics.tidy import RESULTS_FILE, WORLDS, tidy, write_results
+from karel_gym.registration import FRESH_WORLDS
 from programmatic.horizon import horizon_text
 from programmatic.runs import write_text
-from programmatic.search.commands import FRESH_WORLDS
 
 
 def measure_returns(settings: ReturnsSettings) -> None:

@@ -26,7 +26,7 @@ from programmatic.provenance import PROVENANCE
 from programmatic.runs import CONFIG_FILE, RunError, read_config
 from programmatic.search.logs import HISTORY_FILE, read_history
 from programmatic.search.result import SearchResult
-from programmatic.search.run_settings import COMMAND as SEARCH
+from programmatic.search.run_settings import SearchSettings
 from programmatic.search.searching import RESULT_FILE
 
 POLICY_FILES = (PROGRAM_FILE, RESULT_FILE, *MODEL_FILES, TREE_FILE, BEST_FILE)
@@ -46,7 +46,7 @@ def read_run(folder: Path) -> Findings:
     command = str(config.get("command", ""))
     if command == TrainConfig.COMMAND:
         return Findings([_training(folder, config)])
-    if command == SEARCH:
+    if command == SearchSettings.COMMAND:
         return _search(folder, config)
     if "env_id" not in config or not any((folder / name).exists() for name in POLICY_FILES):
         return Findings()

@@ -18,9 +18,8 @@ from programmatic.leaps.model.checkpoints import weights_path
 from programmatic.leaps.model.vae import torch_device
 from programmatic.runs import RunError, checkpoints
 from programmatic.search import SearchResult, search
-from programmatic.search.commands import FRESH_WORLDS
 from programmatic.search.configs import SearchConfig, config_of
-from programmatic.search.searching import RESULT_FILE, WITHOUT_MODEL
+from programmatic.search.searching import RESULT_FILE
 
 LARGE_SIDE, LARGE_WORLDS = 100, 10
 LARGE_MAX_CALLS = 100 * LARGE_SIDE**2
@@ -78,7 +77,7 @@ class SearchJob(Job):
             "method": self.method,
             "env_id": self.env_id,
             "seed": self.seed,
-            "model_sha256": "" if self.method in WITHOUT_MODEL else file_digest(self.model),
+            "model_sha256": file_digest(self.model) if self.config.NEEDS_MODEL else "",
             "device": torch_device(self.device).type,
             "budget": self.budget,
             "config": json.dumps(self.config.to_json(), sort_keys=True),
@@ -100,15 +99,12 @@ class SearchJob(Job):
             device=self.device,
             **self.options,
         )
-        size = self.config.height, self.config.width
-        fresh = sample_worlds(self.env_id, FRESH_WORLDS, FRESH_SEED, *size)
-        returns = execute([result.program], fresh, self.env_id, *result.limits).returns
         return {
             "id": self.id,
             "model": self.model,
             **self.identity,
             "search_return": result.mean_return,
-            "fresh_return": float(returns.mean()),
+            "fresh_return": result.fresh_return,
             "large_return": large_return(result.program, self.env_id, self.config.horizon),
             "iterations": len(result.iterations),
             "evaluations": result.evaluations,

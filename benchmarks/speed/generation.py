@@ -19,8 +19,8 @@ from benchmarks.statistics.panels import COLORS, draw_band, panels, save_figure
 from karel_gym.simulation.devices import device_named
 from programmatic.leaps import ProgramVAE
 from programmatic.search import CEMConfig
+from programmatic.search.latent.space import LatentSpace
 from programmatic.search.objective import Objective
-from programmatic.search.spaces import LatentSpace
 from programmatic.threads import torch_threads
 
 ORIGINAL_POPULATION = 32

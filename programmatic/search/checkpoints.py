@@ -13,18 +13,12 @@ from safetensors.torch import save
 
 from programmatic.dsl import Program
 from programmatic.runs import RunError, checkpoint_path, replacing
+from programmatic.search.methods import Method
 from programmatic.search.objective import Tally
 
 
 def save_checkpoint(run: Path, state: Any, tally: Tally, seconds: float) -> None:
-    """Write where a search is, as a whole or not at all.
-
-    Args:
-        run: The run folder.
-        state: A method's state: a dataclass of tensors and JSON values.
-        tally: What was evaluated.
-        seconds: How long that took.
-    """
+    """Write the state of a method (a dataclass of tensors and JSON values), the tally, the time."""
     values = {field.name: getattr(state, field.name) for field in fields(state)}
     tensors = {name: value.contiguous() for name, value in values.items() if torch.is_tensor(value)}
     others = {name: value for name, value in values.items() if name not in tensors}
@@ -38,24 +32,18 @@ def save_checkpoint(run: Path, state: Any, tally: Tally, seconds: float) -> None
         temporary.write_bytes(save(tensors, metadata))
 
 
-def load_checkpoint(
-    path: Path, state_class: type[Any], device: torch.device
-) -> tuple[Any, Tally, float]:
-    """The state, the tally and the seconds of a checkpoint.
-
-    Args:
-        path: The file.
-        state_class: The class of the method's state.
-        device: Where tensors go.
+def load_checkpoint(path: Path, method: Method) -> tuple[Any, Tally, float]:
+    """The state, the tally and the seconds of a method's checkpoint.
 
     Raises:
         RunError: The file is missing, damaged, or of another method; the message names it.
     """
+    device = "cpu" if method.model is None else method.model.device
     try:
         with safe_open(path, "pt", device=str(device)) as file:
             metadata = file.metadata()
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        state = state_class(**json.loads(metadata["state"]), **tensors)
+        state = method.state_class(**json.loads(metadata["state"]), **tensors)
         tally = json.loads(metadata["tally"])
         if tally["best"] is not None:
             tally["best"] = Program.parse(tally["best"])

@@ -11,17 +11,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import yaml
 
 from karel_gym.registration import plain_id
 from programmatic.horizon import TASK, checked_horizon
 from programmatic.options import (
-    check_choice,
     check_number,
     check_share,
-    check_truth,
     check_types,
     check_whole,
     unknown,
@@ -29,23 +27,31 @@ from programmatic.options import (
 
 SETTINGS = Path(__file__).parent / "settings"
 TASK_NAME = re.compile(r"Karel-(\w+)-v\d+")
-INIT_TYPES = ("normal", "tiny_normal", "ones", "zeros")
-SPACE_NAMES = ("published", "larger")
-REDUCTIONS = ("mean", "weighted_mean", "max")
 
 
 @dataclass(frozen=True)
 class SearchConfig:
-    """The options that all methods have: how a program is judged, and when a run is saved."""
+    """Options of all methods: the evaluation of a program and the saving of a run.
+
+    Whole numbers are at least 1.
+    """
+
+    METHOD: ClassVar[str]
+    """The method's class, MODULE:CLASS in this package; a `Method`."""
+    NEEDS_MODEL: ClassVar[bool] = False
+    """Whether it searches the latent space of a model."""
+    ONE_THREAD: ClassVar[bool] = False
+    """Whether it runs on the processor only and in one thread, so that several searches run side by
+    side."""
 
     n_worlds: int = 10
     """Start worlds in which each program runs; its return is the mean over them."""
     height: int | None = None
-    """Height of the worlds in cells, walls included; None: the task's own."""
+    """Height of the worlds in cells, walls included; None: the task's height."""
     width: int | None = None
-    """Width of the worlds in cells, walls included; None: the task's own."""
+    """Width of the worlds in cells, walls included; None: the task's width."""
     distinct_worlds: bool = False
-    """Whether no two of the start worlds may be equal; a task that has fewer gives them all."""
+    """Whether all start worlds are different; a task that has fewer gives all of them."""
     horizon: str | int = TASK
     """The limit of a run: task, the task's own horizon, in which envs run too; published, the
     10,000 calls (actions and percepts) of the literature; or a number of actions."""
@@ -53,12 +59,10 @@ class SearchConfig:
     """Iterations between two checkpoints in the run folder."""
 
     def __post_init__(self) -> None:
-        check_whole(self, "n_worlds", "save_interval")
         object.__setattr__(self, "horizon", checked_horizon(self.horizon))
-        check_truth(self, "distinct_worlds")
-        for name in ("height", "width"):
-            if getattr(self, name) is not None:
-                check_whole(self, name)
+        check_types(self)
+        whole = [f.name for f in fields(self) if f.type in ("int", "int | None")]
+        check_whole(self, *(name for name in whole if getattr(self, name) is not None))
 
     def to_json(self) -> dict[str, Any]:
         """The options as JSON values."""
@@ -67,56 +71,58 @@ class SearchConfig:
 
 @dataclass(frozen=True)
 class CEMConfig(SearchConfig):
-    """The cross-entropy method, as in LEAPS."""
+    """Options of the cross-entropy method of LEAPS."""
+
+    METHOD: ClassVar[str] = "latent.cem:CEM"
+    NEEDS_MODEL: ClassVar[bool] = True
 
     population_size: int = 32
     """Latents sampled in an iteration."""
     elitism_rate: float = 0.1
-    """Share of the population that the next mean is made of; at least one latent is."""
+    """Share of the population that forms the next mean; at least one latent does."""
     sigma: float = 0.5
-    """Standard deviation of the population around the mean, at first."""
-    init_type: str = "normal"
+    """Standard deviation of the first population around the mean."""
+    init_type: Literal["normal", "tiny_normal", "ones", "zeros"] = "normal"
     """The first mean: normal, N(0, 1); tiny_normal, N(0, 0.1); ones, 0.01 everywhere; zeros."""
-    reduction: str = "weighted_mean"
-    """How elites become the next mean: mean, weighted_mean (by their returns) or max."""
+    reduction: Literal["mean", "weighted_mean", "max"] = "weighted_mean"
+    """Reduction of the elites to the next mean: mean, weighted_mean (by returns) or max."""
     use_exp_sig_decay: bool = True
     """Whether sigma falls exponentially to final_sigma over the first half of the iterations."""
     final_sigma: float = 0.1
-    """Where it falls to."""
+    """The value of sigma after that."""
     iterations: int = 1000
-    """How many iterations, at most."""
+    """Most iterations."""
     patience: int = 10
-    """Iterations in a row whose mean is a solution, after which the search ends."""
+    """The search ends when the mean was a solution in so many iterations in a row."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_whole(self, "population_size", "iterations", "patience")
-        check_number(self, "sigma", "final_sigma")
-        _check_rate(self, "elitism_rate")
-        check_choice(self, "init_type", INIT_TYPES)
-        check_choice(self, "reduction", REDUCTIONS)
-        check_truth(self, "use_exp_sig_decay")
+        check_number(self, "sigma", "final_sigma", "elitism_rate")
+        if self.elitism_rate > 1:
+            raise ValueError(f"elitism_rate must be at most 1, got {self.elitism_rate!r}")
 
 
 @dataclass(frozen=True)
 class CEBSConfig(SearchConfig):
-    """The cross-entropy beam search."""
+    """Options of the cross-entropy beam search."""
+
+    METHOD: ClassVar[str] = "latent.cebs:CEBS"
+    NEEDS_MODEL: ClassVar[bool] = True
 
     n_worlds: int = 16
     """Start worlds in which each program runs; its return is the mean over them."""
     population_size: int = 64
     """Latents sampled in an iteration: the paper's K."""
     elites: int = 16
-    """Latents that stay in the beam: the paper's E."""
+    """Latents in the beam: the paper's E."""
     sigma: float = 0.25
-    """Standard deviation of a candidate around the elite that it is made from."""
+    """Standard deviation of a candidate around its elite."""
     patience: int = 5
-    """Iterations in a row without a better mean return of the elites, after which the search
-    starts again from random latents."""
+    """The search restarts from random latents when the elites' mean return has not risen in so many
+    iterations in a row."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_whole(self, "population_size", "elites", "patience")
         check_number(self, "sigma")
         if self.elites > self.population_size:
             raise ValueError(
@@ -126,144 +132,154 @@ class CEBSConfig(SearchConfig):
 
 @dataclass(frozen=True)
 class LatentHCConfig(SearchConfig):
-    """Hill climbing in the latent space."""
+    """Options of hill climbing in the latent space."""
+
+    METHOD: ClassVar[str] = "latent.hill_climbing:LatentHC"
+    NEEDS_MODEL: ClassVar[bool] = True
 
     n_worlds: int = 16
     """Start worlds in which each program runs; its return is the mean over them."""
     neighbours: int = 250
-    """Neighbours without a better one among them, after which the search starts again from a random
-    latent: the paper's K."""
+    """The search restarts from a random latent after so many neighbours without a better one: the
+    paper's K."""
     sigma: float = 0.25
     """Standard deviation of a neighbour around the current latent."""
     batch_size: int = 25
-    """Neighbours evaluated at once. The search goes to the first better one; those behind it in the
-    batch were evaluated in vain. 1: one after the other, as in the paper, and slow."""
+    """Neighbours evaluated at once. The search moves to the first better one and ignores the rest
+    of the batch. 1: one at a time, as in the paper, and slow."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_whole(self, "neighbours", "batch_size")
         check_number(self, "sigma")
 
 
 @dataclass(frozen=True)
 class LatentRandomConfig(SearchConfig):
-    """Random latents: LEAPS-rand-64, or with n_latents=8 LEAPS-rand-8."""
+    """Options of random latents: LEAPS-rand-64, or with n_latents=8 LEAPS-rand-8."""
+
+    METHOD: ClassVar[str] = "random_search:RandomSearch"
+    NEEDS_MODEL: ClassVar[bool] = True
 
     n_latents: int = 64
-    """How many are sampled."""
+    """Latents sampled."""
     batch_size: int = 250
-    """Programs evaluated at once, at most."""
+    """Most programs evaluated at once."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_whole(self, "n_latents", "batch_size")
+    @property
+    def total(self) -> int:
+        """Candidates sampled."""
+        return self.n_latents
 
 
 @dataclass(frozen=True)
 class BestSampledConfig(LatentRandomConfig):
-    """Random latents: the baseline Best-Sampled of LEAPS's successor HPRL."""
+    """Options of random latents: the baseline Best-Sampled of HPRL."""
 
     n_latents: int = 1000
-    """How many are sampled."""
+    """Latents sampled."""
 
 
 @dataclass(frozen=True)
 class RandomConfig(SearchConfig):
-    """Random programs, drawn as those of LEAPS's data set are; no latent space is needed."""
+    """Options of random programs, drawn as those of LEAPS's data set are."""
+
+    METHOD: ClassVar[str] = "random_search:RandomSearch"
 
     n_programs: int = 50_000
-    """How many are drawn; LEAPS's data set has as many."""
+    """Programs drawn; LEAPS's data set has as many."""
     batch_size: int = 1000
-    """Programs evaluated at once, at most."""
+    """Most programs evaluated at once."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_whole(self, "n_programs", "batch_size")
+    @property
+    def total(self) -> int:
+        """Candidates sampled."""
+        return self.n_programs
 
 
 @dataclass(frozen=True)
 class ProgramClimbingConfig(SearchConfig):
-    """What hill climbing over programs has in common, however many neighbours it tries."""
+    """Options of all kinds of hill climbing over programs."""
+
+    METHOD: ClassVar[str] = "programs.method:ProgramClimbing"
+    ONE_THREAD: ClassVar[bool] = True
 
     n_worlds: int = 32
     """Start worlds in which each program runs; its return is the mean over them."""
-    space: str = "published"
+    space: Literal["published", "larger"] = "published"
     """The programs: published, those of Carvalho et al.; or larger, see
     `programmatic.search.programs.space`."""
     sideways: bool = False
-    """Whether the search also moves to neighbours of an equal return; a climb then ends when so
-    many neighbours in a row brought no gain."""
+    """Whether the search also moves to neighbours of an equal return; a climb then ends after so
+    many neighbours in a row without a gain."""
     programs: str | None = None
-    """File of programs, one a line, that the climbs start from, the best first, in turn; None: from
+    """File of programs, one per line, from which the climbs start in turn, the best first; None:
     random ones."""
     simplify: bool = False
-    """Whether the best program is shortened in the end, as far as its return stays the same in each
+    """Whether the best program is shortened at the end as far as its return stays the same in each
     world of the search and in 1,000 others."""
     batch_size: int = 10_000
-    """Programs evaluated in an iteration, a row of the log each; of no effect on the result."""
+    """Programs evaluated in an iteration, a row of the log; it does not change the result."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_whole(self, "batch_size")
-        check_truth(self, "sideways", "simplify")
-        check_choice(self, "space", SPACE_NAMES)
-        if self.programs is not None and not isinstance(self.programs, str):
-            raise ValueError(f"programs must be the name of a file, got {self.programs!r}")
+    @property
+    def schedule_of_neighbours(self) -> tuple[int, int, int]:
+        """The number of neighbours at first and at last, and the evaluations in between."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True)
 class HCConfig(ProgramClimbingConfig):
-    """Hill climbing over programs (Carvalho et al., ICLR 2024)."""
+    """Options of hill climbing over programs (Carvalho et al., ICLR 2024)."""
 
     neighbours: int = 250
-    """Neighbours without a better one among them, after which the search starts again: the paper's
-    K."""
+    """The search restarts after so many neighbours without a better one: the paper's K."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_whole(self, "neighbours")
+    @property
+    def schedule_of_neighbours(self) -> tuple[int, int, int]:
+        """The same number at all times."""
+        return self.neighbours, self.neighbours, 1
 
 
 @dataclass(frozen=True)
 class CGHCConfig(HCConfig):
-    """Counterexample-guided hill climbing over programs, with the values that an ablation chose."""
+    """Options of counterexample-guided hill climbing; an ablation chose the defaults."""
+
+    METHOD: ClassVar[str] = "programs.counterexamples:climbing_for"
 
     n_worlds: int = 1000
     """Start worlds that a solution must solve; a program's return is the mean over them."""
     distinct_worlds: bool = True
-    """Whether no two of the start worlds may be equal; a task that has fewer gives them all."""
+    """Whether all start worlds are different; a task that has fewer gives all of them."""
     climb_worlds: int = 32
-    """How many of them the programs of a climb run in: one evaluation. That a program runs in all
-    of them counts as the evaluations that so many worlds would make."""
+    """Worlds in which the programs of a climb run: one evaluation. A run in all start worlds counts
+    as n_worlds / climb_worlds evaluations."""
     sideways: bool = True
-    """Whether the search also moves to neighbours of an equal return; a climb then ends when so
-    many neighbours in a row brought no gain."""
+    """Whether the search also moves to neighbours of an equal return; a climb then ends after so
+    many neighbours in a row without a gain."""
     neighbours: int = 4000
-    """Neighbours without a better one among them, after which the search starts again."""
+    """The search restarts after so many neighbours without a better one."""
     edits: float = 0.3
-    """Share of the neighbors that an edit makes, see `programmatic.search.programs.edits`."""
+    """Share of neighbours made by an edit, see `programmatic.search.programs.edits`."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_whole(self, "climb_worlds")
         check_share(self, "edits")
 
 
 @dataclass(frozen=True)
 class SHCConfig(ProgramClimbingConfig):
-    """Scheduled hill climbing: LLM-GS (Liu et al., ICLR 2025)."""
+    """Options of scheduled hill climbing: LLM-GS (Liu et al., ICLR 2025)."""
 
     first_neighbours: int = 32
-    """Neighbours without a better one among them, after which the search starts again, at its
-    beginning."""
+    """The search restarts after so many neighbours without a better one, at its beginning."""
     last_neighbours: int = 2048
-    """The same from the end of the schedule on."""
+    """The same after the end of the schedule."""
     schedule: int = 1_000_000
     """Programs evaluated by the end of the schedule."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_whole(self, "first_neighbours", "last_neighbours", "schedule")
+    @property
+    def schedule_of_neighbours(self) -> tuple[int, int, int]:
+        """The options' schedule."""
+        return self.first_neighbours, self.last_neighbours, self.schedule
 
 
 METHODS: dict[str, type[SearchConfig]] = {
@@ -277,11 +293,11 @@ METHODS: dict[str, type[SearchConfig]] = {
     "shc": SHCConfig,
     "cghc": CGHCConfig,
 }
-"""The options' class of each method."""
+"""The class of options of each method."""
 
 
 def config_of(method: str, env_id: str, options: Mapping[str, Any]) -> SearchConfig:
-    """The options of a search: the user's; where there are none, the task's, then the defaults.
+    """The options of a search: the user's, then the task's, then the defaults.
 
     Args:
         method: One of `METHODS`.
@@ -289,8 +305,7 @@ def config_of(method: str, env_id: str, options: Mapping[str, Any]) -> SearchCon
         options: Names and values.
 
     Raises:
-        ValueError: There is no such method or option, or it has a value that cannot be; the message
-            lists those known.
+        ValueError: The method or an option is unknown, or a value is invalid.
 
     Example:
         >>> config_of("cem", "Karel-Maze-v0", {"sigma": 0.2})  # doctest: +ELLIPSIS
@@ -303,9 +318,7 @@ def config_of(method: str, env_id: str, options: Mapping[str, Any]) -> SearchCon
     for name in options:
         if name not in known:
             raise ValueError(unknown(f"{method} has no option", name, known))
-    config = config_class(**task_settings(method, env_id) | dict(options))
-    check_types(config)
-    return config
+    return config_class(**task_settings(method, env_id) | dict(options))
 
 
 def task_settings(method: str, env_id: str) -> dict[str, Any]:
@@ -315,9 +328,3 @@ def task_settings(method: str, env_id: str) -> dict[str, Any]:
     if match is None or not file.exists():
         return {}
     return yaml.safe_load(file.read_text(encoding="utf-8")).get(match[1], {})
-
-
-def _check_rate(config: SearchConfig, name: str) -> None:
-    check_number(config, name)
-    if getattr(config, name) > 1:
-        raise ValueError(f"{name} must be at most 1, got {getattr(config, name)!r}")

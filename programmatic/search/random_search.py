@@ -3,66 +3,55 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
 
+from programmatic.dsl.sampling import sample_tokens
+from programmatic.search.configs import LatentRandomConfig, RandomConfig
+from programmatic.search.latent.space import Decoder
+from programmatic.search.methods import Method, seed_of
 from programmatic.search.objective import Objective
-from programmatic.search.spaces import seed_of
-
-
-class Sampled(Protocol):
-    """A space that gives independent candidates."""
-
-    def random(self, n: int, seed: int) -> Any:
-        """n random candidates."""
-
-    def programs(self, candidates: Any) -> Any:
-        """Their programs' tokens, int, (n, L)."""
 
 
 @dataclass(frozen=True)
 class RandomState:
-    """Where the search is."""
+    """The state of the search."""
 
     iteration: int
 
 
-class RandomSearch:
-    """Random search; it ends with a solution, or when `total` programs have been sampled.
+class RandomSearch(Method):
+    """Random search; it ends with a solution or after `config.total` programs.
 
     In the latent space, with 8 or 64 candidates from N(0, 1), it is LEAPS-rand-8 or -64 (Trivedi et
-    al., NeurIPS 2021), and with 1,000 the Best-Sampled of HPRL (Liu et al., ICML 2023). In the
-    grammar, candidates are drawn as the programs of LEAPS's data set are.
-
-    Args:
-        space: Where candidates come from.
-        objective: What judges programs.
-        seed: Of the random numbers.
-        batch_size: Candidates of an iteration, at most.
-        total: Candidates of the search, at most.
+    al., NeurIPS 2021), and with 1,000 the Best-Sampled of HPRL (Liu et al., ICML 2023). Without a
+    model, programs are drawn as those of LEAPS's data set are.
     """
 
     state_class = RandomState
+    config: LatentRandomConfig | RandomConfig
 
     def __init__(
-        self, space: Sampled, objective: Objective, seed: int, batch_size: int, total: int
+        self,
+        config: LatentRandomConfig | RandomConfig,
+        objective: Objective,
+        seed: int,
+        model: Decoder | None = None,
     ) -> None:
-        self.space = space
-        self.objective = objective
-        self.seed = seed
-        self.batch_size = batch_size
-        self.evaluations = total
-
-    def start(self) -> RandomState:
-        """The state before the first iteration."""
-        return RandomState(0)
+        super().__init__(config, objective, seed, model)
+        self.evaluations = config.total
 
     def is_done(self, state: RandomState) -> bool:
-        """Whether the search has come to its end."""
-        return self.objective.is_solved or state.iteration * self.batch_size >= self.evaluations
+        """Whether the search has ended."""
+        done = state.iteration * self.config.batch_size >= self.config.total
+        return done or self.objective.is_solved
 
     def step(self, state: RandomState) -> tuple[RandomState, dict[str, float]]:
         """One iteration: the next state, and figures for the log."""
-        n = min(self.batch_size, self.evaluations - state.iteration * self.batch_size)
-        candidates = self.space.random(n, seed_of(self.seed, state.iteration + 1))
-        returns = self.objective(self.space.programs(candidates))
+        size = self.config.batch_size
+        n = min(size, self.config.total - state.iteration * size)
+        seed = seed_of(self.seed, state.iteration + 1)
+        if self.space is None:
+            programs = sample_tokens(n, seed)
+        else:
+            programs = self.space.programs(self.space.random(n, seed))
+        returns = self.objective(programs)
         return RandomState(state.iteration + 1), {"population_return": float(returns.mean())}

@@ -1,4 +1,4 @@
-"""`SearchResult`: what a search found, and how it came there."""
+"""`SearchResult`: the result of a search."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from karel_gym.registration import task_of
+from karel_gym.registration import FRESH_SEED, FRESH_WORLDS, sample_worlds, task_of
 from programmatic.dsl import Program
 from programmatic.horizon import Limits, limits_of
 from programmatic.options import check_types
@@ -17,7 +17,7 @@ from programmatic.runs import RunError, write_json
 
 @dataclass(frozen=True)
 class SearchResult:
-    """What a search found.
+    """The result of a search.
 
     Example:
         >>> result = SearchResult("random", "Karel-Maze-v0", Program.parse("DEF run m( move m)"),
@@ -31,23 +31,23 @@ class SearchResult:
     env_id: str
     """The task's id."""
     program: Program
-    """The best program that was evaluated: of the highest mean return, of those the shortest. Of
-    climbs over programs: the best that the search went to; shortened, where that was asked for."""
+    """The best program evaluated: the shortest of those with the highest mean return. Of climbs
+    over programs: the best that the search moved to, shortened if the option `simplify` is set."""
     mean_return: float
     """Its mean return over the worlds of the search."""
     evaluations: int
-    """How many programs were evaluated."""
+    """Programs evaluated."""
     history: list[dict[str, Any]]
-    """Each time that a better program was found: `evaluations` so far, `seconds` so far, its
-    `return`, and its text, `program`."""
+    """One entry per improvement: `evaluations` so far, `seconds` so far, the program's `return`,
+    and its text, `program`."""
     iterations: list[dict[str, Any]]
-    """A row an iteration, as in history.csv; see `programmatic.search.logs`."""
+    """One row per iteration, as in history.csv; see `programmatic.search.logs`."""
     seconds: float
     """Wall time."""
     config: dict[str, Any]
-    """All options, as JSON values; and model and budget."""
+    """All options, the model and the budget, as JSON values."""
     seed: int
-    """Of the worlds and of the search."""
+    """Seed of the worlds and of the search."""
 
     @property
     def limits(self) -> Limits:
@@ -57,16 +57,25 @@ class SearchResult:
         height, width = (side or own for side, own in zip(sides, task.shape, strict=True))
         return limits_of(self.config["horizon"], task.horizon(height, width))
 
+    @property
+    def fresh_return(self) -> float:
+        """The program's mean return in `FRESH_WORLDS` worlds of `FRESH_SEED`."""
+        from programmatic.machine import execute  # slow: it loads numba
+
+        size = self.config["height"], self.config["width"]
+        worlds = sample_worlds(self.env_id, FRESH_WORLDS, FRESH_SEED, *size)
+        return float(execute([self.program], worlds, self.env_id, *self.limits).returns.mean())
+
     def to_json(self) -> dict[str, Any]:
         """The result as JSON values."""
         return {**vars(self), "program": str(self.program)}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> SearchResult:
-        """The result that these JSON values describe.
+        """The result in what `to_json` returned.
 
         Raises:
-            ProgramSyntaxError: The program is none.
+            ProgramSyntaxError: The program is invalid.
             KeyError, TypeError, ValueError: A value is missing, unknown, or of another type.
         """
         result = cls(**{**values, "program": Program.parse(values["program"])})

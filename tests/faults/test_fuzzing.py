@@ -41,7 +41,7 @@ from programmatic.search.configs import config_of
 from programmatic.search.latent.cem import CEM
 from programmatic.search.logs import read_history
 from programmatic.search.result import SearchResult
-from programmatic.search.run_settings import read_settings
+from programmatic.search.run_settings import SearchSettings
 from programmatic.trees.program import TreeProgram
 from tests.faults.fuzzing import (
     Rng,
@@ -189,7 +189,7 @@ def configs() -> dict[str, tuple[Any, Callable[[Path], Any]]]:
         "config": config_of("cem", ENV, {}).to_json(),
     }
     return {
-        "search": (search, read_settings),
+        "search": (search, SearchSettings.read),
         "train": (TrainConfig("ppo", ENV).config_json(), TrainConfig.read),
         "morl": (MORLConfig(iterations=1).config_json(), MORLConfig.read),
         "pretrain": (PretrainConfig(Path("x")).config_json(), PretrainConfig.read),

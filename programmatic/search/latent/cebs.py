@@ -7,56 +7,34 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from programmatic.search.configs import CEBSConfig
-from programmatic.search.objective import Objective, highest
-from programmatic.search.spaces import LatentSpace, seed_of
+from programmatic.search.methods import Method, seed_of
+from programmatic.search.objective import highest
 
 
 @dataclass(frozen=True)
 class CEBSState:
-    """Where the search is."""
+    """The state of the search."""
 
     iteration: int
     elites: Tensor | None = None
     """(E, D), the beam; None: the search starts from random latents."""
     best_elite_return: float = -float("inf")
-    """The best mean return that a beam had since the last start."""
+    """The best mean return of a beam since the last start."""
     without_gain: int = 0
-    """Iterations since then."""
+    """Iterations since it was reached."""
 
 
-class CEBS:
+class CEBS(Method):
     """The cross-entropy beam search (Carvalho et al., ICLR 2024).
 
-    An iteration samples latents, each around a random one of the beam, and makes the best of them
-    the new beam. Instead of one mean, as in the cross-entropy method, the search so keeps several
-    latents. When the beam's mean return has not risen for some iterations, it starts again from
-    random latents. It ends with a solution or the budget.
-
-    Args:
-        config: The options.
-        space: Where latents are decoded.
-        objective: What judges programs.
-        seed: Of the random numbers.
+    An iteration samples latents, each around a random one of the beam; the best of them are the new
+    beam. The search thus keeps several latents, where the cross-entropy method keeps one mean. When
+    the beam's mean return has not risen for some iterations, the search restarts from random
+    latents. It ends with a solution or the budget.
     """
 
     state_class = CEBSState
-    evaluations = None
-
-    def __init__(
-        self, config: CEBSConfig, space: LatentSpace, objective: Objective, seed: int
-    ) -> None:
-        self.config = config
-        self.space = space
-        self.objective = objective
-        self.seed = seed
-
-    def start(self) -> CEBSState:
-        """The state before the first iteration."""
-        return CEBSState(0)
-
-    def is_done(self, state: CEBSState) -> bool:
-        """Whether the search has come to its end."""
-        return self.objective.is_solved
+    config: CEBSConfig
 
     def step(self, state: CEBSState) -> tuple[CEBSState, dict[str, float]]:
         """One iteration: the next state, and figures for the log."""

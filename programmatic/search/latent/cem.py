@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from programmatic.search.configs import CEMConfig
+from programmatic.search.latent.space import Decoder
+from programmatic.search.methods import Method, seed_of
 from programmatic.search.objective import SOLVED, Objective, highest
-from programmatic.search.spaces import LatentSpace, seed_of
 
 TINY = 0.1  # standard deviation of "tiny_normal"
 ONES = 0.01  # value of "ones"
@@ -20,44 +21,37 @@ EPSILON = 1e-5
 
 @dataclass(frozen=True)
 class CEMState:
-    """Where the search is."""
+    """The state of the search."""
 
     iteration: int
     mean: Tensor
     """(D,)."""
     solved_in_a_row: int = 0
-    """Iterations up to now whose mean was a solution."""
+    """The latest iterations whose mean was a solution."""
 
 
-class CEM:
+class CEM(Method):
     """The cross-entropy method (Trivedi et al., NeurIPS 2021, section 4.3 and appendix).
 
-    An iteration decodes and runs the mean's program and a population around the mean; the elites,
-    those of the population with the highest returns, make the next mean. After the last population
-    the mean is run once more. (LEAPS runs each new mean by itself; here it waits for the population
-    around it, so that an iteration decodes once.)
-
-    Args:
-        config: The options.
-        space: Where latents are decoded.
-        objective: What judges programs.
-        seed: Of the random numbers.
+    An iteration decodes and runs the mean's program and a population around the mean. The elites,
+    the members with the highest returns, form the next mean. After the last population the mean is
+    run once more. (LEAPS runs each new mean by itself; here it is run with the population around
+    it, so that an iteration decodes once.)
     """
 
     state_class = CEMState
 
+    config: CEMConfig
+
     def __init__(
-        self, config: CEMConfig, space: LatentSpace, objective: Objective, seed: int
+        self, config: CEMConfig, objective: Objective, seed: int, model: Decoder | None
     ) -> None:
-        self.config = config
-        self.space = space
-        self.objective = objective
-        self.seed = seed
+        super().__init__(config, objective, seed, model)
         self.n_elites = max(1, round(config.population_size * config.elitism_rate))
         self.evaluations = config.iterations * (config.population_size + 1) + 1
 
     def start(self) -> CEMState:
-        """The state before the first iteration."""
+        """The first state."""
         mean = self.space.random(1, seed_of(self.seed, 0))[0]  # (D,)
         if self.config.init_type == "tiny_normal":
             mean = TINY * mean
@@ -68,7 +62,7 @@ class CEM:
         return CEMState(0, mean)
 
     def is_done(self, state: CEMState) -> bool:
-        """Whether the search has come to its end."""
+        """Whether the search has ended."""
         return (
             state.iteration > self.config.iterations
             or state.solved_in_a_row >= self.config.patience
@@ -106,9 +100,9 @@ class CEM:
 def reduce_elites(elites: Tensor, returns: NDArray[np.float64], reduction: str) -> Tensor:
     """The next mean, (D,).
 
-    "weighted_mean" is LEAPS's sum(return * latent) / (sum(return) + 1e-5). Where the sum of returns
-    is not above 0, as when no elite has any return, that formula gives the zero vector or turns
-    away from the elites; there it is their plain mean.
+    "weighted_mean" is LEAPS's sum(return * latent) / (sum(return) + 1e-5). If the sum of returns is
+    not positive, that formula gives the zero vector or moves away from the elites; the result is
+    then their plain mean.
 
     Args:
         elites: (E, D).

@@ -8,54 +8,31 @@ import numpy as np
 from torch import Tensor
 
 from programmatic.search.configs import LatentHCConfig
-from programmatic.search.objective import Objective
-from programmatic.search.spaces import LatentSpace, seed_of
+from programmatic.search.methods import Method, seed_of
 
 
 @dataclass(frozen=True)
 class HCState:
-    """Where the search is."""
+    """The state of the search."""
 
     iteration: int
     current: Tensor | None = None
     """(D,); None: the search starts from a random latent."""
     current_return: float = -float("inf")
     tried: int = 0
-    """Neighbours of the current latent that were no better."""
+    """Neighbours of the current latent evaluated so far; none was better."""
 
 
-class LatentHC:
+class LatentHC(Method):
     """Hill climbing (Carvalho et al., ICLR 2024) in the latent space.
 
-    The search goes to the first neighbour with a higher return. When none of `neighbours` has one,
-    it starts again from a random latent. It ends with a solution or the budget. An iteration is one
-    batch of neighbours.
-
-    Args:
-        config: The options.
-        space: Where latents are decoded.
-        objective: What judges programs.
-        seed: Of the random numbers.
+    The search moves to the first neighbour with a higher return. After `neighbours` of them without
+    one, it restarts from a random latent. It ends with a solution or the budget. An iteration is
+    one batch of neighbours.
     """
 
     state_class = HCState
-    evaluations = None
-
-    def __init__(
-        self, config: LatentHCConfig, space: LatentSpace, objective: Objective, seed: int
-    ) -> None:
-        self.config = config
-        self.space = space
-        self.objective = objective
-        self.seed = seed
-
-    def start(self) -> HCState:
-        """The state before the first iteration."""
-        return HCState(0)
-
-    def is_done(self, state: HCState) -> bool:
-        """Whether the search has come to its end."""
-        return self.objective.is_solved
+    config: LatentHCConfig
 
     def step(self, state: HCState) -> tuple[HCState, dict[str, float]]:
         """One iteration: the next state, and figures for the log."""

@@ -11,7 +11,6 @@ Sketching for Finite Programs, ASPLOS 2006).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,8 +19,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from karel_gym.registration import task_of
-from programmatic.dsl import PAD, Program
-from programmatic.search.configs import CGHCConfig, ProgramClimbingConfig
+from programmatic.dsl import PAD
+from programmatic.search.configs import CGHCConfig
+from programmatic.search.latent.space import Decoder
+from programmatic.search.methods import seed_of
 from programmatic.search.objective import SOLVED, BudgetSpentError, Objective
 from programmatic.search.programs.climb_state import (
     BEST_SCORE,
@@ -34,24 +35,22 @@ from programmatic.search.programs.climb_state import (
     whole,
 )
 from programmatic.search.programs.method import ProgramClimbing, ProgramClimbingState
-from programmatic.search.spaces import seed_of
 from programmatic.search.start_worlds import merge_equal
 
 
 @dataclass(frozen=True)
 class CounterexampleClimbingState(ProgramClimbingState):
-    """Where the search is."""
+    """The state of the search."""
 
     chosen: Tensor
     """int64, (A,); the worlds of the climb, as indices into the different ones of the search."""
 
 
 class CounterexampleClimbing(ProgramClimbing):
-    """Counterexample-guided hill climbing; see `ProgramClimbing` for the arguments.
+    """Counterexample-guided hill climbing.
 
     Raises:
-        ValueError: A program is beyond the limits of the space, or the budget is not enough to
-            check one.
+        ValueError: The budget does not suffice to check one program; or as `ProgramClimbing`.
     """
 
     config: CGHCConfig
@@ -63,9 +62,9 @@ class CounterexampleClimbing(ProgramClimbing):
         config: CGHCConfig,
         objective: Objective,
         seed: int,
-        programs: Sequence[Program] = (),
+        model: Decoder | None = None,
     ) -> None:
-        super().__init__(config, objective, seed, programs)
+        super().__init__(config, objective, seed, model)
         self.all_worlds = self.worlds
         self.different, _ = merge_equal(task_of(objective.env_id), objective.worlds)
         self.rules = self.rules._replace(solved=whole.py_func(SOLVED * config.climb_worlds))
@@ -77,7 +76,7 @@ class CounterexampleClimbing(ProgramClimbing):
             )
 
     def start(self) -> CounterexampleClimbingState:
-        """The state before the first iteration."""
+        """The first state."""
         random = np.random.default_rng(seed_of(self.seed, 3))
         chosen = random.permutation(len(self.different))[: self.config.climb_worlds]
         self._climb_in(chosen)
@@ -139,17 +138,10 @@ class CounterexampleClimbing(ProgramClimbing):
 
 
 def climbing_for(
-    config: ProgramClimbingConfig,
-    objective: Objective,
-    seed: int,
-    programs: Sequence[Program] = (),
+    config: CGHCConfig, objective: Objective, seed: int, model: Decoder | None = None
 ) -> ProgramClimbing:
-    """The method that does what the options say; see `ProgramClimbing` for the arguments.
-
-    Counterexamples are not looked for where climbs run in all worlds that there are.
-    """
-    if isinstance(config, CGHCConfig):
-        different, _ = merge_equal(task_of(objective.env_id), objective.worlds)
-        if config.climb_worlds < len(different):
-            return CounterexampleClimbing(config, objective, seed, programs)
-    return ProgramClimbing(config, objective, seed, programs)
+    """Counterexample-guided climbing, or plain climbing if all different worlds are climbed in."""
+    different, _ = merge_equal(task_of(objective.env_id), objective.worlds)
+    if config.climb_worlds < len(different):
+        return CounterexampleClimbing(config, objective, seed, model)
+    return ProgramClimbing(config, objective, seed, model)

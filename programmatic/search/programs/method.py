@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,12 +10,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from karel_gym.registration import task_of
+from karel_gym.registration import sample_worlds, task_of
 from karel_gym.simulation.rng import states_of
 from programmatic.dsl import PAD, Program
 from programmatic.horizon import Limits
 from programmatic.machine.execution import NO_LIMIT
-from programmatic.search.configs import CGHCConfig, HCConfig, ProgramClimbingConfig, SHCConfig
+from programmatic.search.configs import CGHCConfig, HCConfig, ProgramClimbingConfig
+from programmatic.search.latent.space import Decoder
+from programmatic.search.methods import Method, seed_of
 from programmatic.search.objective import SOLVED, BudgetSpentError, Objective, highest
 from programmatic.search.programs.climb_state import (
     ABOVE_BOUND,
@@ -35,14 +36,17 @@ from programmatic.search.programs.climb_state import (
     whole,
 )
 from programmatic.search.programs.climbing import climb
+from programmatic.search.programs.simplification import simplify
 from programmatic.search.programs.space import SPACES
-from programmatic.search.spaces import seed_of
+from programmatic.search.programs.start_programs import read_programs
 from programmatic.search.start_worlds import begin_worlds
+
+WORLDS_TO_SIMPLIFY_IN = 1000
 
 
 @dataclass(frozen=True)
 class ProgramClimbingState:
-    """Where the search is; see `programmatic.search.programs.climb_state.Climb`."""
+    """The state of the search; see `programmatic.search.programs.climb_state.Climb`."""
 
     iteration: int
     numbers: Tensor
@@ -55,49 +59,38 @@ class ProgramClimbingState:
     best: Tensor
     """int8, (L,)."""
     order: list[int]
-    """The given programs, by their returns, the best first; empty before these are known."""
+    """Order of the config's programs by their returns; empty before they were evaluated."""
 
 
-class ProgramClimbing:
+class ProgramClimbing(Method):
     """Hill climbing over programs (Carvalho et al., ICLR 2024), and Scheduled HC (LLM-GS).
 
-    The search goes to the first neighbour with a higher return. When none of so many neighbours has
-    one, it starts again, from a random program or the next of those given, until the budget is
-    spent or the task is solved. Given programs are all evaluated first. As in the published code,
-    every neighbour that is looked at counts as evaluated.
-
-    One search takes one thread.
-
-    Args:
-        config: The options.
-        objective: What judges programs.
-        seed: Of the random numbers.
-        programs: Those that climbs start from; none: random ones.
+    The search moves to the first neighbour with a higher return. After a number of neighbours
+    without one, it restarts from a random program or from the next one of the config's file, until
+    the budget is spent or the task is solved. The programs of the file are all evaluated first. As
+    in the published code, every neighbour counts as evaluated.
 
     Raises:
-        ValueError: A program is beyond the limits of the space.
+        ValueError: The config's file of programs cannot be read, or has no program of the space.
     """
 
     state_class: type[ProgramClimbingState] = ProgramClimbingState
-    evaluations = None
+    config: ProgramClimbingConfig
     at_once = 64
-    """Gains that the kernel has room for before it must tell them."""
+    """Gains that the kernel has room for before it returns."""
 
     def __init__(
         self,
         config: ProgramClimbingConfig,
         objective: Objective,
         seed: int,
-        programs: Sequence[Program] = (),
+        model: Decoder | None = None,
     ) -> None:
-        self.config = config
-        self.objective = objective
-        self.seed = seed
+        super().__init__(config, objective, seed, model)
         self.space = SPACES[config.space]
         task = task_of(objective.env_id)
         self.worlds = begin_worlds(task, objective.worlds)
-        for program in programs:
-            self.space.check(program)
+        programs = [] if config.programs is None else read_programs(config.programs, self.space)
         self.tokens = np.full((len(programs), self.space.max_tokens), PAD, dtype=np.int8)
         for row, program in zip(self.tokens, programs, strict=True):
             row[: len(program.tokens)] = program.tokens
@@ -105,7 +98,7 @@ class ProgramClimbing:
         self._climb = climb.of(task)
 
     def start(self) -> ProgramClimbingState:
-        """The state before the first iteration."""
+        """The first state."""
         numbers = np.zeros(N_NUMBERS, dtype=np.int64)
         numbers[BEST_SCORE] = REJECTED
         return ProgramClimbingState(
@@ -119,7 +112,7 @@ class ProgramClimbing:
         )
 
     def is_done(self, state: ProgramClimbingState) -> bool:
-        """Whether the search has come to its end."""
+        """Whether the search has ended."""
         return self.objective.is_solved or self._is_solved(state.numbers)
 
     def step(self, state: ProgramClimbingState) -> tuple[ProgramClimbingState, dict[str, float]]:
@@ -175,6 +168,15 @@ class ProgramClimbing:
             return after, {**figures, "current_return": float(numbers[SCORE] / scale)}
         return after, figures
 
+    def finished(self, best: Program) -> Program:
+        """The program; with the option `simplify` shortened as far as its returns stay the same."""
+        if not self.config.simplify:
+            return best
+        size, seed = self.objective.worlds.shape, seed_of(self.seed, 2)
+        others = sample_worlds(self.objective.env_id, WORLDS_TO_SIMPLIFY_IN, seed, *size)
+        worlds = [*self.objective.worlds, *others]
+        return simplify(best, worlds, self.objective.env_id, *self.objective.limits)
+
     def _evaluate_given(
         self, state: ProgramClimbingState
     ) -> tuple[ProgramClimbingState, dict[str, float]]:
@@ -208,17 +210,12 @@ def rules_of(
         n_worlds: How many worlds a program runs in.
         limits: Those of a run.
     """
-    if isinstance(config, SHCConfig):
-        neighbours = config.first_neighbours, config.last_neighbours, config.schedule
-    else:
-        assert isinstance(config, HCConfig)
-        neighbours = config.neighbours, config.neighbours, 1
     space = SPACES[config.space]
     if isinstance(config, CGHCConfig):
         space = space._replace(edits=round(100 * config.edits))
     return Rules(
         space,
-        *neighbours,
+        *config.schedule_of_neighbours,
         sideways=config.sideways,
         solved=whole.py_func(SOLVED * n_worlds),
         most=whole.py_func(max_return),

@@ -12,7 +12,7 @@ import torch
 from benchmarks.speed.generation import draw_latents
 from karel_gym.cli import main
 from programmatic.leaps import ProgramVAE
-from programmatic.search.spaces import LatentSpace
+from programmatic.search.latent.space import LatentSpace
 from tests.benchmarks.small_model import small_model
 
 

@@ -139,14 +139,15 @@ def test_searches_side_by_side_tell_errors() -> None:
         (["anneal", *ENV], "no search method 'anneal'; known are cem"),
         (["cem", "--env", "Karel-Mze-v0"], "'Karel-Mze-v0' is no Karel task"),
         (["cem", *ENV, "--options", "sigma"], "of the form NAME=VALUE, got 'sigma'"),
-        (["cem", *ENV, "--options", "sgma=1"], "did you mean sigma"),
         (["cem", *ENV, "--options", "sigma=[1"], "'sigma=.1' is not valid YAML"),
+        (["cem", *ENV, "--options", "sgma=1"], "did you mean sigma"),
         (["cem", *ENV, "--worlds", "0"], "n_worlds must be a whole number from 1 up"),
         (["hc", *ENV, "--seeds", "0"], "--seeds must be at least 1, got 0"),
         (["hc", "--env", "Karel-Mze-v0"], "'Karel-Mze-v0' is no Karel task"),
         (["hc", *ENV, "--options", "sideway=1"], "did you mean sideways"),
         (["shc", *ENV, "--options", "programs=nowhere.txt"], "nowhere.txt cannot be read"),
         (["--resume", "nowhere"], "no run folder nowhere"),
+        (["--resume", "nowhere", "--worlds", "3"], "only --budget and --device may be given"),
     ],
 )
 def test_errors_are_one_line(

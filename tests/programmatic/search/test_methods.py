@@ -16,8 +16,9 @@ from programmatic.search.configs import config_of
 from programmatic.search.latent.cebs import CEBS, CEBSState
 from programmatic.search.latent.cem import CEM, CEMState, reduce_elites
 from programmatic.search.latent.hill_climbing import HCState, LatentHC
+from programmatic.search.latent.space import LatentSpace
+from programmatic.search.methods import seed_of
 from programmatic.search.objective import BudgetSpentError, Objective, highest
-from programmatic.search.spaces import LatentSpace, seed_of
 from tests.cuda_agreement import simulate
 from tests.programmatic.search.latent_spaces import ActionSequences
 
@@ -33,10 +34,6 @@ class Returns(Objective):
 
     def mean_returns(self, tokens: Any) -> np.ndarray:
         return np.array(self.batches.pop(0))
-
-
-def space() -> LatentSpace:
-    return LatentSpace(ActionSequences())
 
 
 @pytest.mark.parametrize("method", ["cem", "cebs", "latent_hc"])
@@ -62,7 +59,7 @@ def test_cem_takes_the_settings_of_the_task_and_the_users_before_them() -> None:
     [("normal", 1.0, 0.0), ("tiny_normal", 0.1, 0.0), ("ones", 0.0, 0.01), ("zeros", 0.0, 0.0)],
 )
 def test_cem_starts_where_it_is_told(init_type: str, deviation: float, mean: float) -> None:
-    start = CEM(CEMConfig(init_type=init_type), space(), Returns(), 0).start().mean
+    start = CEM(CEMConfig(init_type=init_type), Returns(), 0, ActionSequences()).start().mean
     assert start.shape == (ActionSequences.latent_dim,)
     assert float(start.std()) == pytest.approx(deviation, rel=0.2)
     assert float(start.mean()) == pytest.approx(mean, abs=0.2 * deviation + 1e-9)
@@ -70,7 +67,7 @@ def test_cem_starts_where_it_is_told(init_type: str, deviation: float, mean: flo
 
 def test_cem_makes_the_next_mean_of_the_elites() -> None:
     config = CEMConfig(population_size=4, elitism_rate=0.5, sigma=0.5)
-    cem = CEM(config, space(), Returns([0.5, 0.1, 0.6, 0.2, 0.3]), seed=0)
+    cem = CEM(config, Returns([0.5, 0.1, 0.6, 0.2, 0.3]), 0, ActionSequences())
     before = cem.start()
     after, figures = cem.step(before)
     population = cem.space.around(before.mean, 4, 0.5, seed_of(0, 1))
@@ -82,7 +79,12 @@ def test_cem_makes_the_next_mean_of_the_elites() -> None:
 
 
 def test_cem_has_at_least_one_elite() -> None:
-    assert CEM(CEMConfig(population_size=8, elitism_rate=0.01), space(), Returns(), 0).n_elites == 1
+    assert (
+        CEM(
+            CEMConfig(population_size=8, elitism_rate=0.01), Returns(), 0, ActionSequences()
+        ).n_elites
+        == 1
+    )
 
 
 @pytest.mark.parametrize("returns", [[0.0, 0.0], [-1.0, -0.5], [-1.0, 1.0]])
@@ -99,15 +101,19 @@ def test_reductions_by_mean_and_maximum() -> None:
 
 
 def test_cems_sigma_falls_over_the_first_half() -> None:
-    cem = CEM(CEMConfig(sigma=0.4, final_sigma=0.1, iterations=100), space(), Returns(), 0)
+    cem = CEM(
+        CEMConfig(sigma=0.4, final_sigma=0.1, iterations=100), Returns(), 0, ActionSequences()
+    )
     assert [cem.sigma(i) for i in (0, 25, 50, 99)] == pytest.approx([0.4, 0.2, 0.1, 0.1])
-    constant = CEM(CEMConfig(sigma=0.4, use_exp_sig_decay=False), space(), Returns(), 0)
+    constant = CEM(CEMConfig(sigma=0.4, use_exp_sig_decay=False), Returns(), 0, ActionSequences())
     assert {constant.sigma(i) for i in (0, 500, 999)} == {0.4}
 
 
 def test_cem_ends_when_its_mean_has_been_a_solution_often_enough() -> None:
     config = CEMConfig(population_size=2, patience=2)
-    cem = CEM(config, space(), Returns([1.0, 0, 0], [0.9, 0, 0], [1.0, 0, 0], [1.0, 0, 0]), 0)
+    cem = CEM(
+        config, Returns([1.0, 0, 0], [0.9, 0, 0], [1.0, 0, 0], [1.0, 0, 0]), 0, ActionSequences()
+    )
     state, ends = cem.start(), []
     for _ in range(4):
         state, _ = cem.step(state)
@@ -125,7 +131,7 @@ def test_cem_runs_the_last_mean_alone() -> None:
 def test_cebs_keeps_the_best_and_starts_again_without_gain() -> None:
     config = CEBSConfig(population_size=3, elites=2, patience=2)
     rows = [[0.1, 0.3, 0.2], [0.25, 0.25, 0.0], [0.4, 0.0, 0.3], [0.0, 0.1, 0.0], [0.0, 0.0, 0.0]]
-    cebs = CEBS(config, space(), Returns(*rows), seed=0)
+    cebs = CEBS(config, Returns(*rows), 0, ActionSequences())
     state, states = cebs.start(), []
     for _ in rows:
         state, _ = cebs.step(state)
@@ -141,7 +147,7 @@ def test_cebs_keeps_the_best_and_starts_again_without_gain() -> None:
 def test_hill_climbing_goes_to_the_first_better_neighbour() -> None:
     config = LatentHCConfig(neighbours=5, batch_size=3)
     rows = [[0.1], [0.1, 0.2, 0.3], [0.2, 0.1, 0.2], [0.0, 0.1], [0.0]]
-    climb = LatentHC(config, space(), Returns(*rows), seed=0)
+    climb = LatentHC(config, Returns(*rows), 0, ActionSequences())
     state, states = climb.start(), []
     for _ in rows:
         state, _ = climb.step(state)
@@ -154,7 +160,7 @@ def test_hill_climbing_goes_to_the_first_better_neighbour() -> None:
 
 def test_of_several_centres_each_neighbour_has_one() -> None:
     centres = torch.stack([torch.full((200,), 100.0), torch.full((200,), -100.0)])
-    found = space().around(centres, 64, 0.1, seed=1)
+    found = LatentSpace(ActionSequences()).around(centres, 64, 0.1, seed=1)
     signs = found.sign()
     assert bool((signs == signs[:, :1]).all())
     assert 10 < int((signs[:, 0] > 0).sum()) < 54
@@ -193,6 +199,6 @@ def test_the_highest_are_in_order() -> None:
 
 
 def test_a_state_of_cem_is_where_it_began() -> None:
-    cem = CEM(CEMConfig(), space(), Returns(), seed=7)
+    cem = CEM(CEMConfig(), Returns(), 7, ActionSequences())
     assert isinstance(cem.start(), CEMState)
     assert torch.equal(cem.start().mean, cem.start().mean)

@@ -12,12 +12,12 @@ from karel_gym import WorldBatch, sample_worlds
 from karel_gym.registration import task_of
 from programmatic import Program, execute
 from programmatic.search import CGHCConfig, SearchResult, search
+from programmatic.search.methods import seed_of
 from programmatic.search.objective import SOLVED, Objective
 from programmatic.search.programs.climb_state import SCORE, UNIT
 from programmatic.search.programs.counterexamples import CounterexampleClimbing, climbing_for
 from programmatic.search.programs.method import ProgramClimbing
 from programmatic.search.programs.space import draw_neighbours, draw_space_programs
-from programmatic.search.spaces import seed_of
 from programmatic.search.start_worlds import distinct_worlds, merge_equal
 
 EASY = "Karel-StairClimber-v1"

@@ -1,24 +1,17 @@
-"""Where searches look for programs: the latent space of a model, and the language's grammar.
-
-All random numbers come from a seed a call, so that a search that goes on from a checkpoint draws
-what it would have drawn.
-"""
+"""The latent space that searches sample."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from programmatic.dsl.sampling import sample_tokens
 from programmatic.dsl.tokens import DEF
 
 
 class Decoder(Protocol):
-    """What a search needs of a `programmatic.leaps.ProgramVAE`."""
+    """The part of `programmatic.leaps.ProgramVAE` that searches need."""
 
     @property
     def latent_dim(self) -> int:
@@ -26,17 +19,17 @@ class Decoder(Protocol):
 
     @property
     def device(self) -> torch.device:
-        """Where latents and tokens are."""
+        """The device of latents and tokens."""
 
     def decode_tokens(self, latents: Tensor, complete: bool = True) -> Tensor:
         """The programs' tokens after DEF, int64, (N, L), padded with 50, of latents (N, D)."""
 
 
 class LatentSpace:
-    """The latent space of a model: N(0, 1) at first, then around latents that did well.
+    """The latent space of a model.
 
     Args:
-        model: What makes programs of latents.
+        model: Decodes latents.
     """
 
     def __init__(self, model: Decoder) -> None:
@@ -47,10 +40,7 @@ class LatentSpace:
         return self._normal(n, self._generator(seed))
 
     def around(self, centre: Tensor, n: int, sigma: float, seed: int) -> Tensor:
-        """Latents, (n, D), from N(centre, sigma) for a centre (D,).
-
-        Of several centres, (C, D), each latent has a random one.
-        """
+        """Latents, (n, D), from N(centre, sigma), with a centre (D,), or a random one of (C, D)."""
         generator = self._generator(seed)
         if centre.ndim == 2:
             chosen = torch.randint(len(centre), (n,), generator=generator, device=centre.device)
@@ -68,25 +58,3 @@ class LatentSpace:
 
     def _generator(self, seed: int) -> torch.Generator:
         return torch.Generator(self.model.device).manual_seed(seed)
-
-
-class GrammarSpace:
-    """The programs that the grammar's probabilities give: those of LEAPS's data set."""
-
-    def random(self, n: int, seed: int) -> NDArray[np.int8]:
-        """Tokens, int8, (n, L)."""
-        return sample_tokens(n, seed)
-
-    def programs(self, candidates: NDArray[np.int8]) -> NDArray[np.int8]:
-        """The tokens of programs, which they are already."""
-        return candidates
-
-
-def seed_of(seed: int, *which: int) -> int:
-    """The seed of draw number `which` of a search, 0 .. 2**63 - 1.
-
-    Example:
-        >>> seed_of(0, 1) == seed_of(0, 1) != seed_of(0, 2)
-        True
-    """
-    return int(np.random.SeedSequence([seed, *which]).generate_state(1, np.uint64)[0] >> 1)
