@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -25,7 +25,7 @@ class Method(ABC):
         model: The decoder of latents; None where the config needs no model.
     """
 
-    state_class: ClassVar[type[Any]]
+    state_class: type[Any]
     evaluations: int | None = None
     """Most programs that it evaluates; None: it ends with a solution or the budget only."""
 

@@ -95,12 +95,13 @@ def search(
         True
     """
     config = config_of(method, env_id, options)
-    file, decoder = None, None
-    if config.NEEDS_MODEL and isinstance(model, str | os.PathLike):
-        file = os.fspath(model)
-    elif config.NEEDS_MODEL:
+    file: str | None = None
+    decoder: Decoder | None = None
+    if isinstance(model, str | os.PathLike):
+        file = os.fspath(model) if config.NEEDS_MODEL else None
+    else:
         decoder = model
-    settings = SearchSettings(method, env_id, seed, budget, file, device, config)
+    settings = SearchSettings(method, env_id, seed, budget, file, device, config)  # type: ignore[arg-type]
     return run_search(settings, run_dir, resume, overwrite, decoder, progress, watch)
 
 
@@ -129,11 +130,10 @@ def resume(
         ValueError: The budget or the device is invalid.
     """
     settings = SearchSettings.read(Path(run_dir))
-    settings = replace(
-        settings,
-        budget=settings.budget if budget is None else budget,
-        device=device or settings.device,
-    )
+    if budget is not None:
+        settings = replace(settings, budget=budget)
+    if device is not None:
+        settings = replace(settings, device=device)  # type: ignore[arg-type]
     return run_search(settings, run_dir, True, False, model, progress, watch)
 
 
@@ -163,8 +163,10 @@ def run_search(
         raise ValueError("resume needs the run folder: name it with run_dir")
     config = settings.config
     objective = Objective(settings.env_id, config, settings.seed, settings.budget)
-    if config.NEEDS_MODEL:
-        decoder = decoder or _load_model(settings.model, settings.device, run)
+    if not config.NEEDS_MODEL:
+        decoder = None
+    elif decoder is None:
+        decoder = _load_model(settings.model, settings.device, run)
     objective.device = _place_of_programs(decoder, settings.device)
     method = method_for(config, objective, settings.seed, decoder)
     if objective.budget is None and method.evaluations is None:
