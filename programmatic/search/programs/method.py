@@ -74,7 +74,7 @@ class ProgramClimbing(Method):
         ValueError: The config's file of programs cannot be read, or has no program of the space.
     """
 
-    state_class = ProgramClimbingState
+    state_class: type[Any] = ProgramClimbingState
     config: ProgramClimbingConfig
     at_once = 64
     """Gains that the kernel has room for before it returns."""
