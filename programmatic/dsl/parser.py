@@ -1,4 +1,4 @@
-"""Words to nodes, by recursive descent, with the place and the expectation in every error.
+"""Recursive-descent parser; every error says what was expected, and where.
 
 prog := DEF run m( stmt+ m)
 stmt := move | turnLeft | turnRight | pickMarker | putMarker
@@ -19,11 +19,11 @@ from programmatic.dsl.tokens import ACTIONS, MAX_TIMES, PERCEPTS, TOKEN_IDS
 MAX_TOKENS: Final = 4096
 """The longest program, DEF included."""
 MAX_NESTING: Final = 64
-"""How deep control structures nest."""
+"""The deepest nesting of control structures."""
 MAX_REPEAT_NESTING: Final = 12
-"""How deep REPEATs nest: the machine packs their counters, 5 bits each, into one 64-bit word."""
+"""The deepest nesting of REPEATs: the machine packs their 5-bit counters into 64 bits."""
 MAX_NEGATIONS: Final = 64
-"""How many `not`s one condition has."""
+"""Most `not`s of one condition."""
 
 _ACTION_NUMBERS: Final = {word: number for number, word in enumerate(ACTIONS)}
 _PERCEPT_NUMBERS: Final = {word: number for number, word in enumerate(PERCEPTS)}
@@ -32,13 +32,13 @@ _SHOWN_CHARACTERS: Final = 40  # of a wrong word in an error; the longest word o
 
 
 class ProgramSyntaxError(ValueError):
-    """A text or token list that is no program.
+    """A text or token list is not a program.
 
     Args:
-        position: The index of the token that is wrong; the number of tokens at the end of the text.
-        expected: What would be right there.
-        found: What is there instead, as the end of the sentence: `got 'move'`.
-        source: The file that the program comes from, if any.
+        position: The index of the wrong token; the number of tokens at the end of the text.
+        expected: What was expected there.
+        found: The end of the message, such as `got 'move'`.
+        source: The program's file, if any.
     """
 
     def __init__(self, position: int, expected: str, found: str, source: str | None = None) -> None:
@@ -56,17 +56,16 @@ class ProgramSyntaxError(ValueError):
 
 
 def split(text: str) -> list[str]:
-    """The words of `text`, separated by any white space; stops soon after `MAX_TOKENS`."""
-    # The last of these may be an unsplit rest, of which only its being too much matters.
+    """The words of `text`, separated by white space; words beyond `MAX_TOKENS` stay unsplit."""
     return text.split(maxsplit=MAX_TOKENS)
 
 
 def parse(words: Sequence[str]) -> tuple[Statement, ...]:
-    """The statements of the program that `words` spell, DEF included.
+    """The statements of the program in `words`, which start with DEF.
 
     Raises:
-        ProgramSyntaxError: `words` are no program, or one beyond the limits `MAX_TOKENS`,
-            `MAX_NESTING`, `MAX_REPEAT_NESTING` and `MAX_NEGATIONS`. The first fault is told.
+        ProgramSyntaxError: `words` are not a program, or exceed `MAX_TOKENS`, `MAX_NESTING`,
+            `MAX_REPEAT_NESTING` or `MAX_NEGATIONS`. The message shows the first fault.
 
     Example:
         >>> parse("DEF run m( move m)".split())
@@ -83,7 +82,7 @@ WHILE, got 'move'
 
 
 class _Parser:
-    """One pass over `words`; every method reads what it is named after and moves on behind it."""
+    """One pass over `words`; every method reads the part that it is named after."""
 
     def __init__(self, words: Sequence[str]) -> None:
         self.words = words
@@ -176,7 +175,7 @@ class _Parser:
         self.position += 1
 
     def error(self, expected: str) -> ProgramSyntaxError:
-        """The error that `expected` is not what comes next."""
+        """The error at the next word."""
         if self.position >= len(self.words):
             return ProgramSyntaxError(self.position, expected, "got the end of the program")
         return ProgramSyntaxError(self.position, expected, _got(self.words[self.position]))

@@ -1,4 +1,4 @@
-"""Programs to text: on one line, or indented; both parse back to the same program."""
+"""Programs as text: on one line, or indented; both parse back to the same program."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ class PrettyLine(NamedTuple):
     """One line of the indented form.
 
     Attributes:
-        indent: How many steps the line is indented.
-        text: The line's tokens, joined by a space, without the indentation.
-        span: The half-open range of token positions that the line shows. The lines' spans follow
-            each other without a gap, so every position of a program is on exactly one line.
+        indent: The number of indentation steps.
+        text: The line's words without indentation.
+        span: The half-open range of the line's token positions; every position of a program is on
+            exactly one line.
     """
 
     indent: int
@@ -44,12 +44,12 @@ class PrettyLine(NamedTuple):
 
 
 def to_text(tokens: Iterable[int]) -> str:
-    """The words of `tokens`, joined by one space."""
+    """The words of `tokens`, separated by spaces."""
     return " ".join(TOKENS[token] for token in tokens)
 
 
 def pretty_lines(tokens: Sequence[int]) -> list[PrettyLine]:
-    """The lines of the indented form of a program's tokens, one statement a line."""
+    """The lines of the indented form of a program's tokens, one statement per line."""
     lines = []
     indent = start = 0
     for position, token in enumerate(tokens):

@@ -1,4 +1,4 @@
-"""`Program`: a checked program as a value."""
+"""`Program`: a valid program."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from programmatic.dsl.tokens import DEF, PAD, TOKEN_IDS, TOKENS
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Program:
-    """A program: immutable, hashable, equal to another of the same tokens.
+    """A program: immutable, hashable, equal to another one with the same tokens.
 
-    Programs are made by `parse`, `from_tokens` and `load`, which check them.
+    Create programs with `parse`, `from_tokens`, `load` or `read`, which check them.
 
     Attributes:
         tokens: The token ids, from DEF to `m)`.
         body: The statements between `m(` and `m)`.
-        packed: The token ids, a byte each.
+        packed: The token ids, one byte each.
 
     Example:
         >>> program = Program.parse("DEF run m( WHILE c( frontIsClear c) w( move w) m)")
@@ -53,10 +53,10 @@ after 'm(', got 'mvoe', which is no word of the language; did you mean 'move'?
 
     @classmethod
     def parse(cls, text: str) -> Program:
-        """The program that `text` spells, its words separated by any white space.
+        """The program in `text`; any white space separates words.
 
         Raises:
-            ProgramSyntaxError: `text` is no program; the message tells what was expected, where.
+            ProgramSyntaxError: `text` is not a program; the message says what was expected, where.
             TypeError: `text` is not a str.
         """
         if not isinstance(text, str):
@@ -65,13 +65,13 @@ after 'm(', got 'mvoe', which is no word of the language; did you mean 'move'?
 
     @classmethod
     def from_tokens(cls, tokens: Iterable[int]) -> Program:
-        """The program of these token ids, DEF included; pads at the end are dropped.
+        """The program of token ids from DEF on; pads at the end are dropped.
 
         Args:
             tokens: Integers in 0 .. 50, shape (T,): a sequence, an array or a tensor.
 
         Raises:
-            ProgramSyntaxError: The tokens are no program, or an id is out of range.
+            ProgramSyntaxError: The tokens are not a program, or an id is out of range.
             TypeError: The tokens are not a sequence of integers.
         """
         try:
@@ -93,10 +93,10 @@ after 'm(', got 'mvoe', which is no word of the language; did you mean 'move'?
         """The program in a text file, in any layout; lines that start with '#' are comments.
 
         Raises:
-            ProgramSyntaxError: The file holds no program; the message names the file.
+            ProgramSyntaxError: The file's text is not a program; the message names the file.
             OSError: The file cannot be read.
         """
-        # Bytes that are no UTF-8 may stand in comments; elsewhere the parser shows where they are.
+        # Invalid UTF-8 is allowed in comments; elsewhere the parser reports its position.
         text = Path(path).read_text(encoding="utf-8-sig", errors="replace")
         lines = (line for line in text.splitlines() if not line.lstrip().startswith("#"))
         try:
@@ -108,11 +108,11 @@ after 'm(', got 'mvoe', which is no word of the language; did you mean 'move'?
 
     @classmethod
     def read(cls, source: str) -> Program:
-        """The program that `source` spells, or that the file of this name holds.
+        """The program in the text `source`, or in the file of this name.
 
         Raises:
-            ProgramSyntaxError: It is no program.
-            ValueError: `source` is neither the beginning of a program nor the name of a file.
+            ProgramSyntaxError: It is not a program.
+            ValueError: `source` neither begins as a program nor names a file.
         """
         if source.split()[:1] == [TOKENS[DEF]]:
             return cls.parse(source)
@@ -126,10 +126,10 @@ after 'm(', got 'mvoe', which is no word of the language; did you mean 'move'?
         return cls.load(source)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the indented form to a text file, wholly or not at all.
+        """Write the indented form to a text file, atomically.
 
         Raises:
-            OSError: The file cannot be written; what was there before is still there.
+            OSError: The file cannot be written; an earlier file is kept.
         """
         path = Path(path)
         temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -140,7 +140,7 @@ after 'm(', got 'mvoe', which is no word of the language; did you mean 'move'?
             temporary.unlink(missing_ok=True)
 
     def pretty(self) -> str:
-        """The program over several lines, indented, one statement a line."""
+        """The indented program, one statement per line."""
         return printer.pretty(self.tokens)
 
     def __str__(self) -> str:
@@ -156,5 +156,5 @@ after 'm(', got 'mvoe', which is no word of the language; did you mean 'move'?
 
 
 def _shown(token: int) -> str:
-    """`token`, or only its size where the number is too long to print."""
+    """`token`, or only its size if the number is too long to print."""
     return str(token) if token.bit_length() <= 64 else f"an integer of {token.bit_length()} bits"

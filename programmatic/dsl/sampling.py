@@ -19,7 +19,7 @@ MAX_PROGRAM_TOKENS = 45
 MAX_DEPTH = 6
 MAX_NESTED = 4
 
-# Of each hundred statements the first 15 are WHILEs, those up to 18 REPEATs, ...
+# Cumulative percentages: the first 15 of a hundred statements are WHILEs, those up to 18 REPEATs...
 WHILES, REPEATS, SEQUENCES, ACTIONS, IFS = 15, 18, 68, 88, 96
 NEGATED = 10  # of a hundred conditions
 ACTION_PERCENTS = np.array([50, 65, 80, 90, 100])  # cumulative, in the order of the action numbers
@@ -27,13 +27,13 @@ PERCEPT_PERCENTS = np.array([50, 65, 80, 90, 100])
 ACTION_TOKENS = np.array(t.ACTION_TOKENS)
 PERCEPT_TOKENS = np.array(t.PERCEPT_TOKENS)
 
-STATEMENT = 64  # a statement that is still to be drawn: STATEMENT | depth << 8 | nesting << 16
+STATEMENT = 64  # a statement still to be drawn: STATEMENT | depth << 8 | nesting << 16
 CONDITION = 65
 
 
 @inner
 def pick(percents: Any, rng: Any) -> int:
-    """An index, drawn by its cumulative percentages."""
+    """Draw an index by cumulative percentages."""
     draw = below(rng, 100)
     index = 0
     while draw >= percents[index]:
@@ -42,21 +42,60 @@ def pick(percents: Any, rng: Any) -> int:
 
 
 @inner
-def push_block(stack: Any, size: int, opening: int, statement: int, closing: int) -> int:
-    """Push what a block is made of; the top of the stack is written first."""
-    stack[size], stack[size + 1], stack[size + 2] = closing, statement, opening
+def draw_percept(rng: Any) -> int:
+    return PERCEPT_TOKENS[pick(PERCEPT_PERCENTS, rng)]
+
+
+@inner
+def draw_times(rng: Any) -> int:
+    return t.R_0 + below(rng, t.MAX_TIMES + 1)
+
+
+@inner
+def push_block(stack: Any, size: int, opening: int, inside: int, closing: int) -> int:
+    """Push an item between brackets; the top of the stack is written first."""
+    stack[size], stack[size + 1], stack[size + 2] = closing, inside, opening
     return size + 3
 
 
 @inner
-def push_condition(stack: Any, size: int) -> int:
-    stack[size], stack[size + 1], stack[size + 2] = t.C_CLOSE, CONDITION, t.C_OPEN
-    return size + 3
+def push_structure(
+    stack: Any, size: int, kind: int, body: int, condition: int, of_ifelse: int, rng: Any
+) -> int:
+    """Push a control structure; returns the size of the stack.
+
+    Args:
+        stack: int64; the top is written first.
+        size: Of the stack.
+        kind: A percentage, as above.
+        body: The item that stands for the statements in each of its blocks.
+        condition, of_ifelse: The items that stand for its condition, and for that of an IFELSE.
+        rng: uint64, (1,).
+    """
+    if kind >= WHILES and kind < REPEATS:
+        size = push_block(stack, size, t.R_OPEN, body, t.R_CLOSE)
+        stack[size], stack[size + 1] = draw_times(rng), t.REPEAT
+        return size + 2
+    if kind < WHILES:
+        size = push_block(stack, size, t.W_OPEN, body, t.W_CLOSE)
+        size = push_block(stack, size, t.C_OPEN, condition, t.C_CLOSE)
+        stack[size] = t.WHILE
+    elif kind < IFS:
+        size = push_block(stack, size, t.I_OPEN, body, t.I_CLOSE)
+        size = push_block(stack, size, t.C_OPEN, condition, t.C_CLOSE)
+        stack[size] = t.IF
+    else:
+        size = push_block(stack, size, t.E_OPEN, body, t.E_CLOSE)
+        stack[size] = t.ELSE
+        size = push_block(stack, size + 1, t.I_OPEN, body, t.I_CLOSE)
+        size = push_block(stack, size, t.C_OPEN, of_ifelse, t.C_CLOSE)
+        stack[size] = t.IFELSE
+    return size + 1
 
 
 @inner
 def draw_statement(stack: Any, size: int, depth: int, nesting: int, rng: Any) -> int:
-    """Replace a statement to be drawn by what it is made of; returns the new size of the stack."""
+    """Push the parts of a statement to be drawn; returns the size of the stack."""
     draw = below(rng, 100)
     if depth >= MAX_DEPTH:
         draw = SEQUENCES
@@ -64,31 +103,12 @@ def draw_statement(stack: Any, size: int, depth: int, nesting: int, rng: Any) ->
         draw = below(rng, 100)
     same = STATEMENT | (depth + 1) << 8 | nesting << 16
     nested = STATEMENT | (depth + 1) << 8 | (nesting + 1) << 16
-    if draw < WHILES:
-        size = push_block(stack, size, t.W_OPEN, nested, t.W_CLOSE)
-        size = push_condition(stack, size)
-        stack[size] = t.WHILE
-    elif draw < REPEATS:
-        size = push_block(stack, size, t.R_OPEN, nested, t.R_CLOSE)
-        stack[size] = t.R_0 + below(rng, t.MAX_TIMES + 1)
-        size += 1
-        stack[size] = t.REPEAT
-    elif draw < SEQUENCES:
-        stack[size] = same
-        size += 1
-        stack[size] = same
-    elif draw < ACTIONS:
-        stack[size] = ACTION_TOKENS[pick(ACTION_PERCENTS, rng)]
-    elif draw < IFS:
-        size = push_block(stack, size, t.I_OPEN, nested, t.I_CLOSE)
-        size = push_condition(stack, size)
-        stack[size] = t.IF
-    else:
-        size = push_block(stack, size, t.E_OPEN, nested, t.E_CLOSE)
-        stack[size] = t.ELSE
-        size = push_block(stack, size + 1, t.I_OPEN, nested, t.I_CLOSE)
-        size = push_condition(stack, size)
-        stack[size] = t.IFELSE
+    if draw < REPEATS or draw >= ACTIONS:
+        return push_structure(stack, size, draw, nested, CONDITION, CONDITION, rng)
+    if draw < SEQUENCES:
+        stack[size], stack[size + 1] = same, same
+        return size + 2
+    stack[size] = ACTION_TOKENS[pick(ACTION_PERCENTS, rng)]
     return size + 1
 
 
@@ -104,7 +124,7 @@ def draw_program(tokens: Any, stack: Any, rng: Any) -> int:
         if item & STATEMENT and item != CONDITION:
             size = draw_statement(stack, size, (item >> 8) & 255, item >> 16, rng)
         elif item == CONDITION:
-            percept = PERCEPT_TOKENS[pick(PERCEPT_PERCENTS, rng)]
+            percept = draw_percept(rng)
             stack[size] = percept
             if below(rng, 100) < NEGATED:
                 stack[size], stack[size + 1] = t.C_CLOSE, percept
@@ -122,7 +142,7 @@ def draw_program(tokens: Any, stack: Any, rng: Any) -> int:
 @kernel
 def draw_programs(tokens: Any, lengths: Any, rngs: Any) -> None:
     """Fill `tokens`, int8, (N, L), with programs and `lengths`, int64, (N,); `rngs` is (N, 1)."""
-    # Each statement that waits pushes at most 10 items, and depth bounds how many can wait.
+    # A waiting statement pushes at most 10 items, and depth bounds the number of waiting ones.
     stack = np.empty(16 * (MAX_DEPTH + 2), dtype=np.int64)
     for i in range(len(tokens)):
         lengths[i] = 0
@@ -138,7 +158,7 @@ def sample_tokens(n: int, seed: int = 0, max_tokens: int = MAX_PROGRAM_TOKENS) -
     Program i is the same whatever `n` is.
 
     Raises:
-        ValueError: `n` is below 1, or no program has so few tokens.
+        ValueError: `n` is below 1, or `max_tokens` is below 5.
     """
     if n < 1:
         raise ValueError(f"n must be at least 1, got {n}")

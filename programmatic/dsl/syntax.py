@@ -1,23 +1,25 @@
 """The nodes of a parsed program.
 
-Every node carries its `span`: the half-open range of token positions that it covers in the program,
-so `program.tokens[slice(*node.span)]` are its tokens.
+Every node has a `span`, the half-open range of its token positions in the program:
+`program.tokens[slice(*node.span)]` are its tokens. Every statement has `blocks`, the sequences of
+statements inside it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 Span: TypeAlias = tuple[int, int]
+Block: TypeAlias = "tuple[Statement, ...]"
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
     """A percept, negated `negations` times.
 
-    The span leaves out the brackets that the control structure puts around it: of
-    `IF c( not c( frontIsClear c) c)` it covers `not c( frontIsClear c)`.
+    The span excludes the brackets of the control structure: in `IF c( not c( frontIsClear c) c)`
+    it covers `not c( frontIsClear c)`.
     """
 
     percept: int
@@ -31,24 +33,30 @@ class Action:
 
     index: int
     span: Span
+    blocks: ClassVar[tuple[Block, ...]] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class While:
+class _Conditional:
+    condition: Condition
+    body: Block
+    span: Span
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        return (self.body,)
+
+
+class While(_Conditional):
     """`WHILE c( condition c) w( body w)`."""
 
-    condition: Condition
-    body: tuple[Statement, ...]
-    span: Span
+    __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class If:
+class If(_Conditional):
     """`IF c( condition c) i( body i)`."""
 
-    condition: Condition
-    body: tuple[Statement, ...]
-    span: Span
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +64,13 @@ class IfElse:
     """`IFELSE c( condition c) i( then i) ELSE e( otherwise e)`."""
 
     condition: Condition
-    then: tuple[Statement, ...]
-    otherwise: tuple[Statement, ...]
+    then: Block
+    otherwise: Block
     span: Span
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        return self.then, self.otherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +78,12 @@ class Repeat:
     """`REPEAT R=times r( body r)`; 0 times is allowed and runs nothing."""
 
     times: int
-    body: tuple[Statement, ...]
+    body: Block
     span: Span
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        return (self.body,)
 
 
 Statement: TypeAlias = Action | While | If | IfElse | Repeat

@@ -1,6 +1,6 @@
 """The vocabulary of programs: 50 words and the pad, numbered as in LEAPS.
 
-The numbers are plain module constants, so that compiled kernels can use them as globals.
+The numbers are plain module constants, which compiled kernels use as globals.
 Source: Trivedi et al., Learning to Synthesize Programs as Interpretable and Generalizable
 Policies, NeurIPS 2021 (the order of its token list).
 """
@@ -24,7 +24,7 @@ TOKENS: Final[tuple[str, ...]] = (
     *("not", "w(", "w)", "WHILE"),
     "<pad>",
 )
-"""The word of each token id; the last is the pad, which is no part of any program."""
+"""The word of each token id; the last is the pad, which occurs in no program."""
 
 TOKEN_IDS: Final[Mapping[str, int]] = MappingProxyType(
     {word: token for token, word in enumerate(TOKENS)}

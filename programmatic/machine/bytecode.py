@@ -1,19 +1,20 @@
-"""From tokens to bytecode: one instruction a token that does something, at that token's index.
+"""Compilation of tokens to bytecode.
 
-An instruction is a word of op, argument and two targets, so that no step is spent on jumps:
+Each token that does something has one instruction, at the token's index. An instruction is a word
+of op, argument and two targets; there are no separate jumps:
 
     bits 0-2 op | bits 3-7 argument | bits 8-23 target | bits 24-39 other target
 
-    ACT     do action `argument`, go on at the target
-    TEST    go on at the target if percept `argument` holds, else at the other one;
+    ACT     do action `argument`, continue at the target
+    TEST    continue at the target if percept `argument` holds, else at the other one;
             arguments from N_PERCEPTS on are the negated percepts
-    REPEAT  push a counter of `argument`, go on at the target
-    NEXT    count the innermost counter down: at the target again, or pop it and at the other one
+    REPEAT  push a counter of `argument`, continue at the target
+    NEXT    decrement the innermost counter: continue at the target, or pop it and use the other one
     HALT    the program has ended
 
-The targets of jumps back, to the condition of a WHILE or the body of a REPEAT, are marked with
-LOOP: only there does a program come to what it has done before. Word 0 holds the index of the first
-instruction. The index of an instruction is the token that a trace shows as executing.
+Targets of jumps back (to the condition of a WHILE or the body of a REPEAT) have the mark LOOP: a
+program can repeat a state only there. Word 0 holds the index of the first instruction. The index of
+an instruction is the token that a trace shows as executing.
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ def instruction(op: int, argument: int, target: int, other: int) -> int:
 
 @inner
 def condition_of_loops(tokens: Any, stack: Any, conditions: Any) -> None:
-    """For every 'w)' write the index of its WHILE's percept into `conditions`."""
+    """Write the index of the WHILE's percept into `conditions`, for every 'w)'."""
     depth = 0
     last_percept = 0
     for i in range(len(tokens)):
@@ -103,8 +104,8 @@ def condition_of_loops(tokens: Any, stack: Any, conditions: Any) -> None:
 def compile_program(tokens: Any, stack: Any, conditions: Any, code: Any) -> None:
     """Compile one program, from its last token to its first.
 
-    Going backwards, what comes next is known: `entry` is the index of the instruction that runs
-    after the token at hand. `stack` holds, for the blocks that are open, what their head needs.
+    `entry` is the index of the instruction that runs after the current token. `stack` holds the
+    targets that the heads of the open blocks need.
 
     Args:
         tokens: (n,); of a valid program.
@@ -129,7 +130,7 @@ def compile_program(tokens: Any, stack: Any, conditions: Any, code: Any) -> None
         elif token == E_CLOSE or (token == I_CLOSE and tokens[i + 1] != ELSE):
             stack[depth] = entry
             depth += 1
-        elif token == ELSE:  # the branch before it continues behind the whole statement
+        elif token == ELSE:  # the branch before it continues after the whole statement
             stack[depth - 1], entry = entry, stack[depth - 1]
         elif PERCEPT_OF[token] >= 0:
             negations = 0
@@ -147,7 +148,7 @@ def compile_program(tokens: Any, stack: Any, conditions: Any, code: Any) -> None
         elif R_0 <= token <= R_MAX:
             depth -= 2
             close, after = stack[depth], stack[depth + 1]
-            if token == R_0 or entry == close:  # an empty loop makes no call: it must cost no time
+            if token == R_0 or entry == close:  # an empty loop makes no call and must cost no time
                 entry = after
             else:
                 code[close] = instruction(NEXT, 0, entry | LOOP, after)
@@ -164,10 +165,10 @@ def compile_programs(
 
     Args:
         first, last, step: The rows.
-        tokens: integers, (N, L); padded, and possibly no programs at all.
-        room: int64, (R, 2, L); row `first` of it is used.
+        tokens: integers, (N, L); padded, and possibly invalid.
+        room: int64, (R, 2, L); row `first` is used.
         codes: int64, (N, L), zeros; written.
-        lengths: int64, (N,); written: the number of tokens before the pads, 0 if no program.
+        lengths: int64, (N,); written: the number of tokens before the pads, 0 if invalid.
     """
     for i in range(first, last, step):
         lengths[i] = length_of_program(tokens[i], room[first, 0])
@@ -176,7 +177,7 @@ def compile_programs(
 
 
 def tokens_of(programs: Sequence[Program]) -> NDArray[np.int8]:
-    """The tokens of programs: int8, (N, L), padded to the length L of the longest."""
+    """The tokens of programs: int8, (N, L), padded to the longest, L."""
     rows = [program.packed for program in programs]
     longest, pad = max(map(len, rows)), bytes([PAD])
     padded = b"".join([row.ljust(longest, pad) for row in rows])
@@ -184,15 +185,11 @@ def tokens_of(programs: Sequence[Program]) -> NDArray[np.int8]:
 
 
 def compile_rows(tokens: Any, device: Device = CPU) -> tuple[Any, Any]:
-    """The bytecode of those rows that are programs; nothing is raised for others.
-
-    Args:
-        tokens: integers, (N, L), an array of `device`.
-        device: Where to compile.
+    """The bytecode of the valid rows of `tokens`, integers, (N, L).
 
     Returns:
-        The bytecode, int64, (N, L), and the numbers of tokens before the pads, int64, (N,), 0 for a
-        row that is no program; arrays of `device`.
+        The bytecode, int64, (N, L), and the numbers of tokens before the pads, int64, (N,), 0 for
+        an invalid row.
     """
     n, longest = tokens.shape
     codes, lengths = device.zeros((n, longest), np.int64), device.zeros((n,), np.int64)
@@ -202,14 +199,10 @@ def compile_rows(tokens: Any, device: Device = CPU) -> tuple[Any, Any]:
 
 
 def compile_tokens(tokens: Any, device: Device = CPU) -> Any:
-    """The bytecode of programs: int64, (N, L), an array of `device`.
-
-    Args:
-        tokens: integers, (N, L), an array of `device`; each row a program and pads.
-        device: Where to compile.
+    """The bytecode, int64, (N, L), of programs as padded tokens, integers, (N, L).
 
     Raises:
-        ProgramSyntaxError: A row is no program; the message tells which, and its first fault.
+        ProgramSyntaxError: A row is not a program; the message names it and its first fault.
     """
     codes, lengths = compile_rows(tokens, device)
     if (lengths == 0).any():
@@ -224,6 +217,6 @@ def compile_tokens(tokens: Any, device: Device = CPU) -> Any:
 
 
 def compile(programs: Sequence[Program]) -> NDArray[np.int64]:
-    """The bytecode of programs: int64, (N, L), where L is the length of the longest."""
+    """The bytecode of programs: int64, (N, L); L is the length of the longest."""
     codes: NDArray[np.int64] = compile_tokens(tokens_of(programs))
     return codes

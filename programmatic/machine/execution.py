@@ -31,15 +31,15 @@ Programs = Sequence[Program] | NDArray[np.integer[Any]]
 
 @dataclass(frozen=True, eq=False)
 class ExecutionResult:
-    """What came of running P programs in N worlds.
+    """The results of P programs in N worlds.
 
-    The arrays are numpy's, except that programs given as a torch tensor on the GPU that ran them
-    give torch tensors there.
+    The arrays are numpy arrays; if the programs were a torch tensor on the GPU that ran them, torch
+    tensors on it.
 
     Attributes:
         returns: float64, (P, N); sums of rewards.
-        actions: int64, (P, N); numbers of actions done.
-        calls: int64, (P, N); numbers of actions done and percepts evaluated.
+        actions: int64, (P, N); numbers of actions.
+        calls: int64, (P, N); numbers of actions and evaluated percepts.
         terminated: bool, (P, N); whether the task ended the episode.
     """
 
@@ -53,7 +53,7 @@ class ExecutionResult:
     _limits: Limits
 
     def final_world(self, program: int, world: int) -> World:
-        """The world in which `program` left start world `world`; the run is done again for it."""
+        """The final world of a run, which is repeated for it."""
         chosen = self._programs[program]
         if not isinstance(chosen, Program):
             chosen = Program.from_tokens(chosen.tolist())
@@ -68,7 +68,7 @@ class TraceStep:
     action: int
     """The action's number."""
     span: tuple[int, int]
-    """The program's tokens that it came from: first index, and one behind the last."""
+    """The program's tokens that did it: first index, and one after the last."""
     reward: float
     world: World
     """The world after the action."""
@@ -84,26 +84,26 @@ def execute(
 ) -> ExecutionResult:
     """Run every program in every world, on all cores or on a GPU.
 
-    A run ends when the program halts, the task terminates, or a limit is reached. A program in an
-    endless loop gets the result that its limits would give, at once.
+    A run ends when the program halts, the task terminates, or a limit is reached. Endless loops are
+    recognized and not run: their result is that of reaching the limits.
 
     Args:
         programs: One program, or P programs; or their tokens, integers of shape (P, L), each row
-            padded with 50 (`<pad>`), as a numpy array or a torch tensor. A tensor on the GPU is
-            used in place.
+            padded with 50 (`<pad>`), as a numpy array or a torch tensor. A tensor on the GPU is not
+            copied.
         worlds: One start world, or N of one size or several.
-        env_id: The task that judges, as registered with Gymnasium.
-        max_calls: Limit of calls (actions and percepts) a run; None: none, which a program that
-            loops for ever but whose state never recurs takes for ever to reach.
-        max_actions: Limit of actions a run.
-        device: "cpu" or "cuda"; the results are the same to the last bit.
+        env_id: The id of the task.
+        max_calls: Most calls (actions and percepts) of a run; None: no limit. Without a limit,
+            `execute` never returns if a program loops forever and its state never recurs.
+        max_actions: Most actions of a run; None: no limit.
+        device: "cpu" or "cuda"; the results are identical.
 
     Raises:
-        ValueError: The task or device is unknown, a limit is below 0, there is no program or world,
-            or the tokens are not integers of two dimensions.
-        ProgramSyntaxError: A row of tokens is no program; the message tells which.
-        TypeError: One of `programs` is no Program, one of `worlds` no World, or `env_id` no text.
-        RuntimeError: The device is "cuda", and there is none or numba-cuda is not installed.
+        ValueError: The task or device is unknown, a limit is negative, there is no program or
+            world, or the tokens are not integers of two dimensions.
+        ProgramSyntaxError: A row of tokens is not a program; the message names it.
+        TypeError: A program is not a Program, a world not a World, or `env_id` not a str.
+        RuntimeError: The device is "cuda", but there is no GPU or numba-cuda is not installed.
 
     Example:
         >>> from karel_gym import sample_worlds
@@ -195,9 +195,9 @@ def trace(
     max_calls: int | None = MAX_CALLS,
     max_actions: int | None = None,
 ) -> list[TraceStep]:
-    """Run one program in one world and tell every action of it.
+    """Run one program in one world and return every action.
 
-    Args and errors are those of `execute`; endless loops are run up to the limits.
+    Arguments and errors are those of `execute`; endless loops are run up to the limits.
     """
     task = task_of(env_id)
     limits = Limits(_limit("max_calls", max_calls), _limit("max_actions", max_actions))
@@ -229,7 +229,7 @@ def _run_once(
 
 
 def _tokens(programs: Programs, device: Device) -> Any:
-    """The tokens of programs, integers, (P, L), as an array of `device`."""
+    """The tokens, integers, (P, L), of programs, on `device`."""
     if str(getattr(programs, "dtype", "object")) != "object":
         tokens = device.asarray(programs)
         if tokens.ndim != 2 or device.dtype(tokens).kind not in "iu":
@@ -246,7 +246,7 @@ def _tokens(programs: Programs, device: Device) -> Any:
 def _by_size(
     worlds: Sequence[World] | WorldBatch,
 ) -> Iterator[tuple[Any, WorldBatch]]:
-    """The worlds as batches of one size each, with the columns of the results they stand for."""
+    """The worlds as batches of one size each, with their columns in the results."""
     if isinstance(worlds, WorldBatch):
         yield slice(None), worlds
         return

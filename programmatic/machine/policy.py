@@ -1,4 +1,4 @@
-"""`ProgramPolicy`: a program that acts where a Stable-Baselines3 model acts."""
+"""`ProgramPolicy`: a program with the interface of a Stable-Baselines3 model."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from programmatic.machine.interpreter import NO_ACTION
 
 
 class Policy(Protocol):
-    """What acts: an SB3 model, a program, or anything else with SB3's `predict`."""
+    """A policy with SB3's `predict`: an SB3 model, a program, or another."""
 
     def predict(
         self,
@@ -27,29 +27,28 @@ class Policy(Protocol):
         episode_start: Any = None,
         deterministic: bool = True,
     ) -> tuple[Any, Any]:
-        """Actions for a batch of observations, and the state for the next call."""
+        """The actions for a batch of observations, and the state for the next call."""
 
 
 class ProgramState(NamedTuple):
-    """Where a program is in each of N episodes."""
+    """The state of a program in each of N episodes; each (N,)."""
 
     pcs: NDArray[np.int64]
-    """(N,); index of the next instruction."""
+    """Index of the next instruction."""
     repeats: NDArray[np.uint64]
-    """(N,); the REPEAT counters, packed."""
+    """The REPEAT counters, packed."""
     executing: NDArray[np.int64]
-    """(N,); index of the token that the last action came from, or -1 where the program acts no
-    more."""
+    """Index of the last action's token, or -1 if the program acts no more."""
 
 
 class ProgramPolicy:
     """A program as a policy with the signature of SB3's `predict`.
 
-    A program that has halted, or that perceives for ever without acting, keeps turning left.
+    A program that has halted, or that perceives forever without acting, keeps turning left.
 
     Args:
         program: The program.
-        max_calls: Most calls between two actions; a program that needs more has ended.
+        max_calls: Most calls between two actions; a program that needs more has halted.
 
     Example:
         >>> policy = ProgramPolicy(Program.parse("DEF run m( move turnRight m)"))
@@ -81,16 +80,16 @@ class ProgramPolicy:
         Args:
             observation: Percepts of any type, (5,) or (N, 5), or grids, (16, H, W) or
                 (N, 16, H, W).
-            state: What the last call returned; None: all episodes begin.
+            state: The state that the last call returned; None: all episodes begin.
             episode_start: bool, (N,); the episodes that begin.
-            deterministic: Of no effect: a program does not draw.
+            deterministic: Ignored; programs are deterministic.
 
         Returns:
             Actions int64, () or (N,), and the state for the next call.
 
         Raises:
-            ValueError: The observation has none of these shapes, or another number of episodes
-                than the state.
+            ValueError: The observation has another shape, or a number of episodes that differs from
+                the state's.
         """
         percepts, is_batch = as_percepts(observation)
         n = len(percepts)
@@ -118,7 +117,7 @@ class ProgramPolicy:
         return actions if is_batch else actions[0], ProgramState(pcs, repeats, executing)
 
     def panel(self, state: ProgramState | None, episode: int = 0) -> tuple[PanelLine, ...]:
-        """The program's lines for a picture, with the one highlighted that acted last."""
+        """The program's lines for a picture; the line of the last action is highlighted."""
         executing = -1 if state is None else int(state.executing[episode])
         return tuple(
             PanelLine(line.indent, line.text, line.span[0] <= executing < line.span[1])
@@ -127,10 +126,10 @@ class ProgramPolicy:
 
 
 def as_percepts(observation: NDArray[Any]) -> tuple[NDArray[np.float32], bool]:
-    """Percepts, float32, (N, 5), of an observation of either kind, and whether it was a batch.
+    """The percepts, float32, (N, 5), of percepts or grids, and whether these were a batch.
 
     Raises:
-        ValueError: The observation is of neither kind.
+        ValueError: The observation has another shape.
     """
     observation = np.asarray(observation)
     n_percepts = len(PERCEPTS)

@@ -1,4 +1,4 @@
-"""Whether rows of tokens are programs: the grammar of `programmatic.dsl.parser`, as a kernel."""
+"""Validity of rows of tokens: the grammar of `programmatic.dsl.parser` as a kernel."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ NONE = -1
 
 @inner
 def token_at(tokens: Any, i: int) -> int:
-    """The i-th token; PAD behind the last one, and for what is no token at all."""
+    """The i-th token; PAD after the last one and for invalid ids."""
     if i < tokens.size:
         token = int(tokens[i])
         if 0 <= token < PAD:
@@ -49,7 +49,7 @@ def token_at(tokens: Any, i: int) -> int:
 
 @inner
 def skip_condition(tokens: Any, i: int) -> int:
-    """The index behind the condition 'c( ... c)' that begins at i, or NONE if there is none."""
+    """The index after the condition 'c( ... c)' that begins at i, or NONE."""
     depth = 0
     while token_at(tokens, i) == C_OPEN:
         depth += 1
@@ -68,7 +68,7 @@ def skip_condition(tokens: Any, i: int) -> int:
 
 @inner
 def skip_head(tokens: Any, i: int) -> int:
-    """The index behind the 'w(', 'i(' or 'r(' of the control structure at i, or NONE."""
+    """The index after the 'w(', 'i(' or 'r(' of the control structure at i, or NONE."""
     token = token_at(tokens, i)
     if token == REPEAT:
         is_head = R_0 <= token_at(tokens, i + 1) <= R_MAX and token_at(tokens, i + 2) == R_OPEN
@@ -83,7 +83,7 @@ def skip_head(tokens: Any, i: int) -> int:
 
 @inner
 def closing_of(token: int) -> int:
-    """What ends the first block of a control structure; IFELSE stands for its own 'i)'."""
+    """The end of the first block of a control structure; IFELSE stands for its own 'i)'."""
     if token == REPEAT:
         return R_CLOSE
     if token == WHILE:
@@ -93,11 +93,11 @@ def closing_of(token: int) -> int:
 
 @inner
 def length_of_program(tokens: Any, stack: Any) -> int:
-    """How many tokens a row has before its pads, or 0 if they are no program.
+    """The number of tokens before the pads, or 0 if they are not a program.
 
     Args:
         tokens: integers of any kind, (L,).
-        stack: int64, (L,) or more; room for what ends the blocks that are open.
+        stack: int64, (L,) or more; room for the ends of the open blocks.
     """
     if token_at(tokens, 0) != DEF or token_at(tokens, 1) != RUN or token_at(tokens, 2) != M_OPEN:
         return 0

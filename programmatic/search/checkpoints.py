@@ -1,4 +1,4 @@
-"""Checkpoints of a search: latents as safetensors, the rest as JSON in the file's metadata."""
+"""Checkpoints of a search: tensors in a safetensors file, the rest as JSON in its metadata."""
 
 from __future__ import annotations
 
@@ -51,6 +51,6 @@ def load_checkpoint(path: Path, method: Method) -> tuple[Any, Tally, float]:
         return state, Tally(**tally), float(json.loads(metadata["seconds"]))
     except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
         raise RunError(
-            f"{path} is no checkpoint of this search, or damaged: {error}; delete it to go on from "
-            "the checkpoint before it"
+            f"{path} is not a checkpoint of this search, or damaged: {error}; delete it to resume "
+            "from the previous checkpoint"
         ) from None

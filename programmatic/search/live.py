@@ -1,4 +1,4 @@
-"""The live view of searches on a terminal: how fast they are, and the best program so far."""
+"""Live view of searches on a terminal: their rates and the best program so far."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from rich.table import Table
 from programmatic.search.side_by_side import SearchStatus
 
 SPAN = 2.0
-"""Seconds over which the rate is taken, at least."""
+"""Shortest time in seconds over which the rate is averaged."""
 
 
 class LiveView:
-    """Searches as a table, and the best of their programs, kept up to date; for a `with` block.
+    """Live table of searches and the best of their programs, for a `with` block.
 
     Args:
-        title: What is searched.
-        console: Where to; by default the terminal.
+        title: Title of the table.
+        console: Where to draw; by default the terminal.
     """
 
     def __init__(self, title: str, console: Console | None = None) -> None:
@@ -43,14 +43,14 @@ class LiveView:
         self._live.stop()
 
     def show(self, statuses: Sequence[SearchStatus]) -> None:
-        """Show how far the searches are."""
+        """Show the progress of the searches."""
         self._live.update(self.render(statuses), refresh=True)
 
     def render(self, statuses: Sequence[SearchStatus]) -> RenderableType:
         """The view of the searches."""
         table = Table(title=self.title, title_justify="left", title_style="bold")
         table.add_column("seed")
-        for column in ("programs", "a second", "best return", "found after"):
+        for column in ("programs", "per second", "best return", "found after"):
             table.add_column(column, justify="right")
         for status in statuses:
             table.add_row(status.name, *self._figures(status))
@@ -64,7 +64,7 @@ class LiveView:
     def _figures(self, status: SearchStatus) -> list[str]:
         tally = status.tally
         if tally is None:
-            return ["waits"]
+            return ["waiting"]
         return [
             f"{tally.evaluations:,}",
             f"{self._rate(status.name, status.seconds, tally.evaluations):,.0f}",
@@ -73,7 +73,7 @@ class LiveView:
         ]
 
     def _rate(self, name: str, seconds: float, evaluations: int) -> float:
-        """Evaluations a second over the last `SPAN` seconds."""
+        """Evaluations per second over the last `SPAN` seconds."""
         marks = self._marks.setdefault(name, [])
         if not marks or seconds > marks[-1][0]:
             marks.append((seconds, evaluations))

@@ -1,4 +1,4 @@
-"""What a search writes while it runs: history.csv, a row an iteration, and TensorBoard events."""
+"""The log of a search: history.csv, one row per iteration, and TensorBoard events."""
 
 from __future__ import annotations
 
@@ -23,23 +23,22 @@ COLUMNS = (
     "climbs",
     "neighbours",
 )
-"""iteration, from 0 up; programs evaluated by its end; wall time by then; the best program's
+"""The iteration, from 0 up; programs evaluated by its end; wall time by then; the best program's
 return; the return of the mean's program (CEM); the mean returns of the population and of its
-elites; the population's standard deviation; the return of the program that a climb is at, the
-number of climbs begun, and how many neighbours in vain end one. Where a method has no such figure,
-nothing."""
+elites; the population's standard deviation; the return of a climb's current program, the number of
+climbs begun, and the number of neighbours without a gain that ends a climb. Figures that a method
+does not have are empty."""
 COUNTS = ("iteration", "evaluations", "climbs", "neighbours")
 EVENTS_EVERY = 0.1
-"""Seconds between two rows of TensorBoard's events, which cost more than an iteration may."""
+"""Least seconds between two rows of TensorBoard events, which can cost more than an iteration."""
 
 
 class SearchLog:
-    """The rows of a search, kept in memory; with a run folder also written there at once.
+    """The rows of a search, in memory and in the run folder if there is one.
 
     Args:
         run: The run folder.
-        iteration: The first that is to come: what the files hold of it and of later ones is
-            dropped.
+        iteration: The next iteration; rows of it and of later ones are dropped from the files.
 
     Raises:
         RunError: history.csv is damaged.
@@ -49,10 +48,10 @@ class SearchLog:
         self.rows: list[dict[str, Any]] = []
         self._file: TextIO | None = None
         self._events: Any = None
-        self._shown = -EVENTS_EVERY  # when the last row that the events have was written
+        self._shown = -EVENTS_EVERY  # time of the last row in the events
         if run is None:
             return
-        from torch.utils.tensorboard import SummaryWriter  # slow: only where it is used
+        from torch.utils.tensorboard import SummaryWriter  # slow
 
         file = run / HISTORY_FILE
         if iteration:
@@ -89,7 +88,7 @@ class SearchLog:
 
 
 def read_history(file: Path) -> list[dict[str, Any]]:
-    """The rows of a history.csv; figures that there are not are left out.
+    """The rows of a history.csv, without empty figures.
 
     Raises:
         RunError: It is missing or damaged.
@@ -106,7 +105,7 @@ def read_history(file: Path) -> list[dict[str, Any]]:
 def _rows(texts: Iterable[dict[str, str]]) -> Iterable[dict[str, Any]]:
     for row in texts:
         if None in row.values():
-            return  # a line that was cut off when the machine stopped
+            return  # a line cut off when the machine stopped
         yield {
             name: int(row[name]) if name in COUNTS else float(row[name])
             for name in COLUMNS

@@ -1,4 +1,4 @@
-"""What a search maximises, the mean return over start worlds, and the account of what it found."""
+"""The objective of a search (mean return over start worlds) and its log of improvements."""
 
 from __future__ import annotations
 
@@ -17,41 +17,41 @@ from programmatic.search.configs import SearchConfig
 from programmatic.search.start_worlds import distinct_worlds
 
 SOLVED = 1 - 1e-9
-"""From this return on a task is solved; the sum of rewards may fall short of 1 by rounding."""
+"""The return of a solution: 1, up to rounding of the sum of rewards."""
 
 
 class BudgetSpentError(Exception):
-    """No more programs may be evaluated."""
+    """The budget of evaluations is spent."""
 
 
 @dataclass(frozen=True)
 class Tally:
-    """What was evaluated so far; immutable, so that a search can go back to an earlier one."""
+    """The evaluations so far; immutable, so that a search can return to an earlier tally."""
 
     evaluations: int = 0
     """Programs evaluated."""
     best: Program | None = None
-    """The one of the highest mean return, of those the shortest; None before the first."""
+    """The shortest program with the highest mean return; None before the first evaluation."""
     best_return: float = -float("inf")
     """Its mean return."""
     history: tuple[dict[str, Any], ...] = ()
-    """An entry each time that the best one changed; see `SearchResult.history`."""
+    """One entry per change of the best program; see `SearchResult.history`."""
 
 
 class Objective:
-    """The mean return of programs over the start worlds of a search, and the tally of them.
+    """The mean return of programs over the start worlds of a search, and their tally.
 
     Args:
         env_id: The task's id.
-        config: How many worlds, of which size, and the horizon of a run.
-        seed: Of the worlds.
+        config: The number and size of the worlds, and the horizon.
+        seed: Seed of the worlds.
         budget: Most programs to evaluate; None: no limit.
 
     Attributes:
-        limits: Those of a run.
-        device: Where programs run: "cpu" or "cuda".
-        cost: How many evaluations it counts as that a program runs in all worlds.
-        tally: What was evaluated.
+        limits: The limits of a run.
+        device: The device of the programs: "cpu" or "cuda".
+        cost: Evaluations that a program's runs in all worlds count as.
+        tally: The evaluations so far.
 
     Raises:
         ValueError: The task is unknown, or has no worlds of this size.
@@ -76,13 +76,13 @@ class Objective:
         self._begin = time.perf_counter()
 
     def restore(self, tally: Tally, seconds: float) -> None:
-        """Go on from what was evaluated before, and how long that took."""
+        """Continue from an earlier tally and its time in seconds."""
         self.tally = tally
         self._begin = time.perf_counter() - seconds
 
     @property
     def seconds(self) -> float:
-        """How long the search has taken."""
+        """The duration of the search."""
         return time.perf_counter() - self._begin
 
     @property
@@ -97,11 +97,11 @@ class Objective:
             tokens: int, (P, L), DEF included: a numpy array or a tensor.
 
         Raises:
-            BudgetSpentError: The budget is not enough for all. Those for which it is have been
-                evaluated and are in the tally.
+            BudgetSpentError: The budget does not suffice for all. Those for which it suffices are
+                in the tally.
         """
         if self.device == "cpu" and not isinstance(tokens, np.ndarray):
-            tokens = tokens.cpu().numpy()  # of a tensor in the processor's memory, the same memory
+            tokens = tokens.cpu().numpy()  # not copied if it is in the processor's memory
         affordable = tokens
         if self.budget is not None:
             affordable = tokens[: max(0, self.budget - self.tally.evaluations) // self.cost]
@@ -115,15 +115,15 @@ class Objective:
         return returns
 
     def mean_returns(self, tokens: Any) -> NDArray[np.float64]:
-        """The mean returns, (P,), without any account of them."""
+        """The mean returns, (P,); the tally stays as it is."""
         return self.returns(tokens).mean(axis=1)
 
     def returns(self, tokens: Any) -> NDArray[np.float64]:
-        """The returns, (P, N), in each world, without any account of them."""
+        """The returns, (P, N), in each world; the tally stays as it is."""
         result = execute(tokens, self.worlds, self.env_id, *self.limits, device=self.device)
         returns: Any = result.returns
         if not isinstance(returns, np.ndarray):
-            returns = returns.cpu().numpy()  # summed here: a GPU would sum in another order
+            returns = returns.cpu().numpy()  # a GPU would sum in another order
         return returns
 
     def keep(self, tokens: Any, returns: NDArray[np.float64], evaluations: int) -> None:
@@ -132,7 +132,7 @@ class Objective:
         Args:
             tokens: int, (P, L), DEF included.
             returns: (P,); their mean returns.
-            evaluations: How many programs had been evaluated when they had.
+            evaluations: Programs evaluated up to then.
         """
         tally, highest = self.tally, float(returns.max())
         if highest < tally.best_return:
@@ -154,10 +154,10 @@ class Objective:
             )
 
     def count(self, evaluations: int) -> None:
-        """Take into the tally that so many programs have been evaluated by now."""
+        """Set the number of evaluated programs in the tally."""
         self.tally = replace(self.tally, evaluations=evaluations)
 
 
 def highest(returns: NDArray[np.float64], n: int) -> NDArray[np.int64]:
-    """The indices, (n,), of the n highest returns, the highest first, of equal ones the first."""
+    """The indices, (n,), of the n highest returns, the highest first; ties keep their order."""
     return np.argsort(-returns, kind="stable")[:n]

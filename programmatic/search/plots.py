@@ -1,4 +1,4 @@
-"""The returns of searches as a picture."""
+"""Plot of the returns of searches."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ def plot_search(
     path: str | os.PathLike[str],
     column: str = "best_return",
 ) -> None:
-    """Draw return over iterations of searches that differ in their seeds, and the mean of them.
+    """Plot a figure of searches with several seeds over their iterations, and its mean.
 
     A search that ended early keeps its last value in the mean.
 
     Args:
         run_dirs: The run folders.
-        path: The picture's file: .png, .svg or .pdf.
-        column: Which column of history.csv.
+        path: The file: .png, .svg or .pdf.
+        column: The column of history.csv.
 
     Raises:
-        ValueError: There is no run folder, or no such column.
-        RunError: A folder is missing or no search's, or its history is damaged or empty, or lacks
-            the column.
+        ValueError: No run folder is given, or the column is unknown.
+        RunError: A folder is missing or not of a search, or its history is damaged or lacks the
+            column.
     """
     if column not in LABELS:
         raise ValueError(f"column must be one of {', '.join(LABELS)}, got {column!r}")
@@ -76,7 +76,7 @@ def plot_search(
 def _title(run: Path) -> str:
     config = read_config(run)
     if config.get("command") != "search":
-        raise RunError(f"{run} is no run folder of a search")
+        raise RunError(f"{run} is not the run folder of a search")
     return f"{config['method']} on {config['env_id']}"
 
 

@@ -83,7 +83,7 @@ class SearchResult:
         return result
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the result to a JSON file, as a whole or not at all."""
+        """Write the result to a JSON file, atomically."""
         write_json(path, self.to_json())
 
     @classmethod
@@ -98,4 +98,4 @@ class SearchResult:
         except OSError as error:
             raise RunError(f"{path} cannot be read: {error.strerror}") from None
         except (ValueError, KeyError, TypeError) as error:
-            raise RunError(f"{path} holds no search's result: {error}") from None
+            raise RunError(f"{path} is not the result of a search: {error}") from None

@@ -1,4 +1,4 @@
-"""Several searches side by side in threads, and how far each is."""
+"""Several searches in parallel threads, and their progress."""
 
 from __future__ import annotations
 
@@ -14,40 +14,39 @@ from programmatic.search.result import SearchResult
 from programmatic.search.searching import Watch
 
 Search = Callable[[Watch], SearchResult]
-"""A search that tells a watch how far it is."""
+"""A search that calls a watch."""
 LOOK_EVERY = 0.1
-"""Seconds between two looks at how far the searches are."""
+"""Seconds between two updates of the view."""
 
 
 @dataclass
 class SearchStatus:
-    """How far a search is."""
+    """The progress of a search."""
 
     name: str
     tally: Tally | None = None
-    """What it evaluated; None before the end of its first iteration."""
+    """Its evaluations; None before the end of the first iteration."""
     seconds: float = 0.0
-    """How long it has taken."""
+    """Its duration so far."""
     result: SearchResult | None = None
-    """What came of it; None before its end."""
+    """Its result; None before its end."""
 
 
 def search_side_by_side(
     searches: Sequence[tuple[str, Search]],
     show: Callable[[Sequence[SearchStatus]], None] | None = None,
 ) -> list[SearchStatus]:
-    """Do searches in parallel threads, one a core.
+    """Do searches in parallel threads, one per core.
 
-    This is for searches that keep to one thread each and whose kernels release Python's global
-    lock, such as "hc". Ctrl-C ends them after their present iteration; those that have run folders
-    write their checkpoints.
+    The methods must run in one thread each and release Python's global lock, as "hc" does. Ctrl-C
+    ends the searches after their current iteration; they write checkpoints to their run folders.
 
     Args:
         searches: Names and searches.
-        show: What is called again and again with how far the searches are, in their order.
+        show: A function that is repeatedly called with the progress of all searches.
 
     Returns:
-        How far each came; those that were interrupted have no result.
+        The progress of each search; interrupted ones have no result.
     """
     statuses = [SearchStatus(name) for name, _ in searches]
     is_over = threading.Event()

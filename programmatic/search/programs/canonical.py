@@ -1,8 +1,7 @@
-"""Programs that are sure to behave alike have one canonical hash.
+"""A hash that is equal for programs of provably equal behavior.
 
-Alike are programs that differ only in REPEATs of 0 times, in REPEATs of 1 time around what runs
-once anyway, in double negations, and in how the presence of markers is asked. All of these make the
-same calls, so that not even a limit of calls tells them apart.
+These are programs that differ only in REPEATs of 0 times, REPEATs of 1 time, double negations, and
+the form of the question for markers. They make the same calls, so they are equal under any limit.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from programmatic.machine.bytecode import N_PERCEPTS, PERCEPT_OF
 
 MARKERS, NO_MARKERS = t.PERCEPTS.index("markersPresent"), t.PERCEPTS.index("noMarkersPresent")
 NEGATION_OF = np.arange(N_PERCEPTS) + t.PAD + 1
-"""What stands for a negated percept; behind all tokens, unless there is a percept for it."""
+"""The number of a negated percept: that of the opposite percept, or one after all tokens."""
 NEGATION_OF[[MARKERS, NO_MARKERS]] = t.PERCEPT_TOKENS[NO_MARKERS], t.PERCEPT_TOKENS[MARKERS]
 
 MULTIPLIER = np.uint64(0xD1342543DE82EF95)
@@ -27,7 +26,7 @@ SHIFT = np.uint64(32)
 
 @inner
 def behind_block(tokens: Any, opening: int) -> int:
-    """The index behind the REPEAT block that begins with the 'r(' at `opening`."""
+    """The index after the REPEAT block that begins with the 'r(' at `opening`."""
     depth, i = 1, opening
     while depth > 0:
         i += 1
@@ -39,11 +38,11 @@ def behind_block(tokens: Any, opening: int) -> int:
 def canonical_hash(tokens: Any, length: int) -> Any:
     """The hash, uint64, of a valid program's canonical form.
 
-    That two programs which behave differently share a hash has a probability of 2**-64.
+    Two programs of different behavior share a hash with probability 2**-64.
 
     Args:
         tokens: int8, (L,).
-        length: How many of them the program has.
+        length: Number of tokens of the program.
     """
     value = GAMMA
     i, kept = 3, np.uint64(0)  # bit d of `kept`: the d-th open REPEAT is kept
@@ -74,7 +73,7 @@ def canonical_hash(tokens: Any, length: int) -> Any:
             token = int(tokens[i])
             if negations & 1:
                 token = NEGATION_OF[PERCEPT_OF[token]]
-            i += negations + 1  # the brackets that close, to the last of them
+            i += negations + 1  # to the last closing bracket
         value = (value ^ (value >> SHIFT) ^ np.uint64(token)) * MULTIPLIER
         i += 1
     return mix(value)

@@ -1,7 +1,7 @@
-"""What a climb over programs goes by and where it is, as the numbers and arrays of its kernel.
+"""Rules and state of a climb over programs, as numbers and arrays for its kernel.
 
-Scores are sums of returns over the worlds, each return as a whole number of 2**-32. Unlike sums of
-floats they do not depend on the order of the worlds.
+Scores are sums of returns over the worlds in whole numbers of 2**-32. Unlike sums of floats, they
+do not depend on the order of the worlds.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from programmatic.horizon import Limits
 from programmatic.search.programs.space import ProgramSpace
 
 UNIT = 2.0**32
-"""A return of 1, as a score counts it."""
+"""A return of 1 as a score."""
 REJECTED = -(2**62)
-"""The score of a candidate that was dropped; lower than any."""
+"""The score of a dropped candidate, lower than any other."""
 
 (
     EVALUATIONS,
@@ -32,31 +32,31 @@ REJECTED = -(2**62)
     REPEATED,
     ABOVE_BOUND,
 ) = range(11)
-"""The numbers of a climb: programs evaluated; the current program's tokens, 0 before a start, and
-its score; how many neighbours it may have in vain, and has had; climbs begun; the best program's
-tokens and score; programs times worlds that were run; candidates that needed no run; and whether a
-return was above the bound that candidates are dropped by."""
+"""The numbers of a climb: programs evaluated; the current program's number of tokens, 0 before a
+start, and its score; neighbours without a gain that are allowed, and that were tried; climbs begun;
+the best program's number of tokens and score; runs; candidates that needed no run; and whether a
+return exceeded the bound by which candidates are dropped."""
 N_NUMBERS = 11
 
 
 class Rules(NamedTuple):
-    """What a climb does; numbers and truth values only."""
+    """The rules of a climb; numbers and truth values only."""
 
     space: ProgramSpace
     first_neighbours: int
-    """Neighbours in vain after which a climb ends, at the beginning of the search."""
+    """Neighbours without a gain after which a climb ends, at the beginning of the search."""
     last_neighbours: int
     """The same at its end."""
     total: int
-    """Evaluations of the whole search, for the schedule between the two."""
+    """Evaluations at the end of the schedule between the two."""
     sideways: bool
     """Whether the search moves to a neighbour with an equal score too."""
     solved: int
-    """The score from which on the search ends."""
+    """The score that ends the search."""
     most: int
-    """The score of the highest return that there is."""
+    """The score of the highest possible return."""
     limits: Limits
-    """Of a run; both of them numbers."""
+    """The limits of a run, both of them numbers."""
     skip_loops: bool
     drop_early: bool
     skip_repeated: bool
@@ -69,13 +69,13 @@ class StartWorlds(NamedTuple):
 
     arrays: WorldArrays
     weights: Any
-    """int64, (N,); how many of the search's worlds each stands for."""
+    """int64, (N,); the number of equal worlds of the search."""
 
 
 class Climb(NamedTuple):
-    """Where a search is; all arrays are changed in place.
+    """The state of a search; all arrays are changed in place.
 
-    The accelerations keep nothing here: a search that goes on from a copy finds the same.
+    The accelerations keep nothing here: a search resumed from a copy finds the same.
     """
 
     numbers: Any
@@ -91,17 +91,17 @@ class Climb(NamedTuple):
 
 
 class Gains(NamedTuple):
-    """Room for the programs that were the best so far when the search came to them."""
+    """Room for the programs that were the best so far when they were found."""
 
     tokens: Any
     """int8, (G, L)."""
     lengths: Any
     """int64, (G,)."""
     evaluations: Any
-    """int64, (G,); how many programs had been evaluated."""
+    """int64, (G,); programs evaluated up to then."""
 
 
 @inner
 def whole(value: float) -> int:
-    """A return as a score counts it."""
+    """A return as a score."""
     return math.floor(value * UNIT + 0.5)

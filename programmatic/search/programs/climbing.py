@@ -1,10 +1,10 @@
 """Hill climbing over programs, compiled as a whole: draw, mutate, run, move, start again.
 
-First improvement: the search moves to the first neighbour that is better. What makes it fast
-changes no result: endless loops are recognised; equal worlds are run once; worlds in which the
-parent never came to what is new in a neighbour are not run; those in which it does badly come
-first, and a candidate is dropped as soon as the worlds that are left cannot make it good enough; a
-candidate that is sure to behave like its parent, or like an earlier neighbour, is not run at all.
+First improvement: the search moves to the first better neighbour. The accelerations change no
+result: endless loops are recognized; equal worlds are run once; worlds in which the parent never
+reached the changed part of a neighbour are not run; worlds in which the parent does badly come
+first, and a candidate is dropped as soon as the remaining worlds cannot make it good enough; a
+candidate of provably the same behavior as its parent or an earlier neighbour is not run at all.
 
 Source: Carvalho et al. (ICLR 2024); the schedule of neighbours: LLM-GS (Liu et al., ICLR 2025).
 """
@@ -45,7 +45,7 @@ from programmatic.search.programs.statements import STACK_SIZE
 
 @inner
 def scheduled(first: int, last: int, n: int, total: int) -> int:
-    """How many neighbours a climb may have in vain that begins after n of `total` evaluations."""
+    """The allowed neighbours without a gain for a climb that begins after n evaluations."""
     if first == last or n < 1:
         return first
     if n >= total:
@@ -58,7 +58,7 @@ def scheduled(first: int, last: int, n: int, total: int) -> int:
 
 @inner
 def order_worlds(returns: Any, weights: Any, most: int, order: Any) -> None:
-    """Write the order of the worlds: those first that cost the current program most."""
+    """Write the order of the worlds: first those in which the current program loses most."""
     for j in range(order.size):
         lost, at = weights[j] * (most - returns[j]), j
         while at > 0 and weights[order[at - 1]] * (most - returns[order[at - 1]]) < lost:
@@ -75,17 +75,17 @@ def bits_below(n: int) -> Any:
 
 @inner
 def moved(trail: Any, start: int, end: int, behind: int) -> Any:
-    """A trail that left out the tokens `start` to `end` - 1, where others, up to `behind`, come."""
+    """A trail outside of the tokens `start` to `end` - 1, which tokens up to `behind` replace."""
     return (trail & bits_below(start)) | (trail >> np.uint64(end)) << np.uint64(behind)
 
 
 @inner
 def is_repeated(hashes: Any, stamps: Any, stamp: int, value: Any) -> bool:
-    """Whether a hash was seen since `stamp` began; if not, it is from now on.
+    """Whether a hash was seen since `stamp` began; remember it.
 
     Args:
-        hashes, stamps: uint64 and int64, (a power of 2,), and never full.
-        stamp: Which neighbourhood it is.
+        hashes, stamps: uint64 and int64, (a power of 2,); never full.
+        stamp: Number of the neighbourhood.
         value: The hash.
     """
     mask = np.uint64(hashes.size - 1)
@@ -100,7 +100,7 @@ def is_repeated(hashes: Any, stamps: Any, stamp: int, value: Any) -> bool:
 
 @inner
 def is_same(one: Any, other: Any, length: int) -> bool:
-    """Whether two arrays begin with the same `length` values."""
+    """Whether the first `length` values of two arrays are equal."""
     for i in range(length):  # noqa: SIM110 (numba knows no generators)
         if one[i] != other[i]:
             return False
@@ -116,14 +116,14 @@ def climb(
     Args:
         rules: `Rules`.
         worlds: `StartWorlds`.
-        starts: int8, (S, L); programs that climbs start from in turn; random ones if S is 0.
+        starts: int8, (S, L); programs from which climbs start in turn; random ones if S is 0.
         start_lengths: int64, (S,); their numbers of tokens.
         state: `Climb`.
-        limit: Of evaluations.
+        limit: Most evaluations.
         gains: `Gains`; written.
 
     Returns:
-        How many gains there were.
+        The number of gains.
     """
     numbers, parent, rng, space = state.numbers, state.parent, state.rng, rules.space
     n_worlds, size = worlds.arrays.cells.shape
@@ -133,7 +133,7 @@ def climb(
     places = np.empty((2 * parent.size, N_COLUMNS), dtype=np.int64)
     order = np.arange(n_worlds)
     returns = np.empty(n_worlds, dtype=np.int64)
-    # Where the current program came to in each world; everywhere, where that is not known.
+    # The instructions that the current program reached in each world; all if unknown.
     parent_trails = np.full(n_worlds, ~NOWHERE)
     trails = np.empty(n_worlds, dtype=np.uint64)
     rooms = WorldArrays(
@@ -151,7 +151,7 @@ def climb(
     hashes, stamps = np.empty(capacity, dtype=np.uint64), np.zeros(capacity, dtype=np.int64)
     n_gains, n_places, stamp = 0, 0, 0
     parent_hash = NOWHERE
-    is_new = True  # whether what is known of the current program has still to be written
+    is_new = True  # whether the tables of the current program must still be written
 
     while (
         numbers[EVALUATIONS] < limit
@@ -191,7 +191,7 @@ def climb(
             least = numbers[SCORE] + (0 if rules.sideways else 1)
             if rules.skip_repeated:
                 value = canonical_hash(mutant, length)
-                if value == parent_hash:  # moving to it changes something, unless it is the same
+                if value == parent_hash:  # a sideways move changes it unless it is the same
                     is_known = not rules.sideways or is_same(mutant, parent, length)
                 else:
                     is_known = is_repeated(hashes, stamps, stamp, value)
@@ -200,7 +200,7 @@ def climb(
         if is_known:
             numbers[REPEATED] += 1
         else:
-            score, highest = 0, 0  # `highest` is what `score` can still come to
+            score, highest = 0, 0  # `highest` is the bound of `score`
             for j in range(n_worlds):
                 if parent_trails[j] & changed != NOWHERE or starting:
                     highest += worlds.weights[j] * rules.most

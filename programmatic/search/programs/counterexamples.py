@@ -1,9 +1,9 @@
-"""Counterexample-guided hill climbing: the worlds of a climb follow what its programs fail in.
+"""Counterexample-guided hill climbing: climbs run in worlds in which their programs failed.
 
-A climb runs its programs in a few of the search's worlds. A program that is better there than any
-before is checked in all of them; if it solves its few and not all, worlds in which it fails take
-the place of half of the few, and the climb goes on from it. The search thus pays for few worlds,
-but ends with a program that solves all.
+A climb runs its programs in a few of the search's worlds. A program that is better there than all
+before is checked in all worlds. If it solves the few but not all, worlds in which it fails replace
+half of the few, and the climb continues from it. The search thus pays for few worlds, but ends with
+a program that solves all.
 
 Source of the idea: counterexample-guided inductive synthesis (Solar-Lezama et al., Combinatorial
 Sketching for Finite Programs, ASPLOS 2006).
@@ -43,7 +43,7 @@ class CounterexampleClimbingState(ProgramClimbingState):
     """The state of the search."""
 
     chosen: Tensor
-    """int64, (A,); the worlds of the climb, as indices into the different ones of the search."""
+    """int64, (A,); the worlds of the climb, as indices into the different worlds."""
 
 
 class CounterexampleClimbing(ProgramClimbing):
@@ -71,8 +71,8 @@ class CounterexampleClimbing(ProgramClimbing):
         objective.cost = -(-len(objective.worlds) // config.climb_worlds)
         if objective.budget is not None and objective.budget <= objective.cost:
             raise ValueError(
-                f"the budget must be at least {objective.cost + 1}, for a program and its check in "
-                f"{len(objective.worlds)} worlds; got {objective.budget}"
+                f"the budget must be at least {objective.cost + 1}, for one program and its check "
+                f"in {len(objective.worlds)} worlds; got {objective.budget}"
             )
 
     def start(self) -> CounterexampleClimbingState:
@@ -94,13 +94,13 @@ class CounterexampleClimbing(ProgramClimbing):
         return replace(after, chosen=torch.from_numpy(self._chosen)), figures  # type: ignore[call-arg]
 
     def _climb_in(self, chosen: NDArray[np.int64]) -> None:
-        """Let climbs run in these worlds, each once."""
+        """Let climbs run in these worlds."""
         self._chosen = chosen
         weights = np.ones(len(chosen), dtype=np.int64)
         self.worlds = StartWorlds(self.all_worlds.arrays.take(chosen), weights)
 
     def _keep(self, gains: Gains, n_gains: int, climbing: Climb) -> None:
-        """Check the gain, if there is one, and take its counterexamples into the climb."""
+        """Check the gain, if any, and take its counterexamples into the climb."""
         numbers = climbing.numbers
         if n_gains == 0:
             return
@@ -122,11 +122,11 @@ class CounterexampleClimbing(ProgramClimbing):
     def _with_counterexamples(
         self, returns: NDArray[np.float64], evaluations: int
     ) -> NDArray[np.int64]:
-        """The worlds of the climb, up to half of which are replaced by others that are not solved.
+        """The worlds of the climb, with unsolved worlds in place of up to half of them.
 
         Args:
             returns: (D,); of the current program in the different worlds.
-            evaluations: Made so far; they tell the random choices of a search apart.
+            evaluations: Number of evaluations so far, which seeds the draws.
         """
         chosen = self._chosen.copy()
         failed = np.flatnonzero(returns < SOLVED)

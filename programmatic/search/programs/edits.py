@@ -1,8 +1,7 @@
-"""More neighbours than the published ones: statements that stay, but not as they stood.
+"""Neighbours made by edits, in addition to the published mutation.
 
-Where the published mutation can only replace a statement, an edit deletes it, inserts a new one
-beside it, wraps it in a control structure, unwraps the one that it is, or puts a copy of another
-part of the program in its place.
+The mutation can only replace a statement. An edit deletes it, inserts a new one beside it, wraps it
+in a control structure, unwraps it, or replaces it by a copy of another part of the program.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ import numpy as np
 from karel_gym.simulation.kernels import inner
 from karel_gym.simulation.rng import below
 from programmatic.dsl import tokens as t
-from programmatic.dsl.sampling import NEGATED
+from programmatic.dsl.sampling import NEGATED, draw_times
 from programmatic.search.programs.mutation import (
     BEGINS,
     CLOSING,
@@ -29,16 +28,15 @@ from programmatic.search.programs.mutation import (
 )
 from programmatic.search.programs.statements import (
     NO_ROOM,
-    draw_percept,
     draw_statements,
-    draw_times,
+    write_condition,
 )
 
 DELETE, INSERT_BEFORE, INSERT_BEHIND, WRAP, UNWRAP, COPY = range(6)
 N_EDITS = 6
 NEGATION_TOKENS = 3
 WRAP_PERCENTS = np.array([58, 89, 100])
-"""Of WHILE, IF and REPEAT, cumulative: as the grammar's probabilities, 15, 8 and 3, have it."""
+"""Cumulative, of WHILE, IF and REPEAT: the grammar's 15, 8 and 3."""
 
 
 @inner
@@ -46,7 +44,7 @@ def neighbour(
     parent: Any, length: int, places: Any, n_places: int, space: Any, mutant: Any, stack: Any,
     rng: Any,
 ) -> Any:  # fmt: skip
-    """Draw a neighbour of `parent`: an edit in `space.edits` % of cases; see `mutate`."""
+    """Draw a neighbour of `parent`, an edit with `space.edits` % probability; see `mutate`."""
     if space.edits > 0 and below(rng, 100) < space.edits:
         return edit(parent, length, places, n_places, space, mutant, stack, rng)
     return mutate(parent, length, places, n_places, space, mutant, stack, rng)
@@ -98,7 +96,7 @@ def insert(
     parent: Any, length: int, places: Any, which: int, is_before: bool, space: Any, mutant: Any,
     stack: Any, rng: Any,
 ) -> int:  # fmt: skip
-    """Write a new statement beside what is at a place; returns the index behind both, or NO_ROOM.
+    """Write a new statement beside a place; returns the index after both, or NO_ROOM.
 
     Args:
         is_before: Whether the new statement comes first.
@@ -129,11 +127,10 @@ def insert(
 
 @inner
 def wrap(parent: Any, places: Any, which: int, room: int, mutant: Any, rng: Any) -> int:
-    """Write a new control structure around what is at a place; returns the index behind, or
-    NO_ROOM.
+    """Write a new control structure around a place; returns the index after it, or NO_ROOM.
 
     Args:
-        room: How many tokens the program may still have.
+        room: Tokens that may be added to the program.
         parent, places, which, mutant, rng: See `insert`.
     """
     at, start, end = places[which, START], places[which, START], places[which, END]
@@ -150,13 +147,7 @@ def wrap(parent: Any, places: Any, which: int, room: int, mutant: Any, rng: Any)
         is_while = draw < WRAP_PERCENTS[0]
         mutant[at], mutant[at + 1] = t.WHILE if is_while else t.IF, t.C_OPEN
         at += 2
-        if is_negated:
-            mutant[at], mutant[at + 1], mutant[at + 3] = t.NOT, t.C_OPEN, t.C_CLOSE
-            mutant[at + 2] = draw_percept(rng)
-            at += 4
-        else:
-            mutant[at] = draw_percept(rng)
-            at += 1
+        at = write_condition(mutant, at, is_negated, rng)
         mutant[at], mutant[at + 1] = t.C_CLOSE, t.W_OPEN if is_while else t.I_OPEN
         at, closing = at + 2, t.W_CLOSE if is_while else t.I_CLOSE
     copy_tokens(parent, start, end, mutant, at)
@@ -166,8 +157,8 @@ def wrap(parent: Any, places: Any, which: int, room: int, mutant: Any, rng: Any)
 
 @inner
 def unwrap(parent: Any, places: Any, which: int, mutant: Any, rng: Any) -> int:
-    """Write the body of the control structure at a place, of an IFELSE one of the two; returns the
-    index behind it, or NO_ROOM if no single control structure is there. See `insert`."""
+    """Write the body of the control structure at a place, or one of the two bodies of an IFELSE;
+    returns the index after it, or NO_ROOM if the place is not one control structure."""
     start, end = places[which, START], places[which, END]
     if not is_control(parent[start]):
         return NO_ROOM
@@ -176,7 +167,7 @@ def unwrap(parent: Any, places: Any, which: int, mutant: Any, rng: Any) -> int:
         opening += 1
     closing = end_of_block(parent, opening)
     if parent[start] == t.IFELSE:
-        other = closing + 2  # behind ELSE
+        other = closing + 2  # after ELSE
         if end_of_block(parent, other) + 1 != end:
             return NO_ROOM
         if below(rng, 2) == 1:
@@ -194,7 +185,7 @@ def is_control(token: int) -> bool:
 
 @inner
 def end_of_block(tokens: Any, opening: int) -> int:
-    """The index of the bracket that closes the block which opens at `opening`."""
+    """The index of the closing bracket of the block that begins at `opening`."""
     depth, i = 1, opening
     while depth > 0:
         i += 1
@@ -204,7 +195,7 @@ def end_of_block(tokens: Any, opening: int) -> int:
 
 @inner
 def copy_tokens(source: Any, start: int, end: int, target: Any, at: int) -> None:
-    """Copy the tokens `start` to `end` - 1 of `source` to where `target` has its `at`-th."""
+    """Copy the tokens `start` to `end` - 1 of `source` into `target` from `at` on."""
     for i in range(start, end):
         target[at + i - start] = source[i]
 
@@ -215,7 +206,7 @@ def is_within(tokens: Any, length: int, space: Any, stack: Any) -> bool:
 
     Args:
         tokens: int8, (L,); of a valid program.
-        length: How many of them it has.
+        length: Its number of tokens.
         space: The space.
         stack: int64, (L,) or more; room to work in.
     """

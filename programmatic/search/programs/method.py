@@ -1,4 +1,4 @@
-"""Hill climbing over programs as a search method: a batch of evaluations an iteration."""
+"""Hill climbing over programs as a search method; an iteration is a batch of evaluations."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ class ProgramClimbing(Method):
         """One iteration: the next state, and figures for the log.
 
         Raises:
-            ValueError: A run had a return above the task's highest.
+            ValueError: A return was above the task's `max_return`.
         """
         if len(self.tokens) and not state.order:
             return self._evaluate_given(state)
@@ -145,8 +145,8 @@ class ProgramClimbing(Method):
         self.objective.count(int(numbers[EVALUATIONS]))
         if numbers[ABOVE_BOUND]:
             raise ValueError(
-                f"a run of {self.objective.env_id} had a return above the task's max_return, by "
-                "which candidates are dropped: raise its max_return"
+                f"a return in {self.objective.env_id} was above the task's max_return, by which "
+                "candidates are dropped: raise max_return"
             )
         if limit < goal and not self._is_solved(numbers):
             raise BudgetSpentError
@@ -191,7 +191,7 @@ class ProgramClimbing(Method):
         return bool(numbers[BEST_SCORE] >= self.rules.solved)
 
     def _keep(self, gains: Gains, n_gains: int, climbing: Climb) -> None:
-        """Take the gains into the tally; the search is where `climbing` says."""
+        """Take the gains into the tally."""
         for i in range(n_gains):
             tokens: NDArray[np.int8] = gains.tokens[i : i + 1].copy()
             tokens[0, gains.lengths[i] :] = PAD
@@ -202,14 +202,7 @@ class ProgramClimbing(Method):
 def rules_of(
     config: ProgramClimbingConfig, max_return: float, n_worlds: int, limits: Limits
 ) -> Rules:
-    """The rules of a search with all accelerations.
-
-    Args:
-        config: The options.
-        max_return: The highest return that the task has.
-        n_worlds: How many worlds a program runs in.
-        limits: Those of a run.
-    """
+    """The rules of a search in `n_worlds` worlds, with all accelerations."""
     space = SPACES[config.space]
     if isinstance(config, CGHCConfig):
         space = space._replace(edits=round(100 * config.edits))
@@ -231,11 +224,7 @@ def rules_of(
 
 
 def compile_for(env_id: str) -> None:
-    """Compile what climbs in a task need, where that has not been done.
-
-    Raises:
-        ValueError: The task is unknown.
-    """
+    """Compile the kernels of climbs in a task."""
     config = HCConfig(n_worlds=1, batch_size=1)
     method = ProgramClimbing(config, Objective(env_id, config, seed=0), seed=0)
     method.step(method.start())

@@ -1,8 +1,8 @@
-"""Neighbours of a program: a random node is replaced by a random subtree of the same kind.
+"""Neighbours of a program: a random subtree of the same kind replaces a random node.
 
-The nodes are those of the published syntax tree, all but the program's: statements, conditions,
-negations, numbers of times, and the links of a sequence, where a link stands for a statement and
-all behind it in its block.
+The nodes are those of the published syntax tree except the program: statements, conditions,
+negations, numbers of times, and the links of a sequence; a link is a statement with all that follow
+it in its block.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ import numpy as np
 from karel_gym.simulation.kernels import inner
 from karel_gym.simulation.rng import below
 from programmatic.dsl import tokens as t
+from programmatic.dsl.sampling import draw_times
 from programmatic.search.programs.statements import (
     NO_ROOM,
     draw_condition,
     draw_statements,
-    draw_times,
 )
 
 ONE_STATEMENT, STATEMENTS, CONDITION, PERCEPT, TIMES = range(5)
-"""The kinds of places: what may stand there is one statement, a statement or a sequence, a
-condition, one that is not negated, or a number of times."""
+"""The kinds of places: one statement, a statement or a sequence, a condition, a condition without
+negation, or a number of times."""
 START, END, KIND, NESTING, INDEX, CODED = range(6)
-"""The columns of a table of places: first token, one behind the last, kind, control structures
-around it, number of statements before it in its block, and whether it is sure to have an
-instruction, as a REPEAT of 0 times has none."""
+"""The columns of a table of places: first token, one after the last, kind, control structures
+around it, number of statements before it in its block, and whether it certainly has an instruction
+(a REPEAT of 0 times has none)."""
 N_COLUMNS = 6
 
 OPENING = np.zeros(t.PAD + 1, dtype=np.bool_)
@@ -65,13 +65,13 @@ def list_places(tokens: Any, length: int, negated_ifelse: bool, places: Any, sta
 
     Args:
         tokens: int8, (L,); of a valid program.
-        length: How many of them it has.
+        length: Its number of tokens.
         negated_ifelse: Whether the condition of an IFELSE may be negated.
         places: int64, (2 * L, N_COLUMNS); written.
         stack: int64, (3 * L,) or more; room to work in.
 
     Returns:
-        How many nodes there are.
+        The number of nodes.
     """
     n, nesting, n_starts, keyword = 0, -1, 0, 0
     starts, blocks = stack[:length], stack[length:]
@@ -101,7 +101,7 @@ def list_places(tokens: Any, length: int, negated_ifelse: bool, places: Any, sta
             percept = i + 1
             while tokens[percept] == t.NOT or tokens[percept] == t.C_OPEN:
                 percept += 1
-            end = percept + 1 + (percept - i) // 2  # a bracket for each negation closes behind it
+            end = percept + 1 + (percept - i) // 2  # with a closing bracket for each negation
             kind = CONDITION if may_negate else PERCEPT
             n = add_place(tokens, places, n, i + 1, end, kind, nesting, 0)
         elif t.R_0 <= token <= t.R_MAX:
@@ -118,7 +118,7 @@ def mutate(
 
     Args:
         parent: int8, (L,); a program within the limits.
-        length: How many tokens it has.
+        length: Its number of tokens.
         places, n_places: Its nodes, see `list_places`.
         space: A `programmatic.search.programs.space.ProgramSpace`.
         mutant: int8, (L,); written.
@@ -126,7 +126,7 @@ def mutate(
         rng: uint64, (1,).
 
     Returns:
-        How many tokens the neighbour has, and the row of the place that is new in it.
+        The number of tokens of the neighbour, and the row of the changed place.
     """
     while True:
         which = below(rng, n_places)

@@ -1,4 +1,4 @@
-"""The shortest program that does as well: what is not needed is removed piece by piece."""
+"""Simplification of programs: unneeded pieces are removed one by one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from programmatic.horizon import MAX_CALLS
 from programmatic.machine.execution import execute
 
 TOLERANCE = 1e-9
-"""By how much two returns may differ, by rounding, that are the same."""
+"""The largest difference of equal returns, which rounding makes."""
 
 
 def simplify(
@@ -23,20 +23,20 @@ def simplify(
     max_calls: int | None = MAX_CALLS,
     max_actions: int | None = None,
 ) -> Program:
-    """A shorter program with the same return in every one of some worlds.
+    """A shorter program with the same return in each of the worlds.
 
-    Again and again one piece is removed, of those that change no return the one with most tokens: a
-    statement, a control structure around its body, a branch of an IFELSE, or a negation with its
-    opposite. The more worlds, the less is removed that is needed elsewhere.
+    The longest piece whose removal changes no return is removed repeatedly: a statement, a control
+    structure around its body, a branch of an IFELSE, or a double negation. With more worlds, fewer
+    pieces are removed that are needed elsewhere.
 
     Args:
         program: The program.
         worlds: Start worlds.
-        env_id: The task that judges.
+        env_id: The task's id.
         max_calls, max_actions: Limits of a run, see `execute`.
 
     Returns:
-        A program of which no single piece can be removed.
+        A program from which no single piece can be removed.
 
     Example:
         >>> from karel_gym import sample_worlds
@@ -59,29 +59,26 @@ def simplify(
 
 
 def shorter_programs(program: Program) -> Iterator[Program]:
-    """The programs that lack one piece of a program."""
+    """The programs with one piece less."""
     tokens = program.tokens
     for start, end, kept in _pieces(program.body, tokens):
         try:
             yield Program.from_tokens((*tokens[:start], *kept, *tokens[end:]))
-        except ProgramSyntaxError:  # a block was left empty
+        except ProgramSyntaxError:  # a block is empty
             continue
 
 
 def _pieces(
     body: tuple[Statement, ...], tokens: tuple[int, ...]
 ) -> Iterator[tuple[int, int, tuple[int, ...]]]:
-    """Pieces that may be removed: first token, one behind the last, and what is kept of them."""
+    """Removable pieces: first token, one after the last, and the tokens that are kept."""
     for node in body:
         start, end = node.span
         yield start, end, ()
-        if isinstance(node, Action):
-            continue
-        blocks = (node.then, node.otherwise) if isinstance(node, IfElse) else (node.body,)
-        for block in blocks:
+        for block in node.blocks:
             yield start, end, tokens[block[0].span[0] : block[-1].span[1]]
             yield from _pieces(block, tokens)
-        if isinstance(node, Repeat):
+        if isinstance(node, Action | Repeat):
             continue
         if isinstance(node, IfElse):
             yield start, end, (IF, *tokens[start + 1 : node.then[-1].span[1] + 1])

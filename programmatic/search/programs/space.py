@@ -1,4 +1,4 @@
-"""The space of programs that hill climbing searches: random programs, and the neighbours of one.
+"""The space of programs for hill climbing: random programs and their neighbours.
 
 Source: Carvalho et al., Reclaiming the Source of Programmatic Policies: Programmatic versus Latent
 Spaces (ICLR 2024), and its published code.
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from karel_gym.simulation.kernels import inner, kernel
 from karel_gym.simulation.rng import states_of
-from programmatic.dsl import Action, IfElse, Program, Statement
+from programmatic.dsl import Program, Statement
 from programmatic.dsl import tokens as t
 from programmatic.search.programs.edits import neighbour
 from programmatic.search.programs.mutation import N_COLUMNS, list_places
@@ -21,11 +21,11 @@ from programmatic.search.programs.statements import NO_ROOM, STACK_SIZE, draw_st
 
 
 class ProgramSpace(NamedTuple):
-    """The programs within some limits, and which of them are neighbours.
+    """The programs within some limits, and their neighbours.
 
-    A neighbour of a program is made by replacing a random node, each with the same probability, by
-    a random subtree of the same kind, or by an edit, see `programmatic.search.programs.edits`.
-    Neighbours beyond the limits are drawn again.
+    A neighbour of a program has a random subtree in place of a random node (uniformly drawn) of the
+    same kind, or is made by an edit, see `programmatic.search.programs.edits`. Neighbours beyond
+    the limits are drawn again.
 
     Example:
         >>> space = ProgramSpace()
@@ -38,22 +38,21 @@ class ProgramSpace(NamedTuple):
     max_tokens: int = 45
     """Most tokens, DEF included."""
     max_height: int = 4
-    """How deep control structures nest, plus 1 for the program."""
+    """The deepest nesting of control structures, plus 1 for the program."""
     max_sequence: int = 6
     """Most statements of a block."""
     subtree_height: int = 2
-    """How deep control structures nest in a new subtree; one less where it is a sequence."""
+    """The deepest nesting in a new subtree; one less in a sequence."""
     subtree_sequence: int = 4
-    """Most statements of a block in a new subtree; the sequence that a new subtree itself is may
-    have one more, as in the published code."""
+    """Most statements of a block in a new subtree; a new sequence may have one more, as in the
+    published code."""
     negated_ifelse: bool = False
     """Whether the condition of an IFELSE may be negated."""
     edits: int = 0
-    """Percentage of the neighbours that are made by an edit; there are none in the published
-    space."""
+    """Percentage of the neighbours made by an edit; 0 in the published space."""
 
     def random(self, n: int, seed: int) -> NDArray[np.int8]:
-        """Programs by the grammar's probabilities: tokens, int8, (n, max_tokens), padded with 50.
+        """Random programs: tokens, int8, (n, max_tokens), padded with 50.
 
         Program i is the same whatever `n` is.
         """
@@ -79,7 +78,7 @@ class ProgramSpace(NamedTuple):
         for what, found, limit in (
             ("tokens", len(program.tokens), self.max_tokens),
             ("statements in a block", sequence, self.max_sequence),
-            ("control structures in each other", nesting, self.max_height - 1),
+            ("nested control structures", nesting, self.max_height - 1),
         ):
             if found > limit:
                 raise ValueError(f"the program has {found} {what}; the space allows {limit}")
@@ -94,7 +93,7 @@ SPACES = {
 
 @inner
 def draw_program(space: Any, tokens: Any, stack: Any, rng: Any) -> int:
-    """Draw a program into `tokens`, int8, (L,); returns its number of tokens."""
+    """Draw a program into `tokens`, int8, (L,); returns the number of tokens."""
     tokens[0], tokens[1], tokens[2] = t.DEF, t.RUN, t.M_OPEN
     links = space.max_sequence - 1
     while True:
@@ -138,12 +137,9 @@ def draw_neighbours(space: Any, parent: Any, tokens: Any, rngs: Any) -> None:
 
 
 def _extent(body: tuple[Statement, ...]) -> tuple[int, int]:
-    """The length of the longest block, and how many control structures lie in each other."""
+    """The length of the longest block, and the depth of nested control structures."""
     longest, nesting = len(body), 0
-    for node in body:
-        if isinstance(node, Action):
-            continue
-        for block in (node.then, node.otherwise) if isinstance(node, IfElse) else (node.body,):
-            inside = _extent(block)
-            longest, nesting = max(longest, inside[0]), max(nesting, inside[1] + 1)
+    for block in (block for node in body for block in node.blocks):
+        inside = _extent(block)
+        longest, nesting = max(longest, inside[0]), max(nesting, inside[1] + 1)
     return longest, nesting

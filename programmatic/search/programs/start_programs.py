@@ -1,4 +1,4 @@
-"""Programs that searches start from, read from a file: a language model's proposals, say."""
+"""The programs from which searches start, in a file: proposals of a language model, say."""
 
 from __future__ import annotations
 
@@ -11,17 +11,13 @@ from programmatic.search.programs.space import ProgramSpace
 
 
 def read_programs(path: str | os.PathLike[str], space: ProgramSpace) -> list[Program]:
-    """The programs in a file, one a line.
+    """The programs in a file, one per line.
 
-    Empty lines and those that start with '#' are passed over. A line that holds no program, or one
-    beyond the limits of the space, is skipped, and told on stderr with its number.
-
-    Args:
-        path: The file.
-        space: What is searched.
+    Empty lines and lines that start with '#' are ignored. Lines without a program of the space are
+    skipped with a message on stderr.
 
     Raises:
-        ValueError: The file cannot be read, or holds no program of the space.
+        ValueError: The file cannot be read, or has no program of the space.
     """
     try:
         lines = Path(path).read_text(encoding="utf-8").splitlines()
@@ -35,9 +31,9 @@ def read_programs(path: str | os.PathLike[str], space: ProgramSpace) -> list[Pro
             program = Program.parse(line)
             space.check(program)
         except ValueError as error:
-            print(f"{path}, line {number}, is skipped: {error}", file=sys.stderr)
+            print(f"{path}: line {number} is skipped: {error}", file=sys.stderr)
         else:
             programs.append(program)
     if not programs:
-        raise ValueError(f"{path} holds no program that a search can start from")
+        raise ValueError(f"{path} has no program from which a search can start")
     return programs

@@ -1,10 +1,10 @@
 """Random statements and conditions within limits, drawn into token arrays.
 
-A sequence is a chain of links, each a statement and the rest; how many links it may have, and how
-deep control structures may nest in it, is told to each place where a statement is still to be
-drawn. Probabilities are those of `programmatic.dsl.sampling`; what is not allowed at a place is
-drawn again. Source of the space: Carvalho et al., Reclaiming the Source of Programmatic Policies:
-Programmatic versus Latent Spaces (ICLR 2024), and its published code.
+A sequence is a chain of links, each a statement and the rest. Each place of a statement to be drawn
+limits the links of its sequence and the nesting of its control structures. Probabilities are those
+of `programmatic.dsl.sampling`; a draw that the place does not allow is repeated. Source of the
+space: Carvalho et al., Reclaiming the Source of Programmatic Policies: Programmatic versus Latent
+Spaces (ICLR 2024), and its published code.
 """
 
 from __future__ import annotations
@@ -19,51 +19,43 @@ from programmatic.dsl.sampling import (
     ACTION_TOKENS,
     ACTIONS,
     CONDITION,
-    IFS,
     NEGATED,
-    PERCEPT_PERCENTS,
-    PERCEPT_TOKENS,
     REPEATS,
     SEQUENCES,
     STATEMENT,
-    WHILES,
+    draw_percept,
     pick,
-    push_block,
-    push_condition,
+    push_structure,
 )
 
 NO_ROOM = -1
 STACK_SIZE = 1024
-"""Room for what is still to be drawn: at most 10 items a token that the program may have."""
+"""Room for items still to be drawn: at most 10 per token of the program."""
 PERCEPT = CONDITION + 1
-"""A condition that is still to be drawn and must not be negated."""
+"""A condition still to be drawn that must not be negated."""
 
 
 @inner
 def place(height: int, links: int) -> int:
-    """A statement that is still to be drawn.
+    """A statement still to be drawn.
 
     Args:
-        height: How many control structures there are around it, plus 1 for the program.
-        links: How many links the sequence that it begins may have; 0: it must be one statement.
+        height: Control structures around it, plus 1 for the program.
+        links: Most links of the sequence that it begins; 0: it must be one statement.
     """
     return STATEMENT | height << 8 | links << 16
 
 
 @inner
-def draw_percept(rng: Any) -> int:
-    return PERCEPT_TOKENS[pick(PERCEPT_PERCENTS, rng)]
-
-
-@inner
-def draw_times(rng: Any) -> int:
-    return t.R_0 + below(rng, t.MAX_TIMES + 1)
-
-
-@inner
 def draw_condition(tokens: Any, at: int, may_negate: bool, rng: Any) -> int:
-    """Draw a condition without its outer brackets; returns the index behind it."""
-    if may_negate and below(rng, 100) < NEGATED:
+    """Draw a condition without its outer brackets; returns the index after it."""
+    return write_condition(tokens, at, may_negate and below(rng, 100) < NEGATED, rng)
+
+
+@inner
+def write_condition(tokens: Any, at: int, is_negated: bool, rng: Any) -> int:
+    """Draw the percept of a condition; returns the index after the condition."""
+    if is_negated:
         tokens[at], tokens[at + 1], tokens[at + 3] = t.NOT, t.C_OPEN, t.C_CLOSE
         tokens[at + 2] = draw_percept(rng)
         return at + 4
@@ -73,7 +65,7 @@ def draw_condition(tokens: Any, at: int, may_negate: bool, rng: Any) -> int:
 
 @inner
 def draw_kind(may_nest: bool, may_link: bool, rng: Any) -> int:
-    """A statement's kind as a percentage: see `programmatic.dsl.sampling`."""
+    """Draw a statement's kind, a percentage; see `programmatic.dsl.sampling`."""
     while True:
         draw = below(rng, 100)
         if draw < REPEATS or draw >= ACTIONS:
@@ -81,28 +73,6 @@ def draw_kind(may_nest: bool, may_link: bool, rng: Any) -> int:
                 return draw
         elif draw >= SEQUENCES or may_link:
             return draw
-
-
-@inner
-def push_structure(stack: Any, size: int, kind: int, body: int, negated_ifelse: bool) -> int:
-    """Push a control structure, its number of times excepted; returns the size of the stack."""
-    if kind < WHILES:
-        size = push_block(stack, size, t.W_OPEN, body, t.W_CLOSE)
-        size = push_condition(stack, size)
-        stack[size] = t.WHILE
-    elif kind < IFS:
-        size = push_block(stack, size, t.I_OPEN, body, t.I_CLOSE)
-        size = push_condition(stack, size)
-        stack[size] = t.IF
-    else:
-        size = push_block(stack, size, t.E_OPEN, body, t.E_CLOSE)
-        stack[size] = t.ELSE
-        size = push_block(stack, size + 1, t.I_OPEN, body, t.I_CLOSE)
-        size = push_condition(stack, size)
-        if not negated_ifelse:
-            stack[size - 2] = PERCEPT
-        stack[size] = t.IFELSE
-    return size + 1
 
 
 @inner
@@ -122,20 +92,20 @@ def draw_statements(
 
     Args:
         tokens: int8, (L,).
-        at: Where it begins.
-        end: Where it must have ended.
-        height, links: Of its place, see `place`; a height of 0 leaves the outermost control
-            structure uncounted.
+        at: Index of the first token.
+        end: Limit of the indices.
+        height, links: Of its place, see `place`; with height 0 the outermost control structure does
+            not count.
         max_height: No control structure is drawn at a place of this height.
-        block_links: How many links a sequence in a block may have.
+        block_links: Most links of a sequence in a block.
         negated_ifelse: Whether the condition of an IFELSE may be negated.
         stack: int64, (STACK_SIZE,); room to work in.
         rng: uint64, (1,).
 
     Returns:
-        behind: The index behind it, NO_ROOM if there is no room for it.
-        nesting: How many control structures lie in each other.
-        statements: How many statements the sequence has.
+        behind: The index after it, or NO_ROOM.
+        nesting: The depth of nested control structures.
+        statements: Number of statements of the sequence.
     """
     stack[0] = place(height, links)
     size, tallest, statements = 1, 0, 1
@@ -168,11 +138,6 @@ def draw_statements(
             else:
                 tallest = max(tallest, height + 1)
                 body = place(height + 1, block_links)
-                if kind >= WHILES and kind < REPEATS:
-                    size = push_block(stack, size, t.R_OPEN, body, t.R_CLOSE)
-                    stack[size] = draw_times(rng)
-                    stack[size + 1] = t.REPEAT
-                    size += 2
-                else:
-                    size = push_structure(stack, size, kind, body, negated_ifelse)
+                of_ifelse = CONDITION if negated_ifelse else PERCEPT
+                size = push_structure(stack, size, kind, body, CONDITION, of_ifelse, rng)
     return at, tallest - (statements > 1), statements

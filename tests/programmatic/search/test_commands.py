@@ -120,7 +120,7 @@ def test_the_live_view_shows_rates_and_the_best_program() -> None:
         view.console.print(view.render(statuses))
     text = capture.get()
     assert re.search(r"5 .* 100,000 .* 45,500 .* 0\.500 .* 1,234", text)
-    assert re.search(r"4 .* waits", text)
+    assert re.search(r"4 .* waiting", text)
     assert "WHILE c( frontIsClear c) w(" in text
 
 

@@ -129,7 +129,7 @@ def test_a_result_survives_its_file(method: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", ["", "{}", "[1]", '{"program": "DEF run m( m)"}'])
 def test_a_damaged_result_is_told(tmp_path: Path, content: str) -> None:
     (tmp_path / "result.json").write_text(content)
-    with pytest.raises(RunError, match=r"result\.json holds no search's result"):
+    with pytest.raises(RunError, match=r"result\.json is not the result of a search"):
         SearchResult.load(tmp_path / "result.json")
     with pytest.raises(RunError, match="cannot be read"):
         SearchResult.load(tmp_path / "nowhere.json")
@@ -240,7 +240,7 @@ def test_damaged_runs_are_told(tmp_path: Path) -> None:
     run("cem", run_dir=tmp_path)
     last = checkpoints(tmp_path)[-1]
     last.write_bytes(last.read_bytes()[:100])
-    with pytest.raises(RunError, match=f"{last.name} is no checkpoint"):
+    with pytest.raises(RunError, match=f"{last.name} is not a checkpoint"):
         resume(tmp_path, model=ActionSequences())
     config = json.loads((tmp_path / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps({**config, "seed": "none"}))

@@ -82,7 +82,7 @@ def test_the_larger_space_has_what_the_published_one_lacks() -> None:
     nested = "".join(f"IF c( {percept} c) i( " for percept in PERCEPTS[:4])
     deep = Program.parse(f"DEF run m( {nested}move{' i)' * 4} m)")
     SPACES["larger"].check(deep)
-    with pytest.raises(ValueError, match="4 control structures in each other; the space allows 3"):
+    with pytest.raises(ValueError, match="4 nested control structures; the space allows 3"):
         SPACES["published"].check(deep)
 
 
@@ -168,7 +168,7 @@ def test_token_arrays_compile_to_the_bytecode_of_parsed_programs() -> None:
         (f"DEF run m( {'move ' * 7}m)", "7 statements in a block; the space allows 6"),
         (
             f"DEF run m( {'IF c( frontIsClear c) i( ' * 4}move{' i)' * 4} m)",
-            "4 control structures in each other; the space allows 3",
+            "4 nested control structures; the space allows 3",
         ),
         (
             f"DEF run m( {'REPEAT R=3 r( move move move move move r) ' * 5}m)",

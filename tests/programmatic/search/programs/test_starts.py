@@ -78,14 +78,16 @@ def test_lines_that_are_no_program_are_skipped_and_told(
     assert [str(program) for program in programs] == [CLIMB, "DEF run m( move m)"]
     told = capsys.readouterr().err.splitlines()
     assert len(told) == 2
-    assert told[0].startswith(f"{file}, line 3, is skipped: Program error at token 3")
-    assert told[1].startswith(f"{file}, line 5, is skipped: the program has 4 control structures")
+    assert told[0].startswith(f"{file}: line 3 is skipped: Program error at token 3")
+    assert told[1].startswith(
+        f"{file}: line 5 is skipped: the program has 4 nested control structures"
+    )
 
 
 @pytest.mark.parametrize("content", ["", "# nothing\n", "move\n"])
 def test_a_file_without_a_program_is_told(tmp_path: Path, content: str) -> None:
     (tmp_path / "programs.txt").write_text(content)
-    with pytest.raises(ValueError, match="holds no program that a search can start from"):
+    with pytest.raises(ValueError, match="has no program from which a search can start"):
         read_programs(tmp_path / "programs.txt", ProgramSpace())
 
 
