@@ -10,6 +10,7 @@ import pytest
 
 import benchmarks.runs.searches
 import benchmarks.runs.trainings
+import programmatic.search.result
 from benchmarks.runs.grid import GridRuns, do_grid
 from benchmarks.settings import ReturnsSettings
 
@@ -38,7 +39,7 @@ def shortened() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(benchmarks.runs.trainings, "resolve", resolve)
         patch.setattr(benchmarks.runs.trainings, "FRESH_EPISODES", 3)
-        patch.setattr(benchmarks.runs.searches, "FRESH_WORLDS", 20)
+        patch.setattr(programmatic.search.result, "FRESH_WORLDS", 20)
         for module in (benchmarks.runs.trainings, benchmarks.runs.searches):
             patch.setattr(module, "LARGE_WORLDS", 2)
             patch.setattr(module, "LARGE_SIDE", 7)
