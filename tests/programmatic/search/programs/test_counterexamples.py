@@ -173,7 +173,7 @@ def test_a_budget_is_kept_to(budget: int) -> None:
 
 
 def test_a_budget_for_less_than_a_check_is_told() -> None:
-    with pytest.raises(ValueError, match="at least 15, for a program and its check in 40 worlds"):
+    with pytest.raises(ValueError, match="at least 15, for one program and its check in 40 worlds"):
         search("cghc", "Karel-DoorKey-v0", budget=14, progress=False, **SMALL)
 
 
