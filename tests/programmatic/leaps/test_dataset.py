@@ -385,8 +385,8 @@ def test_the_command_writes_a_file_and_tells_what_is_in_it(
     mean_tokens = (data.tokens != PAD).sum() / 200
     for line in (
         "200 programs with 10 demonstrations each, seed 3",
-        f"tokens       {mean_tokens:.1f} a program",
-        f"states       {data.lengths.mean() + 1:.1f} a demonstration",
+        f"tokens       {mean_tokens:.1f} per program",
+        f"states       {data.lengths.mean() + 1:.1f} per demonstration",
         f"{file}, {file.stat().st_size / 1e6:.1f} MB",
     ):
         assert line in captured.out
