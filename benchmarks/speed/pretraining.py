@@ -40,7 +40,7 @@ def pretraining_rates(settings: PretrainingSettings) -> Iterator[PlannedRate]:
                 seed=settings.seed,
             )
             training = Pretraining(config, settings.folder, dataset)
-            training.reinforces = True  # as after the first epochs
+            training.state.reinforces = True  # as after the first epochs
             what = f"pretraining steps, variant {variant}, batches of {settings.batch_size}"
             yield PlannedRate(what, "programs", partial(_steps, training), settings.repeats)
 

@@ -1,4 +1,4 @@
-"""Programs as the networks read them: packed, in batches of similar length."""
+"""Programs for the networks: packed, in batches of similar length."""
 
 from __future__ import annotations
 
@@ -13,23 +13,24 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 from programmatic.dsl.tokens import PAD
 from programmatic.leaps.model.grammar import MAX_DECODED, Automaton
 
-BATCHES_PER_BUCKET = 16  # which are sorted by length before they are cut
+BATCHES_PER_BUCKET = 16  # of programs sorted by length
 
 
 @dataclass(frozen=True)
 class ProgramBatch:
-    """Programs by falling length, and what a decoder has to say at each of their tokens.
+    """Programs by falling length, with the inputs and targets of a decoder.
 
-    S counts the tokens of all programs but their last ones, packed: by step, then by program.
+    S is the number of tokens of all programs without their last ones, packed: by step, then by
+    program.
 
     Attributes:
-        programs: The packed tokens of the B programs, whole, for the encoder.
-        inputs: The same without the last ones, (S,), for the decoder.
-        rows: int64, (S,); the program of each.
-        targets: int64, (S,); the tokens that follow.
-        open: int64, (F,); those of the S at which the grammar allows more than one token. At the
+        programs: The packed tokens of the B programs, for the encoder.
+        inputs: The packed tokens without the last ones, (S,), for the decoder.
+        rows: int64, (S,); the program of each input.
+        targets: int64, (S,); the next tokens.
+        open: int64, (F,); the inputs after which the grammar allows more than one token; after the
             others there is nothing to learn.
-        forbidden: bool, (F, 51); which tokens the grammar excludes there.
+        forbidden: bool, (F, 51); the tokens that the grammar excludes there.
     """
 
     programs: PackedSequence
@@ -44,8 +45,8 @@ class Programs:
     """Programs with the configurations of the grammar's automaton before each of their tokens.
 
     Args:
-        tokens: integers, (N, L); from DEF on, padded with 50; each a program of at most 46 tokens.
-        device: Where batches are to be.
+        tokens: integers, (N, L); programs from DEF on of at most 46 tokens, padded with 50.
+        device: The device of the batches.
     """
 
     def __init__(self, tokens: NDArray[np.integer] | torch.Tensor, device: torch.device) -> None:
@@ -65,7 +66,7 @@ class Programs:
         return len(self.tokens)
 
     def batch(self, which: torch.Tensor) -> ProgramBatch:
-        """The programs `which`, int64, (B,), already by falling length."""
+        """The programs `which`, int64, (B,), in order of falling length."""
         lengths = self.lengths[which]
         longest = int(lengths[0])
         tokens = self.tokens[which, :longest]
@@ -95,18 +96,11 @@ class Programs:
     def batches(
         self, size: int, generator: torch.Generator, n: int | None = None
     ) -> Iterator[torch.Tensor]:
-        """Random programs, each once, in batches of similar length, in random order.
+        """Yield the numbers of `n` random programs (None: all), in batches of similar length.
 
-        A batch costs what its longest program does. So some batches' worth of random programs are
-        sorted by length before they are cut into batches.
-
-        Args:
-            size: Programs of a batch; the last of some batches may have fewer.
-            generator: What draws.
-            n: How many programs; None: all.
-
-        Yields:
-            Their numbers, int64, (size,), by falling length.
+        The cost of a batch is that of its longest program. Therefore random programs are sorted by
+        length, some batches' worth at a time, before they are cut into batches. A batch is int64,
+        (size,), by falling length; the last of some batches may have fewer.
         """
         drawn = torch.randperm(len(self), generator=generator)[:n]
         batches = [
@@ -119,5 +113,5 @@ class Programs:
 
 
 def moved(packed: PackedSequence, device: torch.device) -> PackedSequence:
-    """A packed sequence, sorted already, on a device; batch sizes stay on the CPU."""
+    """A sorted packed sequence on a device; batch sizes stay on the CPU."""
     return PackedSequence(packed.data.to(device), packed.batch_sizes)

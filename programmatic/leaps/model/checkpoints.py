@@ -1,4 +1,4 @@
-"""Files of weights: safetensors of ours with their settings beside them, and the original's."""
+"""Files of weights and checkpoints of pretrainings; reading of the original's weights."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WEIGHTS_FOLDER = Path(__file__).parents[1] / "weights"
 DEFAULT = "default"
 DEFAULT_VARIANT = "leaps"
 BEST_FILE = "best.safetensors"
-"""The weights that a pretraining leaves in its run folder."""
+"""The file of weights in the run folder of a pretraining."""
 ORIGINAL_SUFFIXES = (".ptp", ".pt", ".pth")
 LATENT_HEAD = "vae._enc_mu.weight"
 MODEL, OPTIMIZER, STATE = "model.", "optimizer.", "state"  # of a checkpoint's names
@@ -33,13 +33,13 @@ def write_state_dict(
     about: Mapping[str, Any] | None = None,
     dtype: torch.dtype | None = None,
 ) -> None:
-    """Write weights as safetensors and, beside them as JSON, what is to be known about them.
+    """Write weights as safetensors, and the information about them beside it as JSON.
 
     Args:
         path: The file, `.safetensors`.
         weights: The tensors by name.
         about: JSON values for the file of the same name with `.json`; None: no such file.
-        dtype: The type in which floats are kept; None: their own.
+        dtype: The type to store floats in; None: unchanged.
     """
     kept = {
         name: tensor.detach().cpu().to(dtype if tensor.is_floating_point() else None).contiguous()
@@ -52,7 +52,7 @@ def write_state_dict(
 
 
 def export_weights(weights: Path, path: Path) -> None:
-    """Copy weights and what is known about them, in half precision: so the package's are made.
+    """Copy weights with their JSON file, in half precision, as for those in the package.
 
     Args:
         weights: The file, such as best.safetensors of a pretraining.
@@ -65,10 +65,7 @@ def export_weights(weights: Path, path: Path) -> None:
 
 
 def weights_path(name: str | os.PathLike[str]) -> Path:
-    """The file of weights that `name` stands for.
-
-    It is `name` itself, unless that is "default", a variant's name, or a pretraining's run folder.
-    """
+    """The file of weights of a name: "default", a variant, a pretraining's folder, or a path."""
     if str(name) == DEFAULT:
         name = DEFAULT_VARIANT
     if str(name) in VARIANTS:
@@ -80,7 +77,7 @@ def read_state_dict(name: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
     """The weights of a `ProgramVAE`, float32, on the CPU; see `ProgramVAE.load`.
 
     Raises:
-        RunError: There is no such file, or it does not hold the weights of such a model.
+        RunError: There is no such file, or it does not hold such weights.
     """
     path = weights_path(name)
     if not path.is_file():
@@ -93,7 +90,7 @@ def read_state_dict(name: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
             weights = load_file(path)
     except (SafetensorError, OSError, ValueError, RuntimeError, EOFError) as error:
         raise RunError(f"{path} cannot be read as weights: {error}") from None
-    except Exception as error:  # what torch raises for a pickle of other things has no other base
+    except Exception as error:  # torch's errors for pickles of other objects have no other base
         raise RunError(f"{path} holds more than weights: {type(error).__name__}") from None
     weights = {name: tensor.float() for name, tensor in weights.items()}
     _check(path, weights)
@@ -101,7 +98,7 @@ def read_state_dict(name: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
 
 
 def read_about(name: str | os.PathLike[str]) -> dict[str, Any]:
-    """What is to be known about weights: their settings and metrics.
+    """The information about weights: settings and metrics.
 
     Raises:
         RunError: There is no such file, or it is damaged.
@@ -110,9 +107,9 @@ def read_about(name: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def _of_original(stored: Any) -> dict[str, torch.Tensor]:
-    """The state dict in what the authors' implementation stores: a list that begins with it.
+    """The state dict in a file of the authors' implementation, a list that begins with it.
 
-    It may have critics, which some of its algorithms train beside the model.
+    Critics, which some of its algorithms train beside the model, are left out.
     """
     state = stored[0] if isinstance(stored, list | tuple) and stored else stored
     if not isinstance(state, Mapping) or not all(
@@ -123,7 +120,7 @@ def _of_original(stored: Any) -> dict[str, torch.Tensor]:
 
 
 def _check(path: Path, weights: Mapping[str, torch.Tensor]) -> None:
-    """Raise a `RunError` unless these are a model's weights, of whatever width."""
+    """Raise a `RunError` unless these are a model's weights, of any width."""
     if LATENT_HEAD not in weights or weights[LATENT_HEAD].ndim != 2:
         raise RunError(f"{path} holds no weights of a program embedding: it lacks {LATENT_HEAD}")
     width = weights[LATENT_HEAD].shape[0]
@@ -146,35 +143,32 @@ def _check(path: Path, weights: Mapping[str, torch.Tensor]) -> None:
         raise RunError(f"{path} holds more than a program embedding: {', '.join(sorted(more))}")
 
 
-@dataclass(frozen=True)
+@dataclass
 class TrainingState:
-    """What a pretraining needs to go on, beside the weights and the optimiser's moments.
+    """The state of a pretraining, beside the weights and the optimizer's moments."""
 
-    Attributes:
-        epoch: Epochs done.
-        seconds: Time that they took.
-        reinforces: Whether L_R has begun.
-        schedule: The state of the learning rate's schedule.
-        rows: The rows of progress.csv.
-        steps: Steps done in the epoch that is under way.
-        sums: The sums of what these steps gave.
-        random: The states of the generators after them, in hexadecimal digits.
-    """
-
-    epoch: int
-    seconds: float
-    reinforces: bool
-    schedule: dict[str, Any]
-    rows: list[dict[str, float]]
+    epoch: int = 0
+    """Finished epochs."""
+    seconds: float = 0.0
+    """Their wall time."""
+    reinforces: bool = False
+    """Whether L_R has begun."""
+    schedule: dict[str, Any] = field(default_factory=dict)
+    """The state of the learning rate's schedule."""
+    rows: list[dict[str, float]] = field(default_factory=list)
+    """The rows of progress.csv."""
     steps: int = 0
+    """Finished steps of the current epoch."""
     sums: dict[str, float] = field(default_factory=dict)
+    """The sums of the results of these steps."""
     random: Sequence[str] = ()
+    """The states of the generators after these steps, in hexadecimal digits, if restored."""
 
 
 def write_training_state(
     path: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer, state: TrainingState
 ) -> None:
-    """Write a checkpoint: one safetensors file, the JSON part of it in the file's own header."""
+    """Write a checkpoint: one safetensors file, with the state as JSON in its header."""
     tensors = {f"{MODEL}{name}": tensor for name, tensor in model.state_dict().items()}
     for index, moments in optimizer.state_dict()["state"].items():
         tensors |= {f"{OPTIMIZER}{index}.{name}": tensor for name, tensor in moments.items()}
@@ -186,7 +180,7 @@ def write_training_state(
 def read_training_state(
     path: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer
 ) -> TrainingState:
-    """Load a checkpoint into a model and an optimiser.
+    """Load a checkpoint into a model and an optimizer.
 
     Raises:
         RunError: The file is damaged, or of another model.

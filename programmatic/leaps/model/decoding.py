@@ -1,4 +1,4 @@
-"""Decoding latents to programs: a batch at a time, greedy or sampled, within the grammar."""
+"""Decoding of latents to programs, in batches, greedy or sampled, within the grammar."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import torch
 
 from programmatic.dsl.tokens import DEF, M_OPEN, PAD, RUN
 from programmatic.leaps.model.grammar import END, KINDS, MAX_DECODED, Automaton
-from programmatic.leaps.model.networks import Decoder, parts
+from programmatic.leaps.model.networks import Decoder
 from programmatic.leaps.model.recurrence import parameters_of
 
 PREFIX = RUN, M_OPEN
-"""What every program has behind DEF."""
+"""The tokens of every program behind DEF."""
 ENDED = END * KINDS  # the automaton's row behind the end
-LOOK_EVERY = 3  # steps, after which sequences that have ended are dropped
+LOOK_EVERY = 3  # steps between two removals of finished sequences
 
 
 @torch.no_grad()
@@ -24,11 +24,11 @@ def decode(
     Args:
         decoder: The decoder.
         latents: float32, (N, latent_dim), on the decoder's device.
-        complete: Whether every program is completed within 45 tokens, by allowing at each token
-            only those after which there is room to close what is open, and never an empty block.
-            False: as the original, which cuts off what is longer and allows empty blocks.
-        sample: Whether tokens are drawn by their probabilities, with torch's generator; by default
-            the most probable ones are taken.
+        complete: Whether every program is complete within 45 tokens and has no empty block: only
+            tokens that leave room to close all open blocks are allowed. False: as the original,
+            which cuts off longer programs and allows empty blocks.
+        sample: Whether tokens are drawn by their probabilities, with torch's generator, instead of
+            taking the most probable ones.
 
     Returns:
         int64, (N, 45); the tokens behind DEF, padded with 50.
@@ -38,7 +38,8 @@ def decode(
     token_gates, latent_gates = decoder.input_parts(latents)
     token_output, latent_output = decoder.output_parts(latents)
     gru, (first, last) = parameters_of(decoder.gru), decoder.output_layers
-    to_switches, to_new = parts(gru.of_state.t(), 2 * width, width)
+    sizes = [2 * width, width]
+    to_switches, to_new = torch.split(gru.of_state.t(), sizes, dim=1)
     new_bias = gru.state_bias[2 * width :]
     latent_gates[:, : 2 * width] += gru.state_bias[: 2 * width]
     to_output, to_logits = first.weight[:, :width].t(), last.weight.t()
@@ -50,7 +51,7 @@ def decode(
     current = torch.full((n,), DEF, device=device)
     for step in range(MAX_DECODED):
         gates = token_gates.index_select(0, current).add_(latent_gates)
-        switches, new_input = parts(gates, 2 * width, width)
+        switches, new_input = torch.split(gates, sizes, dim=1)
         switches = torch.addmm(switches, states, to_switches).sigmoid_()
         reset, update = switches.chunk(2, dim=1)
         new = torch.addcmul(new_input, reset, torch.addmm(new_bias, states, to_new)).tanh_()

@@ -1,16 +1,16 @@
 """The grammar of programs as a table-driven push-down automaton, for batches of token sequences.
 
-The automaton reads the tokens behind DEF. Its configuration is three integers a sequence:
+The automaton reads the tokens behind DEF. Its configuration is three integers per sequence:
 
-    phase   what is expected next, such as a statement or the `c(` of a condition
+    phase   the next construct, such as a statement or the `c(` of a condition
     stack   the open blocks, 3 bits each, the innermost lowest
-    slack   how many more tokens there is room for than the shortest completion needs
+    slack   the room for tokens beyond those of the shortest completion
 
-Tables indexed by phase, innermost block and token say which tokens may come and what they change:
-a step of a whole batch is a handful of gathers. A token costs as much slack as it makes the
-shortest completion longer than it was; on a shortest way to the end it costs nothing. One that may
-not come costs NEVER. So one comparison of costs and slack excludes both the tokens that the grammar
-forbids and those after which the program could not be completed in time.
+Tables indexed by phase, innermost block and token have the allowed tokens and their effects, so
+that a step of a whole batch is a handful of gathers. A token's cost in slack is the length that it
+adds to the shortest completion; a forbidden token costs NEVER. One comparison of costs and slack
+therefore excludes both the tokens that the grammar forbids and those after which the program could
+not be completed in time.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ from numpy.typing import NDArray
 from programmatic.dsl import tokens as t
 
 MAX_DECODED: Final = 45
-"""Tokens behind DEF that a decoded program has at most."""
+"""The most tokens behind DEF of a decoded program."""
 N_TOKENS: Final = t.PAD + 1
 
 # The kinds of open blocks. An IFELSE is a THEN until its `i)`, then an OTHERWISE.
 NONE, MAIN, LOOP, REPETITION, IF_BODY, THEN, OTHERWISE = range(7)
 BITS, KINDS = 3, 8
 
-# What is expected next. EMPTY and STATEMENT differ in that an empty block may not be closed.
+# The phases. EMPTY and STATEMENT differ in that an empty block may not be closed.
 RUN, M_OPEN, EMPTY, STATEMENT, TIMES, R_OPEN, BLOCK, ELSE, E_OPEN, END = range(10)
-# Behind them, for each depth of brackets of a condition, `c(`, the percept or `not`, and `c)`.
+# Then, for each depth of brackets in a condition: `c(`, the percept or `not`, and `c)`.
 MAX_BRACKETS = 24  # more do not fit into 45 tokens
 FIRST_CONDITION = END + 1
 
 
 def _opening(depth: int) -> int:
-    """The phase in which `c(` comes, with `depth` brackets open."""
+    """The phase before `c(`, with `depth` brackets open."""
     return FIRST_CONDITION + depth
 
 
@@ -55,7 +55,7 @@ def _closing(depth: int) -> int:
 
 N_PHASES: Final = FIRST_CONDITION + 3 * MAX_BRACKETS + 1
 NEVER: Final = 1000
-"""More than any program needs."""
+"""More slack than any program needs."""
 
 OPENERS = {MAIN: t.M_OPEN, LOOP: t.W_OPEN, REPETITION: t.R_OPEN, IF_BODY: t.I_OPEN, THEN: t.I_OPEN}
 CLOSERS = {
@@ -64,7 +64,7 @@ CLOSERS = {
 }
 KEYWORDS = {t.WHILE: LOOP, t.IF: IF_BODY, t.IFELSE: THEN}
 TO_CLOSE = {NONE: 0, MAIN: 1, LOOP: 1, REPETITION: 1, IF_BODY: 1, THEN: 5, OTHERWISE: 1}
-"""The fewest tokens from a statement of a block to behind the block: `i) ELSE e( move e)` is 5."""
+"""The fewest tokens from a statement to the end of its block: 5 for `i) ELSE e( move e)`."""
 
 
 def _to_complete(phase: int, kind: int) -> int:
@@ -84,11 +84,11 @@ class Tables:
     """The tables of the automaton; rows are phase * KINDS + innermost block, columns tokens.
 
     Attributes:
-        cost: int16; slack that the token takes, NEVER where it may not come.
+        cost: int16; the token's cost in slack, NEVER if it is forbidden.
         next: int64; the next row, without its innermost block.
-        drop: int64; bits that leave the stack, before
-        shift: int64; it is shifted up by so many bits and
-        push: int64; this is written into them.
+        drop: int64; the bits to drop from the stack first.
+        shift: int64; the bits to shift the stack up by then.
+        push: int64; the value of the new bits.
     """
 
     cost: torch.Tensor
@@ -124,9 +124,9 @@ class _Builder:
         self, phase: int, kind: int, token: int, then: int, inside: int, drop: int = 0,
         shift: int = 0, push: int = 0, more: int = 0,
     ) -> None:  # fmt: skip
-        """In `phase` within a block of `kind` `token` may come, and then `then` within `inside`.
+        """Allow `token` in `phase` in a block of `kind`; it leads to phase `then` in `inside`.
 
-        `more` is what it takes to close a block that is no longer the innermost one.
+        `more` is the cost of closing a block that is no longer the innermost one.
         """
         row = phase * KINDS + kind
         needed = _to_complete(then, inside) + more
@@ -151,7 +151,7 @@ class _Builder:
                 self._add(
                     phase, kind, CLOSERS[kind], ELSE, OTHERWISE, BITS, shift=BITS, push=OTHERWISE
                 )
-            else:  # what the block around it needs is counted already
+            else:  # the cost of the block around it is counted already
                 self._add(phase, kind, CLOSERS[kind], STATEMENT, NONE, drop=BITS)
 
     def _condition(self, kind: int) -> None:
@@ -168,13 +168,7 @@ class _Builder:
 
 @cache
 def tables(empty_blocks: bool, device: torch.device) -> Tables:
-    """The automaton's tables.
-
-    Args:
-        empty_blocks: Whether a block may be closed without a statement in it, which no program
-            allows, but the original decoder does.
-        device: Where they are to be.
-    """
+    """The automaton's tables; with `empty_blocks`, as in the original decoder, for its decoding."""
     built = _Builder(empty_blocks)
     return Tables(**{name: torch.from_numpy(array) for name, array in vars(built).items()}).to(
         device
@@ -185,9 +179,9 @@ class Automaton:
     """The configurations of N sequences.
 
     Args:
-        n: How many.
-        device: Where they are.
-        room: How many tokens each may have behind DEF; None: any number.
+        n: Number of sequences.
+        device: The device of all tensors.
+        room: The most tokens behind DEF; None: any number.
         empty_blocks: Whether blocks may be empty.
     """
 
@@ -206,11 +200,11 @@ class Automaton:
         self.is_bounded = room is not None
 
     def forbidden(self) -> torch.Tensor:
-        """Which tokens may not come next: bool, (N, 51)."""
+        """Whether each token is forbidden next: bool, (N, 51)."""
         return self.tables.cost.index_select(0, self.rows) > self.slack
 
     def read(self, tokens: torch.Tensor) -> None:
-        """Go on by one token each: int64, (N,); each must be allowed."""
+        """Read one allowed token per sequence: int64, (N,)."""
         at = self.rows * N_TOKENS + tokens
         table = self.tables
         if self.is_bounded:
@@ -220,7 +214,7 @@ class Automaton:
         self.rows = table.next.take(at) + (self.stacks & (KINDS - 1))
 
     def keep(self, which: torch.Tensor) -> None:
-        """Go on with some of the sequences: int64, (M,)."""
+        """Keep only some of the sequences: int64, (M,)."""
         self.rows, self.stacks, self.slack = (
             array[which] for array in (self.rows, self.stacks, self.slack)
         )

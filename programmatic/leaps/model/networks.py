@@ -1,13 +1,15 @@
 """The networks of LEAPS: program encoder, program decoder, and neural executor.
 
 Source: Trivedi et al., Learning to Synthesize Programs as Interpretable and Generalizable Policies,
-NeurIPS 2021, section 4.1 and appendix. Modules are named, and parameters shaped, as in the state
-dict of the authors' implementation, so that its checkpoints load.
+NeurIPS 2021, section 4.1 and appendix. The names of modules and the shapes of parameters are those
+of the authors' implementation, so that its checkpoints load. `hidden` is the size of the recurrent
+states and of the latents.
 """
 
 from __future__ import annotations
 
 import math
+from typing import TypeVar
 
 import torch
 from torch import nn
@@ -20,19 +22,16 @@ from programmatic.leaps.model.grammar import N_TOKENS
 from programmatic.leaps.model.recurrence import last_steps, parameters_of, run_gru
 
 N_ACTIONS = STOP + 1
-"""The executor's actions: those of the robot, and STOP, which also stands before the first."""
+"""The executor's actions: those of the robot, and STOP, which also precedes the first."""
 CHANNELS = 32
 SIDE = 8
 """Height and width of the worlds that the executor sees."""
-MAP = (SIDE - 4) ** 2  # cells that two 3x3 convolutions without padding leave
+MAP = (SIDE - 4) ** 2  # cells after two 3x3 convolutions without padding
+Layer = TypeVar("Layer", nn.Linear, nn.Conv2d)
 
 
 class Encoder(nn.Module):
-    """From programs to what the heads of the latent distribution read.
-
-    Args:
-        hidden: Size of the GRU's state.
-    """
+    """The encoder of programs for the heads of the latent distribution."""
 
     def __init__(self, hidden: int) -> None:
         super().__init__()
@@ -49,13 +48,10 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """From latents to programs, token by token.
+    """The decoder of latents to programs, token by token.
 
-    The state of the GRU begins as the latent; its input is the last token's embedding beside the
-    latent; logits come from an MLP over state, embedding and latent.
-
-    Args:
-        hidden: Size of the GRU's state and of the latents.
+    The GRU's state begins as the latent; its input is the last token's embedding and the latent; an
+    MLP over state, embedding and latent gives the logits.
     """
 
     def __init__(self, hidden: int) -> None:
@@ -63,20 +59,15 @@ class Decoder(nn.Module):
         self.token_encoder = nn.Embedding(N_TOKENS, N_TOKENS)
         self.gru = _gru(N_TOKENS + hidden, hidden)
         self.token_output_layer = nn.Sequential(
-            _linear(hidden + N_TOKENS + hidden, hidden, math.sqrt(2)),
+            _initialized(nn.Linear(hidden + N_TOKENS + hidden, hidden), math.sqrt(2)),
             nn.Tanh(),
-            _linear(hidden, N_TOKENS, math.sqrt(2)),
+            _initialized(nn.Linear(hidden, N_TOKENS), math.sqrt(2)),
         )
 
     def forward(self, latents: torch.Tensor, tokens: PackedSequence) -> torch.Tensor:
         """The GRU's states after each token of given programs (teacher forcing).
 
-        Args:
-            latents: float32, (B, hidden).
-            tokens: The packed tokens of B programs; S in all.
-
-        Returns:
-            float32, (S, hidden).
+        Of latents, float32, (B, hidden), and S packed tokens of B programs: float32, (S, hidden).
         """
         by_token, by_latent = self.input_parts(latents)
         gates = embedding(tokens.data, by_token)
@@ -88,10 +79,10 @@ class Decoder(nn.Module):
         """Logits of the next tokens, float32, (S, 51).
 
         Args:
-            states: float32, (S, hidden); of the GRU, after
+            states: float32, (S, hidden); the GRU's states after the tokens.
             tokens: int64, (S,).
             latents: float32, (B, hidden).
-            rows: int64, (S,); the row of `latents` that each token belongs to.
+            rows: int64, (S,); the row of `latents` of each token.
         """
         by_token, by_latent = self.output_parts(latents)
         first, last = self.output_layers
@@ -101,39 +92,36 @@ class Decoder(nn.Module):
 
     @property
     def output_layers(self) -> tuple[nn.Linear, nn.Linear]:
-        """The two linear layers of the MLP, between which is a tanh."""
+        """The two linear layers of the MLP, with a tanh between them."""
         first, last = self.token_output_layer[0], self.token_output_layer[2]
         assert isinstance(first, nn.Linear)
         assert isinstance(last, nn.Linear)
         return first, last
 
     def output_parts(self, latents: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """What the first layer of the MLP adds for each token, (51, hidden), and each latent.
+        """The terms of each token, (51, hidden), and each latent in the MLP's first layer.
 
-        The layer is linear in state, embedding and latent side by side. So its parts add up, and
-        need not be computed anew at each token.
+        The layer is linear in state, embedding and latent, so that its terms add up and need not be
+        computed again at each token.
         """
         first, _ = self.output_layers
-        _, of_token, of_latent = parts(first.weight, width := latents.shape[1], N_TOKENS, width)
+        width = latents.shape[1]
+        _, of_token, of_latent = torch.split(first.weight, [width, N_TOKENS, width], dim=1)
         return linear(self.token_encoder.weight, of_token), linear(latents, of_latent, first.bias)
 
     def input_parts(self, latents: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """What the GRU's gates get for each token, (51, 3*hidden), and each latent, (B, 3*hidden).
+        """The terms of each token, (51, 3*hidden), and each latent, (B, 3*hidden), in the gates.
 
-        Their biases are in the second.
+        The latents' terms include the biases.
         """
         parameters = parameters_of(self.gru)
-        of_token, of_latent = parts(parameters.of_input, N_TOKENS, latents.shape[1])
+        of_token, of_latent = torch.split(parameters.of_input, [N_TOKENS, latents.shape[1]], dim=1)
         by_latent = linear(latents, of_latent, parameters.input_bias)
         return linear(self.token_encoder.weight, of_token), by_latent
 
 
 class VAE(nn.Module):
-    """Encoder, decoder, and the heads of the latent distribution.
-
-    Args:
-        hidden: Size of the GRUs' states and of the latents.
-    """
+    """Encoder, decoder, and the heads of the latent distribution."""
 
     def __init__(self, hidden: int) -> None:
         super().__init__()
@@ -149,11 +137,7 @@ class VAE(nn.Module):
 
 
 class NeuralExecutor(nn.Module):
-    """A policy conditioned on a latent: LEAPS's "neural executor", `pi(a | z, s)`.
-
-    Args:
-        hidden: Size of the GRU's state and of the latents.
-    """
+    """A policy conditioned on a latent: LEAPS's "neural executor", `pi(a | z, s)`."""
 
     def __init__(self, hidden: int) -> None:
         super().__init__()
@@ -161,20 +145,20 @@ class NeuralExecutor(nn.Module):
         self.action_encoder = nn.Embedding(N_ACTIONS, N_ACTIONS)
         gain = nn.init.calculate_gain("relu")
         self.state_encoder = nn.Sequential(
-            _convolution(N_PLANES, gain),
+            _initialized(nn.Conv2d(N_PLANES, CHANNELS, 3), gain),
             nn.ReLU(),
-            _convolution(CHANNELS, gain),
+            _initialized(nn.Conv2d(CHANNELS, CHANNELS, 3), gain),
             nn.ReLU(),
             nn.Flatten(),
-            _linear(CHANNELS * MAP, hidden, gain),
+            _initialized(nn.Linear(CHANNELS * MAP, hidden), gain),
             nn.ReLU(),
         )
         self.mlp = nn.Sequential(
-            _linear(hidden, hidden, gain),
+            _initialized(nn.Linear(hidden, hidden), gain),
             nn.Tanh(),
-            _linear(hidden, hidden, gain),
+            _initialized(nn.Linear(hidden, hidden), gain),
             nn.Tanh(),
-            _linear(hidden, N_ACTIONS, gain),
+            _initialized(nn.Linear(hidden, N_ACTIONS), gain),
         )
 
     def forward(
@@ -187,10 +171,9 @@ class NeuralExecutor(nn.Module):
         """Logits of the next actions along given demonstrations (teacher forcing).
 
         Args:
-            latents: float32, (M, hidden); of each of the M demonstrations, as they are packed.
-            grids: float32, (U, 16, 8, 8); different states: what stands twice need not be seen
-                twice.
-            which: int64, (S,); the state in `grids` at each packed step.
+            latents: float32, (M, hidden); the latents of the M demonstrations, in packed order.
+            grids: float32, (U, 16, 8, 8); the distinct states.
+            which: int64, (S,); the index in `grids` at each packed step.
             actions: The packed actions before each step, STOP before the first.
 
         Returns:
@@ -198,7 +181,8 @@ class NeuralExecutor(nn.Module):
         """
         width = latents.shape[1]
         parameters = parameters_of(self.gru)
-        by_latent, by_state, by_action = parts(parameters.of_input, width, width, N_ACTIONS)
+        widths = [width, width, N_ACTIONS]
+        by_latent, by_state, by_action = torch.split(parameters.of_input, widths, dim=1)
         of_state = linear(self.state_encoder(grids), by_state)  # (U, 3*hidden)
         of_action = linear(self.action_encoder.weight, by_action, parameters.input_bias)
         gates = embedding(which, of_state) + embedding(actions.data, of_action)
@@ -206,11 +190,6 @@ class NeuralExecutor(nn.Module):
         states = run_gru(self.gru, gates, actions.batch_sizes, latents, constant)
         logits: torch.Tensor = self.mlp(states)
         return logits
-
-
-def parts(weight: torch.Tensor, *widths: int) -> tuple[torch.Tensor, ...]:
-    """The columns of a weight, (outputs, inputs), for inputs of these widths side by side."""
-    return torch.split(weight, list(widths), dim=1)
 
 
 def _gru(inputs: int, hidden: int) -> nn.GRU:
@@ -223,19 +202,8 @@ def _gru(inputs: int, hidden: int) -> nn.GRU:
     return gru
 
 
-def _linear(inputs: int, outputs: int, gain: float) -> nn.Linear:
-    layer = nn.Linear(inputs, outputs)
-    _initialise(layer, gain)
-    return layer
-
-
-def _convolution(inputs: int, gain: float) -> nn.Conv2d:
-    layer = nn.Conv2d(inputs, CHANNELS, 3)
-    _initialise(layer, gain)
-    return layer
-
-
-def _initialise(layer: nn.Linear | nn.Conv2d, gain: float) -> None:
+def _initialized(layer: Layer, gain: float) -> Layer:
     nn.init.orthogonal_(layer.weight, gain)
     assert layer.bias is not None
     nn.init.zeros_(layer.bias)
+    return layer

@@ -1,10 +1,9 @@
-"""GRUs over packed sequences whose gates' inputs are given: cheap to train on a CPU too.
+"""GRUs over packed sequences with given products of inputs and weights: fast to train on a CPU.
 
-`torch.nn.GRU` takes inputs and multiplies them with its input weights itself. Here that is done
-before, by the caller, who knows more: the inputs of the networks are embeddings of 51 tokens or 6
-actions, of which each needs one product, and latents, which are the same at every step. And for
-packed sequences on a CPU the backward pass of `torch.nn.GRU` fills a gradient of the size of the
-whole batch at every step, which takes longer than all its products; here it does not.
+`torch.nn.GRU` multiplies every input with its input weights. Here the caller does that, once for
+each of the 51 tokens' or 6 actions' embeddings and once for a latent that is the same at all steps.
+On a CPU the backward pass of `torch.nn.GRU` over packed sequences also fills a gradient of the size
+of the whole batch at every step, which takes longer than all products; this one does not.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from torch import nn
 
 
 class GRUParameters(NamedTuple):
-    """The parameters of a GRU of one layer; its gates are reset, update and new."""
+    """The parameters of a GRU with one layer; its gates are reset, update and new."""
 
     of_input: torch.Tensor
     """(3*hidden, inputs)."""
@@ -43,10 +42,10 @@ def run_gru(
     """The states of a GRU after each step of packed sequences.
 
     Args:
-        gru: One layer, of whose parameters the recurrent ones are used.
-        gates: float32, (S, 3*hidden); for each packed step the product of its input and the GRU's
+        gru: A GRU with one layer; only its recurrent parameters are used.
+        gates: float32, (S, 3*hidden); for each packed step, the product of its input and the GRU's
             input weights, in PyTorch's order (reset, update, new), with the input biases.
-        batch_sizes: int64, (T,), on the CPU; how many of the sequences have a t-th step.
+        batch_sizes: int64, (T,), on the CPU; the number of sequences with a t-th step.
         start: float32, (B, hidden); the states before the first step.
         constant: float32, (B, 3*hidden); added to the gates at every step of a sequence.
 
@@ -67,11 +66,7 @@ def run_gru(
 
 
 def last_steps(batch_sizes: torch.Tensor) -> torch.Tensor:
-    """Where the last steps of B packed sequences are: int64, (B,), on the CPU.
-
-    Args:
-        batch_sizes: int64, (T,), on the CPU; as in `run_gru`.
-    """
+    """The indices of the last steps of B packed sequences: int64, (B,), on the CPU."""
     sequences = torch.arange(int(batch_sizes[0]))
     lengths = (batch_sizes[:, None] > sequences).sum(dim=0)
     return (batch_sizes.cumsum(0) - batch_sizes)[lengths - 1] + sequences
@@ -95,7 +90,7 @@ class _Recurrence(torch.autograd.Function):
         before = gates.new_empty(total, width)  # states
         after = gates.new_empty(total, width)
         switches = gates.new_empty(total, 2 * width)  # reset and update gates
-        recurrent = gates.new_empty(total, width)  # what the reset gate multiplies
+        recurrent = gates.new_empty(total, width)  # the factor of the reset gate
         new = gates.new_empty(total, width)
         transposed = weight.t()
         previous, end = start, 0

@@ -1,4 +1,4 @@
-"""`ProgramVAE`: LEAPS's learned program embedding, as the rest of the project uses it."""
+"""`ProgramVAE`: LEAPS's learned program embedding."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from programmatic.machine.bytecode import tokens_of
 
 
 class ProgramVAE(nn.Module):
-    """A space of latent vectors, each of which stands for a program and its behaviour.
+    """A space of latent vectors that represent programs and their behavior.
 
-    An encoder gives a program's distribution over latents, a decoder a latent's program, and a
-    neural executor acts as a latent's program would.
+    The encoder maps a program to a distribution over latents, the decoder maps a latent to a
+    program, and the neural executor acts as the program of a latent would.
 
     Source: Trivedi et al., NeurIPS 2021. The parameters' names and shapes are those of the authors'
     implementation.
@@ -53,16 +53,16 @@ class ProgramVAE(nn.Module):
     def load(
         cls, path: str | os.PathLike[str] = DEFAULT, device: str | torch.device = "auto"
     ) -> ProgramVAE:
-        """A trained model.
+        """Load a trained model.
 
         Args:
-            path: A file of weights: `.safetensors`, or `.ptp` of the authors' implementation; the
-                run folder of a pretraining; the name of a variant whose weights are part of this
-                package: "leaps", "p", "pr", "pl"; or "default", which is the first of them.
+            path: A file of weights, `.safetensors`, or `.ptp` of the authors' implementation; the
+                run folder of a pretraining; the name of a variant in this package, "leaps", "p",
+                "pr" or "pl"; or "default", which is "leaps".
             device: "auto", "cpu" or "cuda".
 
         Raises:
-            RunError: There is no such file, or it does not hold the weights of such a model.
+            RunError: There is no such file, or it does not hold such weights.
         """
         weights = read_state_dict(path)
         model = cls(weights[LATENT_HEAD].shape[0])
@@ -76,7 +76,7 @@ class ProgramVAE(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the parameters are."""
+        """The device of the parameters."""
         return self.vae._enc_mu.weight.device
 
     @torch.no_grad()
@@ -97,11 +97,11 @@ class ProgramVAE(nn.Module):
         return [Program.from_tokens([DEF, *row]) for row in tokens]
 
     def decode_tokens(self, latents: torch.Tensor, complete: bool = True) -> torch.Tensor:
-        """The most probable tokens, one after the other, that the grammar allows.
+        """Decode greedily: each token is the most probable one that the grammar allows.
 
         Args:
             latents: float32, (N, latent_dim).
-            complete: Whether what is open is closed in time, so that each row is a program. False:
+            complete: Whether all blocks are closed in time, so that each row is a program. False:
                 as the original, which cuts off after 45 tokens and allows empty blocks.
 
         Returns:
@@ -119,18 +119,18 @@ class ProgramVAE(nn.Module):
 
     @torch.no_grad()
     def action_logits(self, latents: Any, states: Any, actions: Any) -> torch.Tensor:
-        """What the neural executor would do next at each step of demonstrations.
+        """The neural executor's logits of the next action at each step of demonstrations.
 
         Args:
-            latents: float32, (B, latent_dim); of B programs.
-            states: (B, D, 1, 16, 8, 8); the start states of D demonstrations of each, as grid
-                observations, from which the actions lead to all others. Or (B, D, T', 16, 8, 8)
-                with T' >= T: all states, used as they are.
-            actions: integers, (B, D, T); the actions done, 0 to 4; 5 is to stop.
+            latents: float32, (B, latent_dim); one per program.
+            states: (B, D, 1, 16, 8, 8); the start states of D demonstrations per program, as grid
+                observations; the actions give all other states. Or (B, D, T', 16, 8, 8) with
+                T' >= T: all states.
+            actions: integers, (B, D, T); the actions, 0 to 4, and 5 for stop.
 
         Returns:
-            float32, (B, D, T, 6): logits of the action number t, given the t actions before it;
-            the last of the six is to stop.
+            float32, (B, D, T, 6): logits of action t, given the t actions before it; the last of
+            the six actions is stop.
 
         Raises:
             ValueError: The shapes do not fit.
@@ -163,9 +163,8 @@ class ProgramVAE(nn.Module):
             .to(self.device)
             .float(),
             torch.arange(steps * n, device=self.device),
-            moved(
-                PackedSequence(torch.from_numpy(before.T.reshape(-1)), torch.full((steps,), n)),
-                self.device,
+            PackedSequence(
+                torch.from_numpy(before.T.reshape(-1)).to(self.device), torch.full((steps,), n)
             ),
         )
         shape = steps, programs, demonstrations, N_ACTIONS
@@ -173,11 +172,9 @@ class ProgramVAE(nn.Module):
 
 
 def replayed(grids: NDArray[np.uint8], actions: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """All states of demonstrations, uint8, (N, T+1, 16, H, W).
+    """All states of demonstrations, uint8, (N, T+1, 16, H, W), from the start and the actions.
 
-    Args:
-        grids: uint8, (N, 16, H, W); the start states.
-        actions: int64, (N, T); after the first STOP nothing happens.
+    The first STOP in the actions, int64, (N, T), ends a demonstration.
     """
     cells, robots = worlds_of(grids)
     lengths = (actions != STOP).cumprod(axis=1).sum(axis=1)
@@ -187,7 +184,7 @@ def replayed(grids: NDArray[np.uint8], actions: NDArray[np.int64]) -> NDArray[np
 
 
 def torch_device(name: str | torch.device) -> torch.device:
-    """The device of that name; "auto" is the GPU if there is one.
+    """The device of a name; "auto" is the GPU if there is one.
 
     Raises:
         RuntimeError: There is no such device.

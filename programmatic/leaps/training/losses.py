@@ -5,8 +5,6 @@ Source: Trivedi et al., NeurIPS 2021, section 4.2: equations 1 (L_P), 2 and 3 (L
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
@@ -20,27 +18,22 @@ from programmatic.leaps.model.networks import VAE, Decoder, NeuralExecutor
 
 
 def draw_latents(mean: torch.Tensor, log_sigma: torch.Tensor) -> torch.Tensor:
-    """Latents drawn from normal distributions, with torch's generator; all (B, latent_dim)."""
+    """Draw latents from normal distributions, with torch's generator; all (B, latent_dim)."""
     return mean + log_sigma.exp() * torch.randn_like(mean)
 
 
 def kl_divergence(mean: torch.Tensor, log_sigma: torch.Tensor) -> torch.Tensor:
     """KL divergence of the latents' distributions from N(0, 1), averaged over batch and dimensions.
 
-    The average over dimensions, not their sum, is what the authors' implementation weights.
+    As in the authors' implementation, it is not the sum over dimensions.
     """
     return 0.5 * (mean.square() + (2 * log_sigma).exp() - 2 * log_sigma - 1).mean()
 
 
 def program_log_probs(decoder: Decoder, latents: torch.Tensor, batch: ProgramBatch) -> torch.Tensor:
-    """Log-probabilities of the tokens of given programs, where there is a choice: float32, (F,).
+    """Log-probabilities of the programs' tokens where the grammar allows several: float32, (F,).
 
-    Tokens that the grammar forbids have no probability.
-
-    Args:
-        decoder: The decoder.
-        latents: float32, (B, latent_dim); of the programs of `batch`.
-        batch: B programs.
+    Forbidden tokens have probability 0. The latents are float32, (B, latent_dim).
     """
     states = decoder(latents, batch.inputs)
     at = batch.open
@@ -52,33 +45,25 @@ def program_log_probs(decoder: Decoder, latents: torch.Tensor, batch: ProgramBat
 def program_loss(vae: VAE, latents: torch.Tensor, batch: ProgramBatch) -> torch.Tensor:
     """L_P: cross-entropy of the programs' tokens (teacher forcing), averaged over all tokens.
 
-    Where only one token is possible the loss is 0; these tokens count in the average.
+    The loss of a token without an alternative is 0, but it counts in the average.
     """
     return -program_log_probs(vae.decoder, latents, batch).sum() / len(batch.rows)
 
 
-@dataclass(frozen=True)
-class BehaviourLoss:
-    """L_R and the mean reward that it came from."""
-
-    loss: torch.Tensor
-    reward: float
-
-
 def behaviour_loss(
     vae: VAE, latents: torch.Tensor, dataset: ProgramDataset, which: torch.Tensor
-) -> BehaviourLoss:
-    """L_R: REINFORCE on programs that are drawn from the decoder.
+) -> tuple[torch.Tensor, float]:
+    """L_R, REINFORCE on programs drawn from the decoder, and the mean reward.
 
-    The reward of a drawn program is the match of its behaviour with the demonstrations of the
-    program that the latent was encoded from, averaged over them; the batch's mean is the baseline.
-    The log-probability is that of the whole program, divided as in L_P by the number of tokens.
+    The reward of a drawn program is its mean match with the demonstrations of the latent's program;
+    the baseline is the batch's mean. The log-probability is that of the whole program, divided by
+    the number of tokens as in L_P.
 
     Args:
         vae: The model.
-        latents: float32, (B, latent_dim); of the programs
-        dataset: of which
-        which: int64, (B,), are the numbers.
+        latents: float32, (B, latent_dim).
+        dataset: The programs and their demonstrations.
+        which: int64, (B,); the latents' programs.
     """
     tokens = with_def(decode(vae.decoder, latents.detach(), sample=True)).cpu()  # (B, 46)
     matches = dataset.behaviour_match(tokens.numpy(), which.numpy())  # (B, D)
@@ -89,15 +74,7 @@ def behaviour_loss(
     log_probs = program_log_probs(vae.decoder, latents[order.to(latents.device)], batch)
     advantages = (rewards - rewards.mean())[order].to(log_probs)
     loss = -(advantages[batch.rows[batch.open]] * log_probs).sum() / len(batch.rows)
-    return BehaviourLoss(loss, float(rewards.mean()))
-
-
-@dataclass(frozen=True)
-class LatentBehaviourLoss:
-    """L_L and the share of actions that were the most probable ones."""
-
-    loss: torch.Tensor
-    accuracy: float
+    return loss, float(rewards.mean())
 
 
 def latent_behaviour_loss(
@@ -106,18 +83,18 @@ def latent_behaviour_loss(
     dataset: ProgramDataset,
     which: torch.Tensor,
     columns: torch.Tensor,
-) -> LatentBehaviourLoss:
-    """L_L: cross-entropy of the demonstrations' actions, and the stop behind them.
+) -> tuple[torch.Tensor, float]:
+    """L_L, cross-entropy of the demonstrations' actions and stops, and the executor's accuracy.
 
-    The executor sees the demonstrations' own states and actions (teacher forcing). Each different
-    state of the batch goes through its convolutions once.
+    The executor sees the demonstrations' states and actions (teacher forcing). Each distinct state
+    of the batch passes its convolutions once.
 
     Args:
         executor: The neural executor.
-        latents: float32, (B, latent_dim); of the programs
-        dataset: of which
-        which: int64, (B,), are the numbers.
-        columns: int64, (K,); which of their demonstrations are used.
+        latents: float32, (B, latent_dim).
+        dataset: The programs and their demonstrations.
+        which: int64, (B,); the latents' programs.
+        columns: int64, (K,); the demonstrations to use.
     """
     device = latents.device
     picked = np.ix_(which.numpy(), columns.numpy())
@@ -155,11 +132,14 @@ def latent_behaviour_loss(
         moved(before, device),
     )
     accuracy = (logits.argmax(dim=1) == targets).float().mean()
-    return LatentBehaviourLoss(cross_entropy(logits, targets), float(accuracy))
+    return cross_entropy(logits, targets), float(accuracy)
 
 
 def unique_rows(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The different rows of a uint8 array, (U, C), and which of them each row is, int64, (S,)."""
+    """The distinct rows of a uint8 array, (U, C), and the index of each row in them, int64, (S,).
+
+    `np.unique(rows, axis=0)` compares column by column, which is slower.
+    """
     whole = np.ascontiguousarray(rows).view(np.dtype((np.void, rows.shape[1])))[:, 0]
     _, first, at = np.unique(whole, return_index=True, return_inverse=True)
     return rows[first], at

@@ -1,4 +1,4 @@
-"""How well a program embedding reconstructs programs and their behaviour."""
+"""Measures of how well a program embedding reconstructs programs and their behavior."""
 
 from __future__ import annotations
 
@@ -20,19 +20,17 @@ BATCH = 512
 
 @dataclass(frozen=True)
 class Measures:
-    """What was measured on N programs, all shares in 0 .. 1.
-
-    Programs are encoded to the mean of their latents and decoded greedily.
+    """Measures on N programs, encoded to their mean latents and decoded greedily; all in 0 .. 1.
 
     Attributes:
-        program_accuracy: Share of programs that were reconstructed whole.
-        token_accuracy: Share of equal tokens, of the longer of the program and its reconstruction,
+        program_accuracy: Share of programs reconstructed completely.
+        token_accuracy: Share of equal tokens in the longer of the program and its reconstruction,
             averaged over programs.
-        validity: Share of reconstructions that are programs as the original decodes them: cut off
-            after 45 tokens, empty blocks allowed.
-        behaviour_match: Mean match of the reconstructions' behaviour with the demonstrations.
-        action_accuracy: Share of actions (and stops) that the neural executor finds most probable
-            along the demonstrations (teacher forcing); NaN where it was not trained.
+        validity: Share of reconstructions that are programs when decoded as in the original: cut
+            off after 45 tokens, empty blocks allowed.
+        behaviour_match: Mean match of the reconstructions' behavior with the demonstrations.
+        action_accuracy: Share of actions and stops that the neural executor finds most probable in
+            the demonstrations (teacher forcing); NaN if it was not trained.
         programs: N.
     """
 
@@ -50,13 +48,7 @@ class Measures:
 
 @torch.no_grad()
 def measure(model: ProgramVAE, dataset: ProgramDataset, with_executor: bool = True) -> Measures:
-    """Measure a model on the programs of a data set.
-
-    Args:
-        model: The model.
-        dataset: The programs and their demonstrations.
-        with_executor: Whether the neural executor is to be measured too.
-    """
+    """Measure a model on the programs of a data set, with or without the neural executor."""
     training = model.training
     model.eval()
     programs = Programs(dataset.tokens, model.device)
@@ -79,8 +71,9 @@ def measure(model: ProgramVAE, dataset: ProgramDataset, with_executor: bool = Tr
         matches.append(torch.from_numpy(match.mean(axis=1)))
         if with_executor:
             columns = torch.arange(dataset.actions.shape[1])
-            found = latent_behaviour_loss(model.condition_policy, mean, dataset, which, columns)
-            actions.append((found.accuracy, int(dataset.lengths[rows].sum()) + match.size))
+            executor = model.condition_policy
+            _, accuracy = latent_behaviour_loss(executor, mean, dataset, which, columns)
+            actions.append((accuracy, int(dataset.lengths[rows].sum()) + match.size))
     model.train(training)
     weights = np.array([n for _, n in actions], dtype=float)
     return Measures(

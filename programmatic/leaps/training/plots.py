@@ -1,4 +1,4 @@
-"""Pretraining as a picture: losses and accuracies over epochs.
+"""Plot of pretrainings: losses and accuracies over epochs.
 
 python -m programmatic.leaps.training.plots runs/pretrain-leaps-0 --out pretraining.png
 """
@@ -37,11 +37,11 @@ SHARES = {
 def plot_pretraining(
     run_dirs: Sequence[str | os.PathLike[str]], path: str | os.PathLike[str]
 ) -> None:
-    """Draw what pretrainings logged after each epoch.
+    """Draw the progress of pretrainings.
 
-    Above the losses L_P, KL (without its weight) and L_L, means over an epoch's steps; below what
-    was measured on validation programs, encoded to the mean of their latents and decoded greedily.
-    A run that was trained without a loss has no line in its panel.
+    The upper panels have the losses L_P, KL (without its weight) and L_L, means over an epoch's
+    steps; the lower ones the measures on validation programs. A run has no line in the panel of a
+    loss that it was trained without.
 
     Args:
         run_dirs: The run folders.
@@ -49,7 +49,7 @@ def plot_pretraining(
 
     Raises:
         ValueError: There is no run folder.
-        RunError: A folder is missing or no pretraining's, or its log is missing or damaged.
+        RunError: A folder is missing or not a pretraining's, or its log is missing or damaged.
     """
     if not run_dirs:
         raise ValueError("name at least one run folder")
@@ -66,10 +66,7 @@ def plot_pretraining(
             axes.text(0.5, 0.5, "not trained on", ha="center", transform=axes.transAxes)
             axes.set(xticks=[], yticks=[])
         axes.set(title=title, xlabel="epoch")
-        if column in SHARES:
-            axes.set_ylim(0, 1.03)
-        else:
-            axes.set_ylim(bottom=0)
+        axes.set_ylim(0, 1.03 if column in SHARES else None)
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
     figure.axes[0].legend(frameon=False)
@@ -79,7 +76,7 @@ def plot_pretraining(
 
 
 def _labels(runs: Sequence[Path]) -> list[str]:
-    """The variants' names, with those of the folders where a variant occurs twice."""
+    """The variants' names, with the folders' names if a variant occurs twice."""
     names = [NAMES[PretrainConfig.read(run).variant] for run in runs]
     times = Counter(names)
     return [
