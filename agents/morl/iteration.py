@@ -40,7 +40,7 @@ from programmatic.trees.difference import difference
 from programmatic.trees.pictures import draw_tree
 from programmatic.trees.policy import TreePolicy
 from programmatic.trees.program import TreeProgram
-from programmatic.verification.cartpole_dynamics import dynamics_of
+from programmatic.verification.dynamics import dynamics_of
 from programmatic.verification.verdicts import all_proven
 from programmatic.verification.verification import verify
 

@@ -101,7 +101,7 @@ def verify(
     rules = load_constraints(constraints, signature)
     tree = TreeProgram.load(program, signature)
 
-    from programmatic.verification.cartpole_dynamics import dynamics_of
+    from programmatic.verification.dynamics import dynamics_of
     from programmatic.verification.verification import verify as verify_program
 
     _print_verdicts(verify_program(tree, rules, timeout, dynamics_of(env)))
@@ -145,7 +145,7 @@ def repair(
     from programmatic.repair.repair import repair as repair_program
     from programmatic.trees.difference import difference, print_difference
     from programmatic.trees.pictures import draw_tree
-    from programmatic.verification.cartpole_dynamics import dynamics_of
+    from programmatic.verification.dynamics import dynamics_of
     from programmatic.verification.verification import verify as verify_program
 
     dynamics = dynamics_of(env)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import reduce
-from operator import add
+from operator import add, eq, ge, gt, le, lt, ne
 from typing import Any
 
 import numpy as np
@@ -105,15 +105,8 @@ class Implies:
 Term = Number | Variable | Sum | Scaled | Absolute
 Formula = Comparison | IsTrue | ActionIn | Not | And | Or | Implies
 
+COMPARE = {"<": lt, "<=": le, ">": gt, ">=": ge, "==": eq, "!=": ne}
 NEGATED = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "=="}
-_COMPARE = {
-    "<": np.less,
-    "<=": np.less_equal,
-    ">": np.greater,
-    ">=": np.greater_equal,
-    "==": np.equal,
-    "!=": np.not_equal,
-}
 
 
 @dataclass(frozen=True)
@@ -131,61 +124,123 @@ class Transitions:
     next_observations: NDArray[Any] | None = None
 
 
+@dataclass(frozen=True)
+class Semantics:
+    """A meaning of conditions: the values of constants, variables and comparisons, and of joins.
+
+    Values may be arrays, intervals or z3's expressions, all with Python's operators.
+
+    Args:
+        number: The value of a constant.
+        variable: The value of a variable.
+        compare: The truth of a comparison of two values.
+        action_in: The truth of a test of the action.
+        every, some: The conjunction and the disjunction of truths.
+        invert: The negation of a truth; None: conditions are in normal form.
+        absolute: The absolute value of a value.
+    """
+
+    number: Callable[[float], Any]
+    variable: Callable[[Variable], Any]
+    compare: Callable[[Any, str, Any], Any]
+    action_in: Callable[[tuple[int, ...]], Any]
+    every: Callable[[list[Any]], Any]
+    some: Callable[[list[Any]], Any]
+    invert: Callable[[Any], Any] | None = None
+    absolute: Callable[[Any], Any] = abs
+
+    def truth(self, formula: Formula) -> Any:
+        """The truth of a condition."""
+        match formula:
+            case Comparison(left, operator, right):
+                return self.compare(self.value(left), operator, self.value(right))
+            case ActionIn(actions):
+                return self.action_in(actions)
+            case And(parts):
+                return self.every([self.truth(part) for part in parts])
+            case Or(parts):
+                return self.some([self.truth(part) for part in parts])
+        if self.invert is None:
+            raise TypeError(f"{type(formula).__name__} is not in normal form")
+        match formula:
+            case IsTrue(variable):
+                return self.compare(2 * self.value(variable), ">", self.number(1.0))
+            case Not(part):
+                return self.invert(self.truth(part))
+            case Implies(antecedent, consequent):
+                return self.some([self.invert(self.truth(antecedent)), self.truth(consequent)])
+
+    def value(self, term: Term) -> Any:
+        """The value of a term."""
+        match term:
+            case Number(value):
+                return self.number(value)
+            case Variable():
+                return self.variable(term)
+            case Sum(terms):
+                return reduce(add, map(self.value, terms))
+            case Scaled(factor, part):
+                return self.number(factor) * self.value(part)
+            case Absolute(part):
+                return self.absolute(self.value(part))
+
+
 def margin(formula: Formula, steps: Transitions) -> NDArray[Any]:
     """The distance of a condition from changing its truth, (N,): positive where it holds.
 
     The quantitative semantics of temporal logic (Fainekos and Pappas, 2009): the value of a
     comparison is the difference of its sides, that of a conjunction the least and of a disjunction
     the greatest of its parts. Actions and boolean features count 1 or -1. Zero is on the border.
+
+    Raises:
+        ValueError: The condition names the next state, and there are no next observations.
     """
-    match formula:
-        case Comparison(left, operator, right):
-            difference = values(left, steps) - values(right, steps)
-            if operator in ("==", "!="):
-                distance = np.abs(difference)
-                return distance if operator == "!=" else -distance
-            return difference if operator in (">", ">=") else -difference
-        case IsTrue(variable):
-            return 2 * values(variable, steps) - 1
-        case ActionIn(actions):
-            return np.where(np.isin(steps.actions, actions), 1.0, -1.0)
-        case Not(part):
-            return -margin(part, steps)
-        case And(parts):
-            return reduce(np.minimum, (margin(part, steps) for part in parts))
-        case Or(parts):
-            return reduce(np.maximum, (margin(part, steps) for part in parts))
-        case Implies(antecedent, consequent):
-            return np.maximum(-margin(antecedent, steps), margin(consequent, steps))
+
+    def compare(left: NDArray[Any], operator: str, right: NDArray[Any]) -> NDArray[Any]:
+        difference = left - right
+        if operator in ("==", "!="):
+            difference = np.abs(difference)
+        return difference if operator in (">", ">=", "!=") else -difference
+
+    def action_in(actions: tuple[int, ...]) -> NDArray[Any]:
+        return np.where(np.isin(steps.actions, actions), 1.0, -1.0)
+
+    number, variable = _values(steps)
+    distances: NDArray[Any] = Semantics(
+        number,
+        variable,
+        compare,
+        action_in,
+        np.minimum.reduce,
+        np.maximum.reduce,
+        np.negative,
+    ).truth(formula)
+    return distances
 
 
 def holds(formula: Formula, steps: Transitions) -> NDArray[np.bool_]:
-    """Where a condition is true, bool, (N,)."""
-    match formula:
-        case Comparison(left, operator, right):
-            return np.asarray(
-                _COMPARE[operator](values(left, steps), values(right, steps)), dtype=np.bool_
-            )
-        case IsTrue(variable):
-            return np.asarray(values(variable, steps) > 0.5, dtype=np.bool_)
-        case ActionIn(actions):
-            return np.isin(steps.actions, actions)
-        case Not(part):
-            return ~holds(part, steps)
-        case And(parts):
-            return reduce(np.logical_and, (holds(part, steps) for part in parts))
-        case Or(parts):
-            return reduce(np.logical_or, (holds(part, steps) for part in parts))
-        case Implies(antecedent, consequent):
-            return ~holds(antecedent, steps) | holds(consequent, steps)
-
-
-def values(term: Term, steps: Transitions) -> NDArray[Any]:
-    """The values of a term, (N,).
+    """Where a condition is true, bool, (N,).
 
     Raises:
-        ValueError: It names the next state, and there are no next observations.
+        ValueError: The condition names the next state, and there are no next observations.
     """
+    number, variable = _values(steps)
+    truth = Semantics(
+        number,
+        variable,
+        lambda left, operator, right: COMPARE[operator](left, right),
+        lambda actions: np.isin(steps.actions, actions),
+        np.logical_and.reduce,
+        np.logical_or.reduce,
+        np.logical_not,
+    ).truth(formula)
+    return np.asarray(truth, dtype=np.bool_)
+
+
+def _values(
+    steps: Transitions,
+) -> tuple[Callable[[float], NDArray[Any]], Callable[[Variable], NDArray[Any]]]:
+    """The values of constants and of variables, (N,)."""
     states = steps.observations
     exact = states.dtype == object
 
@@ -199,35 +254,7 @@ def values(term: Term, steps: Transitions) -> NDArray[Any]:
             raise ValueError("a condition on the next state needs next observations")
         return steps.next_observations[:, named.feature]
 
-    result: NDArray[Any] = evaluate(term, number, variable)
-    return result
-
-
-def evaluate(
-    term: Term,
-    number: Callable[[float], Any],
-    variable: Callable[[Variable], Any],
-    absolute: Callable[[Any], Any] = abs,
-) -> Any:
-    """The value of a term in any arithmetic: that of arrays, intervals or z3's expressions.
-
-    Args:
-        term: The term.
-        number: Makes a value of a constant.
-        variable: Gives the value of a variable.
-        absolute: Gives the absolute value of a value.
-    """
-    match term:
-        case Number(value):
-            return number(value)
-        case Variable():
-            return variable(term)
-        case Sum(terms):
-            return reduce(add, (evaluate(part, number, variable, absolute) for part in terms))
-        case Scaled(factor, part):
-            return number(factor) * evaluate(part, number, variable, absolute)
-        case Absolute(part):
-            return absolute(evaluate(part, number, variable, absolute))
+    return number, variable
 
 
 def normal_form(formula: Formula, n_actions: int, positive: bool = True) -> Formula:

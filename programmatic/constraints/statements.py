@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from karel_gym.envs.signature import Signature
-from programmatic.constraints.formula_text import formula_text
+from programmatic.constraints.expressions import formula_text
 from programmatic.constraints.formulas import (
     Formula,
     Not,
@@ -127,7 +127,7 @@ class Constraints:
     Args:
         signature: The names of features and actions.
         statements: The constraints, in their order.
-        assumptions: Conditions that every state fulfils, beside the features' bounds.
+        assumptions: Conditions that every state fulfills, beside the features' bounds.
     """
 
     signature: Signature

@@ -28,7 +28,7 @@ class Proposer:
 
     Args:
         program: The program to change.
-        constraints: The constraints to keep; `add` adds regions of those that are no boxes.
+        constraints: The constraints to keep; `add` adds regions of those that are not boxes.
         n_guards: Number of splits that may be added.
         oracle: Pairs of a state with the actions that an oracle does not take, and a weight.
         keep_all: False: keep as many constraints as possible, with priority over all else.
@@ -82,7 +82,7 @@ class Proposer:
             return answer, None
         n_changes = sum(is_true(model, change) for change in self._tree.changes)
         chosen.append(z3.PbLe([(change, 1) for change in self._tree.changes], n_changes))
-        model = self._agreeing(model, chosen, deadline.part(AGREEMENT_SHARE))
+        model = self._agreeing(model, chosen, Deadline(AGREEMENT_SHARE * deadline.seconds))
         chosen = [
             *self._tree.decisions(model),
             *as_in(model, self._kept.values()),
@@ -94,12 +94,12 @@ class Proposer:
         self, soft: Sequence[tuple[Any, int]], deadline: Deadline, chosen: Sequence[Any] = ()
     ) -> tuple[str, Any]:
         """z3's answer, and the model that breaks the fewest soft conditions by weight if "sat"."""
-        optimiser = z3.Optimize(ctx=self._tree.context)
-        optimiser.add(*self._known, *chosen)
+        optimizer = z3.Optimize(ctx=self._tree.context)
+        optimizer.add(*self._known, *chosen)
         for condition, weight in soft:
-            optimiser.add_soft(condition, weight)
-        answer = deadline.check(optimiser)
-        return answer, optimiser.model() if answer == "sat" else None
+            optimizer.add_soft(condition, weight)
+        answer = deadline.check(optimizer)
+        return answer, optimizer.model() if answer == "sat" else None
 
     def _agreeing(self, model: Any, chosen: Sequence[Any], deadline: Deadline) -> Any:
         """The model that agrees most with the oracle, or the best found in time.
@@ -150,12 +150,12 @@ class Proposer:
         self, value: Any, slack: Fraction, fixed: Sequence[Any], deadline: Deadline
     ) -> list[Any]:
         """That a value is within the slack of its minimum; no condition if that is not found."""
-        optimiser = z3.Optimize(ctx=self._tree.context)
-        optimiser.add(*self._known, *fixed)
-        least = optimiser.minimize(value)
-        if deadline.check(optimiser) != "sat":
+        optimizer = z3.Optimize(ctx=self._tree.context)
+        optimizer.add(*self._known, *fixed)
+        least = optimizer.minimize(value)
+        if deadline.check(optimizer) != "sat":
             return []
-        infinite, finite, _ = optimiser.lower_values(least)
+        infinite, finite, _ = optimizer.lower_values(least)
         if str(infinite) != "0":
             return []
         return [value <= finite + rational(slack, self._tree.context)]

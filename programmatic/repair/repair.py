@@ -9,19 +9,19 @@ fails. Constraints that rule out actions in boxes of states are known completely
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from programmatic.constraints.formulas import Transitions, holds
 from programmatic.constraints.statements import Always, Constraint, Constraints
 from programmatic.repair.proposals import Proposer
 from programmatic.trees.difference import Change, difference
 from programmatic.trees.program import TreeProgram
+from programmatic.verification.boxes import exactly, rounded
 from programmatic.verification.conflicts import Conflict, conflict_at, find_conflicts
 from programmatic.verification.dynamics import Dynamics
 from programmatic.verification.regions import Region
@@ -111,7 +111,7 @@ def repair(
         dynamics: The model of how actions change states, for constraints on later states.
 
     Raises:
-        ValueError: The signatures differ, no state fulfils the assumptions, or the oracle's arrays
+        ValueError: The signatures differ, no state fulfills the assumptions, or the oracle's arrays
             do not fit each other.
     """
     if max_guards < 0:
@@ -134,6 +134,7 @@ class _Repair:
         self._begun = time.monotonic()
         self._original, self._constraints, self._oracle = program, constraints, oracle
         self._deadline, self._dynamics = deadline, dynamics
+        self._n_actions = len(program.signature.actions)
         self._points: list[tuple[str, Region]] = []
         self._counterexamples: list[Counterexample] = []
         self._conflicts: list[Conflict] = []
@@ -203,14 +204,10 @@ class _Repair:
                     known = constraint.name, Region.point(witness.exact, actions)
                     if known not in self._points:
                         self._points.append(known)
-            conflict = conflict_at(ruled_out, len(self._actions), witness.exact)
+            conflict = conflict_at(ruled_out, self._n_actions, witness.exact)
             found = {each.constraints for each in self._conflicts}
             if conflict is not None and conflict.constraints not in found:
                 self._conflicts.append(conflict)
-
-    @property
-    def _actions(self) -> tuple[str, ...]:
-        return self._original.signature.actions
 
     def _ruled_out(self, constraint: Constraint, witness: Counterexample) -> frozenset[int]:
         """The actions that break a constraint in a state."""
@@ -218,14 +215,12 @@ class _Repair:
             constraint.names_next and (self._dynamics is None or witness.precision != "float32")
         ):
             return frozenset()
-        actions = np.arange(len(self._actions))
-        states = np.empty((len(actions), len(witness.exact)), dtype=object)
-        states[:] = witness.exact
+        actions = np.arange(self._n_actions)
+        states = np.tile(np.array(witness.exact, dtype=object), (self._n_actions, 1))
         following = None
         if constraint.names_next and self._dynamics is not None:
             reached = self._dynamics.step(states.astype(np.float64), actions)
-            following = reached.astype(np.float32).astype(object)
-            following[:] = [[Fraction(float(value)) for value in state] for state in following]
+            following = exactly(rounded(reached))
         kept = holds(constraint.condition, Transitions(states, actions, following))
         return frozenset(actions[~kept].tolist())
 
@@ -274,21 +269,13 @@ def _oracle(
         raise ValueError(f"an oracle's action must be one of 0..{len(signature.actions) - 1}")
     if not (importance >= 0).all():
         raise ValueError("weights must be 0 or more")
-    return list(_representatives(states, actions, importance, len(signature.actions)))
-
-
-def _representatives(
-    states: NDArray[np.float64],
-    actions: NDArray[Any],
-    weights: NDArray[np.float64],
-    n_actions: int,
-) -> Iterator[tuple[Region, int]]:
-    """States by systematic sampling, each with the number of times that it was drawn."""
-    if not weights.sum():
-        return
-    n = MAX_ORACLE_STATES
-    ends = np.cumsum(weights) / weights.sum()
-    drawn = np.searchsorted(ends, (np.arange(n) + 0.5) / n)
-    for i, count in zip(*np.unique(drawn, return_counts=True), strict=True):
-        others = set(range(n_actions)) - {int(actions[i])}
-        yield Region.point(map(Fraction, states[i].tolist()), others), int(count)
+    if not importance.sum():
+        return []
+    # systematic sampling
+    ends = np.cumsum(importance) / importance.sum()
+    drawn = np.searchsorted(ends, (np.arange(MAX_ORACLE_STATES) + 0.5) / MAX_ORACLE_STATES)
+    everything = set(range(len(signature.actions)))
+    return [
+        (Region.point(map(Fraction, states[i].tolist()), everything - {int(actions[i])}), int(n))
+        for i, n in zip(*np.unique(drawn, return_counts=True), strict=True)
+    ]

@@ -34,11 +34,8 @@ class Test:
     chosen: Any
 
 
-@dataclass(frozen=True, eq=False)
-class Turn:
-    """A step on the way to a leaf: a state must pass the chosen one of the tests."""
-
-    tests: tuple[Test, ...]
+Turn = tuple[Test, ...]
+"""A step on the way to a leaf: a state must pass the chosen one of the tests."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,10 +203,10 @@ class SymbolicTree:
 
     def _leaf_ways(self) -> Iterator[Way]:
         passed = [_passed(guard) for guard in self._guards]
-        turns = {path: (Turn((low,)), Turn((high,))) for path, (low, high) in self._tests.items()}
+        turns = {path: ((low,), (high,)) for path, (low, high) in self._tests.items()}
         for path, actions in self._leaf_actions.items():
             prefixes = [path[:k] for k in range(len(path) + 1)]
-            way = [
+            way: list[tuple[Any, Turn]] = [
                 (self._true, turns[prefix][to_high])
                 for prefix, to_high in zip(prefixes, path, strict=False)
             ]
@@ -221,12 +218,12 @@ class SymbolicTree:
         """The ways to the guards' leaves, for every place of each guard."""
         passed = [_passed(guard) for guard in self._guards]
         for i, guard in enumerate(self._guards):
-            way = [(self._true, Turn(guard.tests))]
+            way = [(self._true, guard.tests)]
             for split, tests in self._tests.items():
                 for to_high in (False, True):
                     below = (*split, to_high)
                     inside = [at for path, at in guard.above.items() if path[: len(below)] == below]
-                    way.append((z3.Or(inside), Turn((tests[to_high],))))
+                    way.append((z3.Or(inside), (tests[to_high],)))
             for j, other in enumerate(self._guards):
                 over = [
                     z3.And(other.above[path[:k]], at)
@@ -242,7 +239,7 @@ class SymbolicTree:
         """That no state goes a way: two tests on it contradict each other, or it is not used."""
         reasons = [z3.Not(way.is_used)]
         for (here, turn), (there, other) in itertools.combinations(way.turns, 2):
-            for a, b in itertools.product(turn.tests, other.tests):
+            for a, b in itertools.product(turn, other):
                 if a.feature == b.feature and a.is_high != b.is_high:
                     high, low = (a, b) if a.is_high else (b, a)
                     is_empty = high.threshold >= low.threshold
@@ -251,10 +248,9 @@ class SymbolicTree:
 
     def _fails(self, turn: Turn, region: Region) -> Any:
         """That no state of a region's box passes a turn."""
-        low, high = region.bounds
         failed = []
-        for test in turn.tests:
-            bound = (high if test.is_high else low).get(test.feature)
+        for test in turn:
+            bound = (region.high if test.is_high else region.low).get(test.feature)
             if bound is None:
                 continue
             value = rational(bound.value, self.context)
@@ -289,10 +285,10 @@ class SymbolicTree:
             sides = [
                 _Side(test.threshold, is_low, z3.And(on_way, test.chosen))
                 for on_way, turn in way.turns
-                for test in turn.tests
+                for test in turn
                 if test.feature == feature and test.is_high == is_low
             ]
-            bound = region.bounds[0 if is_low else 1].get(feature)
+            bound = (region.low if is_low else region.high).get(feature)
             if bound is not None:
                 value = rational(bound.value, self.context)
                 sides.append(_Side(value, bound.strict, self._true))
@@ -329,11 +325,8 @@ def as_in(model: Any, conditions: Iterable[Any]) -> list[Any]:
 
 def _passed(guard: Guard) -> Turn:
     """The turn of the states that a guard lets through to the node below it."""
-    return Turn(
-        tuple(
-            Test(test.feature, test.threshold, not test.is_high, test.chosen)
-            for test in guard.tests
-        )
+    return tuple(
+        Test(test.feature, test.threshold, not test.is_high, test.chosen) for test in guard.tests
     )
 
 

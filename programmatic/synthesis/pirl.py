@@ -24,12 +24,12 @@ from programmatic.synthesis.result import (
 )
 from programmatic.synthesis.settings import PIRLConfig
 from programmatic.synthesis.sketch import (
-    Labelled,
+    Labeled,
     Sketch,
     ThresholdSketch,
     first_sketches,
     imitate,
-    neighbours,
+    neighbors,
     shape,
 )
 from programmatic.synthesis.weighting import check_oracle, oracle_actions
@@ -92,7 +92,7 @@ class _Search:
         sketches = first_sketches(self._signature, data, config.segments)
         root: Node = imitate(Leaf(0), data)[0]
         for _ in range(config.iterations):
-            root = self._best_imitation([root, *(self._optimised(s, data) for s in sketches)], data)
+            root = self._best_imitation([root, *(self._optimized(s, data) for s in sketches)], data)
             candidate = self._candidate(root, "imitation", len(data))
             yield candidate
             if best is None or candidate.merit > best.merit:
@@ -103,12 +103,12 @@ class _Search:
                 break
             root = candidate.program.root
             data = self._visit(TreePolicy(candidate.program))
-            sketches = self._neighbours(root, data)
+            sketches = self._neighbors(root, data)
         assert best is not None
         if config.refinements:
             yield self._candidate(self._refined(best.program.root, data), "refinement", len(data))
 
-    def _visit(self, policy: Policy) -> Labelled:
+    def _visit(self, policy: Policy) -> Labeled:
         """The states that a policy visits and all earlier ones, or a part of them, labeled."""
         seed = draw_seed(self._rng)
         self._seen.append(roll_out(policy, self._env, self._config.rollouts, seed).observations)
@@ -116,16 +116,16 @@ class _Search:
         if len(states) > self._config.max_samples:
             states = states[self._rng.permutation(len(states))[: self._config.max_samples]]
         actions = oracle_actions(self._oracle, states)
-        return Labelled(states.astype(np.float64), actions, len(self._signature.actions))
+        return Labeled(states.astype(np.float64), actions, len(self._signature.actions))
 
-    def _optimised(self, sketch: Sketch, data: Labelled) -> Node:
+    def _optimized(self, sketch: Sketch, data: Labeled) -> Node:
         """A sketch with the numbers that imitate best."""
         filled = self._minimize(
             lambda numbers: -imitate(sketch.fill(numbers), data)[1], sketch, self._config.trials
         )
         return imitate(filled, data)[0]
 
-    def _refined(self, root: Node, data: Labelled) -> Node:
+    def _refined(self, root: Node, data: Labeled) -> Node:
         """A tree with the thresholds of the best return near its own."""
 
         def loss(numbers: Sequence[float]) -> float:
@@ -141,7 +141,7 @@ class _Search:
         sketch = ThresholdSketch(root, self._signature, data.states.std(axis=0) / 2)
         return self._minimize(loss, sketch, self._config.refinements)
 
-    def _neighbours(self, root: Node, data: Labelled) -> list[Sketch]:
+    def _neighbors(self, root: Node, data: Labeled) -> list[Sketch]:
         """The sketches of the neighbors that imitate best, one per shape."""
         shares = np.arange(1, self._config.cuts + 1) / (self._config.cuts + 1)
         cuts = [
@@ -149,18 +149,18 @@ class _Search:
             for feature, column in zip(self._signature.features, data.states.T, strict=True)
         ]
         found: dict[Node, tuple[float, Node]] = {}
-        for neighbour in neighbours(root, cuts, self._config.max_leaves):
-            cost, key = self._cost(neighbour, data), shape(neighbour)
+        for neighbor in neighbors(root, cuts, self._config.max_leaves):
+            cost, key = self._cost(neighbor, data), shape(neighbor)
             if key not in found or cost < found[key][0]:
-                found[key] = cost, neighbour
+                found[key] = cost, neighbor
         ranked = sorted(found.values(), key=lambda entry: entry[0])[: self._config.pool_size]
         reach = data.states.std(axis=0)
         return [ThresholdSketch(node, self._signature, reach) for _, node in ranked]
 
-    def _best_imitation(self, roots: Sequence[Node], data: Labelled) -> Node:
+    def _best_imitation(self, roots: Sequence[Node], data: Labeled) -> Node:
         return imitate(min(roots, key=lambda root: self._cost(root, data)), data)[0]
 
-    def _cost(self, root: Node, data: Labelled) -> float:
+    def _cost(self, root: Node, data: Labeled) -> float:
         """The share of states that a tree gets wrong at best, plus the cost of its leaves."""
         self._evaluations += 1
         n_leaves = sum(isinstance(node, Leaf) for _, node in walk(root))

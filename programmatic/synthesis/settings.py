@@ -58,7 +58,7 @@ class PIRLConfig:
     max_samples: int = 4_000
     """States that are imitated in, at most: then a random part of all that were seen."""
     trials: int = 30
-    """Numbers that Bayesian optimisation tries in a sketch."""
+    """Numbers that Bayesian optimization tries in a sketch."""
     pool_size: int = 8
     """Neighbours of a program whose numbers are optimised: those that imitate best as they are."""
     cuts: int = 15
@@ -70,11 +70,11 @@ class PIRLConfig:
     leaf_cost: float = 0.002
     """Share of the states that a leaf more must set right."""
     refinements: int = 60
-    """Thresholds that Bayesian optimisation tries, at the end, for the return itself; 0: none."""
+    """Thresholds that Bayesian optimization tries, at the end, for the return itself; 0: none."""
     evaluation_episodes: int = 50
     """Episodes that all programs are compared in."""
     seed: int = 0
-    """Of episodes, draws and the optimisation."""
+    """Of episodes, draws and the optimization."""
 
     def __post_init__(self) -> None:
         check_whole(self, "iterations", "patience", "rollouts", "max_samples", "trials")

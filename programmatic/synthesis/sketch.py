@@ -24,7 +24,7 @@ TO_FILL = Leaf(0)
 
 
 @dataclass(frozen=True)
-class Labelled:
+class Labeled:
     """States with the actions that an oracle takes there.
 
     Args:
@@ -40,12 +40,12 @@ class Labelled:
     def __len__(self) -> int:
         return len(self.actions)
 
-    def rows(self, which: NDArray[np.bool_]) -> Labelled:
+    def rows(self, which: NDArray[np.bool_]) -> Labeled:
         """The states of a mask, bool, (S,)."""
         return replace(self, states=self.states[which], actions=self.actions[which])
 
 
-def imitate(node: Node, data: Labelled, default: int = 0) -> tuple[Node, int]:
+def imitate(node: Node, data: Labeled, default: int = 0) -> tuple[Node, int]:
     """A tree with the leaf actions that agree with most of the data.
 
     A leaf that no state reaches gets the most frequent action at the split above, or `default`.
@@ -171,7 +171,7 @@ class PDSketch:
         return stairs(0, self.segments)
 
 
-def first_sketches(signature: Signature, data: Labelled, segments: int) -> list[Sketch]:
+def first_sketches(signature: Signature, data: Labeled, segments: int) -> list[Sketch]:
     """The first sketches of a search: a test of each feature, and a PD condition of each pair.
 
     Features with the same value in all states are left out.
@@ -189,7 +189,7 @@ def first_sketches(signature: Signature, data: Labelled, segments: int) -> list[
     return sketches
 
 
-def neighbours(root: Node, cuts: Sequence[Sequence[float]], max_leaves: int) -> Iterator[Node]:
+def neighbors(root: Node, cuts: Sequence[Sequence[float]], max_leaves: int) -> Iterator[Node]:
     """The neighbors of a tree, at most `max_leaves` large: one test more, less, or replaced.
 
     `cuts` are the thresholds that a new test of each feature may have.

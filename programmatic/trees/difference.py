@@ -192,21 +192,16 @@ class _Comparison:
     def text(self, edit: Edit, here: Path, there: Path) -> str:
         """An edit in words."""
         before, after = self.before[here], self.after[there]
-        if edit.kind == "guard added":
-            return self.branch_text(after, edit.to_high)
-        if edit.kind == "split removed":
-            return self.branch_text(before, edit.to_high)
-        shown = self.brief if edit.kind in ("action changed", "subtree replaced") else self.question
-        return f"{shown(before)}  ->  {shown(after)}"
-
-    def branch_text(self, split: Node, to_high: bool) -> str:
-        assert isinstance(split, Split)
-        condition = condition_text(split.condition(to_high), self.signature)
-        return f"if {condition}: {self.brief(split.branch(to_high))}"
-
-    def question(self, split: Node) -> str:
-        assert isinstance(split, Split)
-        return question(split, self.signature)
+        if edit.kind in ("guard added", "split removed"):
+            split = after if edit.kind == "guard added" else before
+            assert isinstance(split, Split)
+            condition = condition_text(split.condition(edit.to_high), self.signature)
+            return f"if {condition}: {self.brief(split.branch(edit.to_high))}"
+        if edit.kind in ("action changed", "subtree replaced"):
+            return f"{self.brief(before)}  ->  {self.brief(after)}"
+        assert isinstance(before, Split)
+        assert isinstance(after, Split)
+        return f"{question(before, self.signature)}  ->  {question(after, self.signature)}"
 
     def brief(self, node: Node) -> str:
         n_nodes = size(node)

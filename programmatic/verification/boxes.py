@@ -7,7 +7,7 @@ rounded again: proofs hold for the env as it is computed.
 
 from __future__ import annotations
 
-from functools import reduce
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -15,20 +15,14 @@ from numpy.typing import NDArray
 
 from karel_gym.envs.signature import Signature
 from programmatic.constraints.formulas import (
-    ActionIn,
-    And,
-    Comparison,
     Formula,
-    Or,
-    Term,
+    Semantics,
     Transitions,
     Variable,
-    evaluate,
     holds,
 )
 from programmatic.constraints.statements import Constraints
 from programmatic.trees.program import TreeProgram
-from programmatic.verification.dynamics import Dynamics
 from programmatic.verification.intervals import Interval
 
 
@@ -43,28 +37,7 @@ def possible(
         action: The action taken in all states.
         following: (N, D); boxes that contain the next states.
     """
-    match normal:
-        case ActionIn(actions):
-            return np.full(len(states.low), action in actions)
-        case And(parts):
-            each = (possible(part, states, action, following) for part in parts)
-            return reduce(np.logical_and, each)
-        case Or(parts):
-            each = (possible(part, states, action, following) for part in parts)
-            return reduce(np.logical_or, each)
-        case Comparison(left, operator, right):
-            difference = _range(left, states, following) - _range(right, states, following)
-            if operator == "==":
-                return (difference.low <= 0) & (difference.high >= 0)
-            least = difference.low if operator in ("<", "<=") else -difference.high
-            return least < 0 if operator in ("<", ">") else least <= 0
-        case _:
-            raise TypeError(f"{type(normal).__name__} is not in normal form")
-
-
-def _range(term: Term, states: Interval, following: Interval | None) -> Interval:
-    def number(value: float) -> Interval:
-        return Interval.exactly(np.full(len(states.low), value))
+    n = len(states.low)
 
     def variable(named: Variable) -> Interval:
         if not named.next:
@@ -72,15 +45,22 @@ def _range(term: Term, states: Interval, following: Interval | None) -> Interval
         assert following is not None
         return following[:, named.feature]
 
-    result: Interval = evaluate(term, number, variable)
-    return result
+    def compare(left: Interval, operator: str, right: Interval) -> NDArray[np.bool_]:
+        difference = left - right
+        if operator == "==":
+            return (difference.low <= 0) & (difference.high >= 0)
+        least = difference.low if operator in ("<", "<=") else -difference.high
+        return least < 0 if operator in ("<", ">") else least <= 0
 
-
-def mismatch(program: TreeProgram, dynamics: Dynamics) -> str:
-    """The reason why a model does not fit a program; empty if it fits."""
-    if program.signature.feature_names == dynamics.features:
-        return ""
-    return f"the model of {dynamics.name} is about {', '.join(dynamics.features)}"
+    where: NDArray[np.bool_] = Semantics(
+        lambda value: Interval.exactly(np.full(n, value)),
+        variable,
+        compare,
+        lambda actions: np.full(n, action in actions),
+        np.logical_and.reduce,
+        np.logical_or.reduce,
+    ).truth(normal)
+    return where
 
 
 def observable_leaves(program: TreeProgram) -> tuple[Interval, NDArray[np.int64]]:
@@ -93,7 +73,7 @@ def observable_leaves(program: TreeProgram) -> tuple[Interval, NDArray[np.int64]
 
 
 def admissible(constraints: Constraints, states: NDArray[Any]) -> NDArray[np.bool_]:
-    """Which states, (N, D), are within the features' bounds and fulfil the assumptions: (N,)."""
+    """Which states, (N, D), are within the features' bounds and fulfill the assumptions: (N,)."""
     low, high = _bounds(constraints.signature)
     within = ((states >= low) & (states <= high)).all(axis=1)
     for assumption in constraints.assumptions:
@@ -110,6 +90,12 @@ def _bounds(signature: Signature) -> tuple[NDArray[np.float64], NDArray[np.float
     """The least and the greatest value of each feature, (D,) each."""
     low, high = zip(*((feature.low, feature.high) for feature in signature.features), strict=True)
     return np.array(low), np.array(high)
+
+
+def exactly(states: NDArray[np.float64]) -> NDArray[Any]:
+    """States as Fractions."""
+    fractions: NDArray[Any] = np.vectorize(Fraction, otypes=[object])(states)
+    return fractions
 
 
 def rounded(states: NDArray[np.float64]) -> NDArray[np.float64]:

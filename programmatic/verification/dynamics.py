@@ -1,40 +1,74 @@
-"""The interface of models of dynamics, exact enough to prove what can follow a step."""
+"""CartPole's dynamics over intervals: `karel_gym.simulation.cartpole.transition` for boxes."""
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from programmatic.verification.intervals import Interval
+from karel_gym.simulation.cartpole import (
+    FORCE,
+    GRAVITY,
+    HALF_LENGTH,
+    POLE_MASS,
+    POLE_MASS_LENGTH,
+    TILT,
+    TIME_STEP,
+    TOTAL_MASS,
+    TRACK,
+    CartState,
+)
+from programmatic.verification.intervals import Interval, stack
 
 
-class Dynamics(Protocol):
-    """The transitions of an env of D features."""
+class Dynamics:
+    """CartPole: the cart's position and velocity, the pole's angle and angular velocity.
 
-    @property
-    def name(self) -> str:
-        """The model's name in reports."""
+    Velocities have no bounds; the extent contains those that any policy can meet in an episode of
+    200 steps before it fails.
+    """
 
-    @property
-    def features(self) -> tuple[str, ...]:
-        """The names of the features."""
-
-    @property
-    def parents(self) -> tuple[tuple[int, ...], ...]:
-        """For each feature, those that its next value depends on."""
-
-    @property
-    def plane(self) -> tuple[int, int]:
-        """Two features that, given the action, evolve without the others."""
-
-    @property
-    def extent(self) -> NDArray[np.float64]:
-        """(D, 2); the least and the greatest value of each feature that matter to safety."""
+    name = "CartPole"
+    features = CartState._fields
+    parents = ((0, 1), (1, 2, 3), (2, 3), (2, 3))
+    """For each feature, those that its next value depends on."""
+    plane = (2, 3)
+    """Two features that, given the action, evolve without the others."""
+    extent = np.array([[-TRACK, TRACK], [-4.0, 4.0], [-TILT, TILT], [-4.0, 4.0]])
+    """(D, 2); the least and the greatest value of each feature that matter to safety."""
 
     def step(self, states: NDArray[np.float64], actions: NDArray[Any]) -> NDArray[np.float64]:
-        """The next states, computed as the env does: float64, (N, D), of (N, D) and int (N,)."""
+        """The next states, (N, D), computed as the env does, of (N, D) and actions, int, (N,)."""
+        force = np.where(np.asarray(actions) == 1, FORCE, -FORCE)
+        angle, velocity = states[:, 2], states[:, 3]
+        cart, pole = _accelerations(force, np.sin(angle), np.cos(angle), np.square(velocity))
+        rates = np.stack([states[:, 1], cart, velocity, pole], axis=1)
+        following: NDArray[np.float64] = states + TIME_STEP * rates
+        return following
 
     def successors(self, states: Interval, action: int) -> Interval:
         """Boxes, (N, D), that contain the next states of boxes, (N, D), after an action."""
+        force = Interval.exactly(FORCE if action == 1 else -FORCE)
+        angle, velocity = states[:, 2], states[:, 3]
+        cart, pole = _accelerations(force, angle.sin(), angle.cos(), velocity.squared())
+        rates = [states[:, 1], cart, velocity, pole]
+        return stack([states[:, i] + TIME_STEP * rate for i, rate in enumerate(rates)])
+
+
+def dynamics_of(env_id: str) -> Dynamics | None:
+    """The model of an env's dynamics, if there is one; all versions of CartPole share theirs."""
+    return Dynamics() if env_id.split("-")[0] == "CartPole" else None
+
+
+def _accelerations(force: Any, sine: Any, cosine: Any, squared_velocity: Any) -> tuple[Any, Any]:
+    """The cart's acceleration in m/s^2 and the pole's in rad/s^2, of arrays or intervals.
+
+    Operations are in Gymnasium's order, so that the results are the same doubles.
+    """
+    pushed = (force + POLE_MASS_LENGTH * squared_velocity * sine) / TOTAL_MASS
+    pole = (GRAVITY * sine - cosine * pushed) / (
+        HALF_LENGTH * (4.0 / 3.0 - POLE_MASS * (cosine * cosine) / TOTAL_MASS)
+    )
+    cart = pushed - POLE_MASS_LENGTH * pole * cosine / TOTAL_MASS
+    return cart, pole

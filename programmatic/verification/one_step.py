@@ -22,7 +22,6 @@ from programmatic.verification.boxes import (
     above,
     admissible,
     at_most,
-    mismatch,
     observable_leaves,
     observed,
     possible,
@@ -49,8 +48,6 @@ def check_next(
     The search begins with the boxes of the program's leaves. A box in which no step can break the
     constraint is done; otherwise a state in it is tried, and the box is halved.
     """
-    if reason := mismatch(program, dynamics):
-        return Verdict(constraint, "unknown", "intervals", reason)
     search = _OneStep(program, constraint, constraints, dynamics)
     boxes, actions = observable_leaves(program)
     n_seen = 0

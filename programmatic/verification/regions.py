@@ -7,7 +7,6 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
 from typing import NamedTuple
 
 from programmatic.constraints.formulas import (
@@ -54,20 +53,15 @@ class Region:
         actions: The actions that break a constraint there.
     """
 
-    low: tuple[tuple[int, Bound], ...]
-    high: tuple[tuple[int, Bound], ...]
+    low: dict[int, Bound]
+    high: dict[int, Bound]
     half_spaces: tuple[HalfSpace, ...]
     actions: frozenset[int]
-
-    @cached_property
-    def bounds(self) -> tuple[dict[int, Bound], dict[int, Bound]]:
-        """The low and the high bounds, by feature."""
-        return dict(self.low), dict(self.high)
 
     @classmethod
     def point(cls, state: Iterable[Fraction], actions: Iterable[int]) -> Region:
         """A single state with its ruled-out actions."""
-        bounds = tuple((i, Bound(value, False)) for i, value in enumerate(state))
+        bounds = {i: Bound(value, False) for i, value in enumerate(state)}
         return cls(bounds, bounds, (), frozenset(actions))
 
 
@@ -264,6 +258,4 @@ def _region(
         is_open = above.strict or below.strict
         if above.value > below.value or (above.value == below.value and is_open):
             return None
-    return Region(
-        tuple(sorted(low.items())), tuple(sorted(high.items())), tuple(half_spaces), actions
-    )
+    return Region(low, high, tuple(half_spaces), actions)

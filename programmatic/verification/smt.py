@@ -9,16 +9,7 @@ from typing import Any
 
 import z3
 
-from programmatic.constraints.formulas import (
-    ActionIn,
-    And,
-    Comparison,
-    Formula,
-    Or,
-    Term,
-    evaluate,
-    normal_form,
-)
+from programmatic.constraints.formulas import COMPARE, Formula, Semantics, normal_form
 from programmatic.constraints.statements import Constraints
 from programmatic.trees.program import Boxes
 
@@ -35,10 +26,6 @@ class Deadline:
     def seconds(self) -> float:
         """The seconds left, at least 0."""
         return max(0.0, self._end - time.monotonic())
-
-    def part(self, share: float) -> Deadline:
-        """A deadline after a share of the time left."""
-        return Deadline(share * self.seconds)
 
     def check(self, solver: Any, *assumptions: Any) -> str:
         """Run a z3 solver or optimizer in the time left: "sat", "unsat" or "unknown"."""
@@ -77,23 +64,23 @@ class StateVariables:
 
         Each inequality must hold by the slack.
         """
-        match normal:
-            case ActionIn(actions):
-                return z3.BoolVal(action in actions, self.context)
-            case And(parts):
-                return z3.And([self.condition(part, action, slack) for part in parts])
-            case Or(parts):
-                return z3.Or([self.condition(part, action, slack) for part in parts])
-            case Comparison(left, operator, right):
-                less, more = self._term(left), self._term(right)
-                if operator == "==":
-                    return less == more
-                if operator in (">", ">="):
-                    less, more = more, less
-                less = less + rational(slack, self.context)
-                return less < more if operator in ("<", ">") else less <= more
-            case _:
-                raise TypeError(f"{type(normal).__name__} is not in normal form")
+
+        def compare(left: Any, operator: str, right: Any) -> Any:
+            if operator in ("<", "<="):
+                left = left + rational(slack, self.context)
+            elif operator in (">", ">="):
+                right = right + rational(slack, self.context)
+            return COMPARE[operator](left, right)
+
+        return Semantics(
+            lambda value: rational(value, self.context),
+            lambda variable: self.variables[variable.feature],
+            compare,
+            lambda actions: z3.BoolVal(action in actions, self.context),
+            z3.And,
+            z3.Or,
+            absolute=z3.Abs,
+        ).truth(normal)
 
     def in_box(self, boxes: Boxes, leaf: int, slack: float = 0.0) -> list[Any]:
         """That the state reaches a leaf, and is within its bounds by the slack."""
@@ -110,14 +97,6 @@ class StateVariables:
     def values(self, model: Any) -> tuple[Fraction, ...]:
         """The state in a model."""
         return tuple(fraction_of(model, variable) for variable in self.variables)
-
-    def _term(self, term: Term) -> Any:
-        return evaluate(
-            term,
-            lambda value: rational(value, self.context),
-            lambda variable: self.variables[variable.feature],
-            z3.Abs,
-        )
 
 
 def rational(value: float | Fraction, context: Any, plus: float = 0.0) -> Any:

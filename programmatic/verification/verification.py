@@ -14,7 +14,7 @@ import z3
 from programmatic.constraints.formulas import Formula, Transitions, holds, normal_form
 from programmatic.constraints.statements import Always, Constraints, Forever
 from programmatic.trees.program import TreeProgram
-from programmatic.verification.boxes import admissible
+from programmatic.verification.boxes import admissible, exactly
 from programmatic.verification.dynamics import Dynamics
 from programmatic.verification.forever import check_forever
 from programmatic.verification.one_step import check_next
@@ -35,7 +35,7 @@ def verify(
 ) -> tuple[Verdict, ...]:
     """Check a program against its constraints in all states.
 
-    A state is any real vector within the features' bounds that fulfils the assumptions; boolean
+    A state is any real vector within the features' bounds that fulfills the assumptions; boolean
     features are 0 or 1. Constraints on later states are checked in the states that an env can
     observe, see `boxes`.
 
@@ -49,7 +49,7 @@ def verify(
         One verdict per constraint, in their order.
 
     Raises:
-        ValueError: The signatures differ, or no state fulfils the assumptions.
+        ValueError: The signatures differ, or no state fulfills the assumptions.
     """
     if program.signature != constraints.signature:
         raise ValueError(
@@ -62,9 +62,12 @@ def verify(
         start = time.monotonic()
         if isinstance(constraint, Always) and not constraint.names_next:
             verdict = check.always(constraint)
-        elif dynamics is None:
+        elif dynamics is None or program.signature.feature_names != dynamics.features:
             method: Method = "cells" if isinstance(constraint, Forever) else "intervals"
-            verdict = Verdict(constraint, "unknown", method, NO_DYNAMICS)
+            reason = NO_DYNAMICS
+            if dynamics is not None:
+                reason = f"the model of {dynamics.name} is about {', '.join(dynamics.features)}"
+            verdict = Verdict(constraint, "unknown", method, reason)
         elif isinstance(constraint, Forever):
             verdict = check_forever(program, constraint, constraints, dynamics, deadline)
         else:
@@ -83,7 +86,7 @@ class _Check:
         self._solver = z3.Solver(ctx=self._state.context)
         self._solver.add(self._state.known)
         if deadline.check(self._solver) == "unsat":
-            raise ValueError("no state fulfils the assumptions and the features' bounds")
+            raise ValueError("no state fulfills the assumptions and the features' bounds")
 
     def always(self, constraint: Always) -> Verdict:
         """The verdict on a constraint that does not name the next state."""
@@ -126,35 +129,33 @@ class _Check:
                 continue
             real = Counterexample(exact, int(self._boxes.action[leaf]), "real")
             found.setdefault("real", real)
-            for precision, dtype in (("float32", np.float32), ("float64", np.float64)):
-                rounded = self._confirmed(constraint, exact, dtype)
-                if rounded is not None and precision == "float32":
-                    return replace(rounded, precision="float32")
-                if rounded is not None:
-                    found.setdefault("float64", replace(rounded, precision="float64"))
+            if witness := self._confirmed(constraint, exact, "float32"):
+                return witness
+            if witness := self._confirmed(constraint, exact, "float64"):
+                found.setdefault("float64", witness)
         return found.get("float64") or found.get("real")
 
     def _confirmed(
-        self, constraint: Always, exact: tuple[Fraction, ...], dtype: Any
+        self, constraint: Always, exact: tuple[Fraction, ...], precision: Precision
     ) -> Counterexample | None:
         """A state of floats next to a real one in which the program, when run, breaks it."""
-        choices = [_roundings(value, dtype) for value in exact]
+        choices = [_roundings(value, np.dtype(precision).type) for value in exact]
         n_all = np.prod([len(choice) for choice in choices], dtype=float)
         if n_all > MAX_ROUNDINGS:
             choices = [choice[:1] for choice in choices]
         states = np.array(list(itertools.product(*choices)))
         actions = self._program.act(states)
-        exact_states = np.vectorize(Fraction, otypes=[object])(states)
+        exact_states = exactly(states)
         breaks = ~holds(constraint.condition, Transitions(exact_states, actions))
         breaks &= admissible(self._constraints, exact_states)
         if not breaks.any():
             return None
         i = int(np.flatnonzero(breaks)[0])
-        return Counterexample(tuple(exact_states[i]), int(actions[i]), "float64")
+        return Counterexample(tuple(exact_states[i]), int(actions[i]), precision)
 
 
 def _roundings(value: Fraction, dtype: Any) -> list[float]:
-    """A number rounded to the nearest float, and to its neighbours."""
+    """A number rounded to the nearest float, and to its neighbors."""
     nearest = dtype(float(value))
     around = (nearest, np.nextafter(nearest, dtype(-np.inf)), np.nextafter(nearest, dtype(np.inf)))
     return [float(value)] if float(nearest) == value else [float(each) for each in around]

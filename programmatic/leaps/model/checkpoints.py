@@ -126,21 +126,13 @@ def _check(path: Path, weights: Mapping[str, torch.Tensor]) -> None:
     width = weights[LATENT_HEAD].shape[0]
     with torch.device("meta"):
         parts = {"vae": VAE(width), "condition_policy": NeuralExecutor(width)}
-    expected = {
-        f"{part}.{name}": tuple(tensor.shape)
-        for part, module in parts.items()
-        for name, tensor in module.state_dict().items()
-    }
-    found = {name: tuple(tensor.shape) for name, tensor in weights.items()}
-    for name, shape in expected.items():
-        if found.get(name) != shape:
-            what = f"has shape {found[name]}" if name in found else "is missing"
-            raise RunError(
-                f"{path} does not fit a program embedding of {width} dimensions: "
-                f"{name} {what}, expected {shape}"
-            )
-    if more := found.keys() - expected.keys():
-        raise RunError(f"{path} holds more than a program embedding: {', '.join(sorted(more))}")
+    try:
+        torch.nn.ModuleDict(parts).load_state_dict(dict(weights), assign=True)
+    except RuntimeError as error:
+        fault = " ".join(str(error).split()).partition(": ")[2]
+        raise RunError(
+            f"{path} does not fit a program embedding of {width} dimensions: {fault}"
+        ) from None
 
 
 @dataclass

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from karel_gym.envs.safety import judge
 from karel_gym.envs.signature import Feature, Signature
-from programmatic.constraints.formula_text import formula_text
+from programmatic.constraints.expressions import formula_text
 from programmatic.constraints.formulas import (
     Absolute,
     ActionIn,

@@ -185,8 +185,8 @@ def test_files_that_are_no_weights_are_told(tmp_path: Path) -> None:
     (tmp_path / "f.ptp").write_bytes(pickle.dumps(Malicious()))
     torch.save([3], tmp_path / "g.ptp")
     for name, message in {
-        "a.safetensors": r"condition_policy\.mlp\.4\.weight is missing",
-        "b.safetensors": "holds more than a program embedding: more",
+        "a.safetensors": r'dimensions: Missing key.*"condition_policy\.mlp\.4\.weight"',
+        "b.safetensors": 'Unexpected key.*"more"',
         "c.safetensors": "no weights of a program embedding",
         "d.safetensors": "cannot be read as weights",
         "e.ptp": "cannot be read|holds more than weights",

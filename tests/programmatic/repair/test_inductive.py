@@ -16,14 +16,14 @@ from programmatic import examples
 from programmatic.constraints.parser import load_constraints, parse_constraints
 from programmatic.constraints.statements import Constraints
 from programmatic.trees.program import TreeProgram
-from programmatic.verification.cartpole_dynamics import CartPoleDynamics, dynamics_of
+from programmatic.verification.dynamics import Dynamics, dynamics_of
 from programmatic.verification.intervals import Interval
 from programmatic.verification.verdicts import Verdict
 from programmatic.verification.verification import verify
 
 EXAMPLES = examples.FOLDER
 CARTPOLE = signature_of("CartPole-v1")
-DYNAMICS = CartPoleDynamics()
+DYNAMICS = Dynamics()
 BALANCES = TreeProgram.load(EXAMPLES / "near_optimal.tree", CARTPOLE)
 N_SAMPLES = 1_000_000
 

@@ -17,7 +17,7 @@ from programmatic.constraints.parser import load_constraints, parse_constraints
 from programmatic.constraints.statements import Constraints
 from programmatic.repair.repair import RepairResult, repair
 from programmatic.trees.program import Leaf, Node, Split, TreeProgram
-from programmatic.verification.cartpole_dynamics import CartPoleDynamics
+from programmatic.verification.dynamics import Dynamics
 from programmatic.verification.verification import verify
 
 EXAMPLES = examples.FOLDER
@@ -247,7 +247,7 @@ def test_a_repair_may_be_about_the_next_state() -> None:
         "implies next(pole_angular_velocity) <= pole_angular_velocity",
         CARTPOLE,
     )
-    result = repair(program, constraints, dynamics=CartPoleDynamics())
+    result = repair(program, constraints, dynamics=Dynamics())
     assert result.status == "proven"
     assert [verdict.method for verdict in result.verdicts] == ["intervals"]
 

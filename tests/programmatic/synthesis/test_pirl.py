@@ -1,4 +1,4 @@
-"""Neurally directed program search: its sketches, neighbours, and the programs that it finds."""
+"""Neurally directed program search: its sketches, neighbors, and the programs that it finds."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from programmatic.synthesis.episodes import episode_returns
 from programmatic.synthesis.pirl import pirl
 from programmatic.synthesis.settings import PIRLConfig
 from programmatic.synthesis.sketch import (
-    Labelled,
+    Labeled,
     PDSketch,
     ThresholdSketch,
     first_sketches,
     imitate,
-    neighbours,
+    neighbors,
     shape,
 )
 from programmatic.trees.nodes import Leaf, Node, Split, walk
@@ -35,12 +35,12 @@ SHORT |= {"refinements": 8, "evaluation_episodes": 10, "max_samples": 500}
 THREE = Split(0, 0.0, Leaf(0), Split(2, 1.0, Leaf(0), Leaf(1)))
 
 
-def labelled(n: int = 300, seed: int = 0) -> Labelled:
+def labelled(n: int = 300, seed: int = 0) -> Labeled:
     rng = np.random.default_rng(seed)
-    return Labelled(rng.normal(size=(n, 4)), rng.integers(0, 2, n), 2)
+    return Labeled(rng.normal(size=(n, 4)), rng.integers(0, 2, n), 2)
 
 
-def n_right(root: Node, data: Labelled) -> int:
+def n_right(root: Node, data: Labeled) -> int:
     program = TreeProgram(root, CARTPOLE)
     return int((program.act(data.states) == data.actions).sum())
 
@@ -61,7 +61,7 @@ def test_leaves_imitate_as_well_as_any_could() -> None:
 
 
 def test_a_leaf_that_no_state_comes_to_acts_as_the_split_above() -> None:
-    data = Labelled(np.array([[1.0, 0, 0, 0]] * 3), np.array([1, 1, 0]), 2)
+    data = Labeled(np.array([[1.0, 0, 0, 0]] * 3), np.array([1, 1, 0]), 2)
     filled, right = imitate(Split(0, 0.0, Leaf(0), Leaf(0)), data)
     assert filled == Split(0, 0.0, Leaf(1), Leaf(1))
     assert right == 2
@@ -83,7 +83,7 @@ def test_stairs_follow_the_line_of_a_pd_condition(slope: float) -> None:
     states = rng.normal(size=(4000, 4)) * [1, 5, 0.1, 2] + [0, 1, 3, -1]
     z = (states - states.mean(axis=0)) / states.std(axis=0)
     is_above = z[:, 3] + slope * z[:, 2] > 0.2
-    data = Labelled(states, is_above.astype(np.int64), 2)
+    data = Labeled(states, is_above.astype(np.int64), 2)
     shares = []
     for segments in (1, 4, 16):
         filled, right = imitate(
@@ -96,9 +96,9 @@ def test_stairs_follow_the_line_of_a_pd_condition(slope: float) -> None:
     assert shares[-1] > 0.93
 
 
-def test_neighbours_differ_by_one_test() -> None:
+def test_neighbors_differ_by_one_test() -> None:
     cuts = [[-0.5, 0.5], [], [2.0], [7.0]]
-    found = list(neighbours(THREE, cuts, max_leaves=4))
+    found = list(neighbors(THREE, cuts, max_leaves=4))
     assert len(found) == len(set(found))
     assert {n_leaves(root) for root in found} == {1, 2, 3, 4}
     assert Split(0, 0.0, Leaf(0), Leaf(1)) in found, "a test less"
@@ -106,7 +106,7 @@ def test_neighbours_differ_by_one_test() -> None:
     more = Split(3, 7.0, Leaf(0), Leaf(0))
     assert Split(0, 0.0, more, THREE.high) in found, "a test more"
     assert THREE not in found
-    assert all(n_leaves(root) <= 3 for root in neighbours(THREE, cuts, max_leaves=3))
+    assert all(n_leaves(root) <= 3 for root in neighbors(THREE, cuts, max_leaves=3))
 
 
 def test_shapes_leave_numbers_and_actions_out() -> None:
@@ -117,12 +117,12 @@ def test_shapes_leave_numbers_and_actions_out() -> None:
 def test_the_first_sketches_leave_constant_and_boolean_features_be() -> None:
     states = np.random.default_rng(0).normal(size=(50, 3))
     states[:, 1] = states[:, 0] > 0
-    sketches = first_sketches(MIXED, Labelled(states, np.zeros(50, np.int64), 3), 4)
+    sketches = first_sketches(MIXED, Labeled(states, np.zeros(50, np.int64), 3), 4)
     thresholds = [s.root for s in sketches if isinstance(s, ThresholdSketch)]
     assert [split.feature for split in thresholds if isinstance(split, Split)] == [0, 1, 2]
     assert [(s.x, s.y) for s in sketches if isinstance(s, PDSketch)] == [(0, 2)]
     states[:, 2] = 4.0
-    sketches = first_sketches(MIXED, Labelled(states, np.zeros(50, np.int64), 3), 4)
+    sketches = first_sketches(MIXED, Labeled(states, np.zeros(50, np.int64), 3), 4)
     assert len(sketches) == 2
 
 

@@ -145,7 +145,7 @@ def test_what_is_assumed_of_states_is_used() -> None:
 
 
 def test_assumptions_that_no_state_fulfils_are_an_error() -> None:
-    with pytest.raises(ValueError, match="no state fulfils the assumptions"):
+    with pytest.raises(ValueError, match="no state fulfills the assumptions"):
         check("assume x > 3\nalways go", TreeProgram(Leaf(1), GRID))
 
 
