@@ -60,14 +60,12 @@ class Guard:
     Args:
         above: For each path, whether the guard is above the node there.
         tests: The tests of each feature in both directions, one of them chosen.
-        threshold: The threshold of all tests.
         actions: For each action, whether it is the leaf's.
         is_used: Whether the guard is above any node.
     """
 
     above: dict[Path, Any]
     tests: tuple[Test, ...]
-    threshold: Any
     actions: tuple[Any, ...]
     is_used: Any
 
@@ -186,7 +184,7 @@ class SymbolicTree:
                 half = rational(BOOLEAN_THRESHOLD, self.context)
                 self.well_formed.append(z3.Implies(chosen, threshold == half))
         is_used = z3.Or(list(above.values()))
-        guard = Guard(above, tuple(tests), threshold, self._action_choice(f"guard{i}"), is_used)
+        guard = Guard(above, tuple(tests), self._action_choice(f"guard{i}"), is_used)
         self.well_formed.append(z3.AtMost(*above.values(), 1))
         self.well_formed.append(z3.PbEq([(test.chosen, 1) for test in tests], 1))
         if self._guards:  # else each set of guards could be chosen in many orders
@@ -312,7 +310,7 @@ class SymbolicTree:
             if is_true(model, guard.above[path]):
                 test = guard.tests[_chosen(model, [each.chosen for each in guard.tests])]
                 leaf = Leaf(_chosen(model, guard.actions))
-                threshold = float(fraction_of(model, guard.threshold))
+                threshold = float(fraction_of(model, test.threshold))
                 branches = (result, leaf) if test.is_high else (leaf, result)
                 result = Split(test.feature, threshold, *branches)
         return result

@@ -7,7 +7,10 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from programmatic.constraints.formulas import (
     Absolute,
@@ -65,27 +68,19 @@ class Region:
         return cls(bounds, bounds, (), frozenset(actions))
 
 
-class _Linear(NamedTuple):
-    """A weighted sum of features, plus a constant."""
-
-    weights: dict[int, Fraction]
-    constant: Fraction
-
-    def plus(self, other: _Linear, factor: Fraction | int = 1) -> _Linear:
-        weights = dict(self.weights)
-        for feature, weight in other.weights.items():
-            weights[feature] = weights.get(feature, Fraction(0)) + factor * weight
-        return _Linear(
-            {feature: weight for feature, weight in weights.items() if weight},
-            self.constant + factor * other.constant,
-        )
-
-
 class _Atom(NamedTuple):
-    """A linear expression that is at most, or if strict below, zero."""
+    """A linear expression that is at most, or if strict below, zero.
 
-    linear: _Linear
+    It consists of Fractions, (D + 1,): the features' weights, and a constant.
+    """
+
+    linear: NDArray[Any]
     strict: bool
+
+    @property
+    def features(self) -> list[int]:
+        """The features with a weight."""
+        return [i for i, weight in enumerate(self.linear[:-1]) if weight]
 
 
 class _Case(NamedTuple):
@@ -112,7 +107,7 @@ def ruled_out(constraint: Always, constraints: Constraints) -> list[Region] | No
     n_actions = len(signature.actions)
     violation = normal_form(constraint.condition, n_actions, positive=False)
     known = tuple(normal_form(assumption, n_actions) for assumption in constraints.assumptions)
-    cases = _cases(And((violation, *known)))
+    cases = _cases(And((violation, *known)), len(signature.features))
     if cases is None:
         return None
     everything = frozenset(range(n_actions))
@@ -124,7 +119,7 @@ def ruled_out(constraint: Always, constraints: Constraints) -> list[Region] | No
     ]
 
 
-def _cases(formula: Formula) -> list[_Case] | None:
+def _cases(formula: Formula, n_features: int) -> list[_Case] | None:
     """A condition in normal form as a disjunction; None: it has more than `MAX_CASES` parts."""
     match formula:
         case ActionIn(actions):
@@ -132,58 +127,59 @@ def _cases(formula: Formula) -> list[_Case] | None:
         case Comparison(left, operator, right):
             return [
                 _Case((*signs, *_atoms(difference, operator)))
-                for signs, difference in _pieces(Sum((left, Scaled(-1.0, right))))
+                for signs, difference in _pieces(Sum((left, Scaled(-1.0, right))), n_features)
             ]
         case And(parts):
             joined = [_Case()]
             for part in parts:
-                further = _cases(part)
+                further = _cases(part, n_features)
                 if further is None or len(joined) * len(further) > MAX_CASES:
                     return None
                 joined = [a.joined(b) for a, b in itertools.product(joined, further)]
             return joined
         case Or(parts):
-            each = [_cases(part) for part in parts]
+            each = [_cases(part, n_features) for part in parts]
             found = [case for cases in each if cases is not None for case in cases]
             return None if None in each or len(found) > MAX_CASES else found
         case _:
             raise TypeError(f"{type(formula).__name__} is not in normal form")
 
 
-def _atoms(difference: _Linear, operator: str) -> tuple[_Atom, ...]:
+def _atoms(difference: NDArray[Any], operator: str) -> tuple[_Atom, ...]:
     """The comparison of a difference with zero, as atoms."""
-    negated = _Linear({}, Fraction(0)).plus(difference, -1)
     if operator == "==":
-        return _Atom(difference, False), _Atom(negated, False)
-    return (_Atom(difference if operator in ("<", "<=") else negated, operator in ("<", ">")),)
+        return _Atom(difference, False), _Atom(-difference, False)
+    signed = difference if operator in ("<", "<=") else -difference
+    return (_Atom(signed, operator in ("<", ">")),)
 
 
-def _pieces(term: Term) -> list[tuple[tuple[_Atom, ...], _Linear]]:
+def _pieces(term: Term, n_features: int) -> list[tuple[tuple[_Atom, ...], NDArray[Any]]]:
     """The linear pieces of a term, each with the conditions under which it applies."""
+    linear = np.full(n_features + 1, Fraction(0))
     match term:
         case Number(value):
-            return [((), _Linear({}, Fraction(value)))]
+            linear[-1] = Fraction(value)
+            return [((), linear)]
         case Variable(feature):
-            return [((), _Linear({feature: Fraction(1)}, Fraction(0)))]
+            linear[feature] = Fraction(1)
+            return [((), linear)]
         case Sum(terms):
-            pieces: list[tuple[tuple[_Atom, ...], _Linear]] = [((), _Linear({}, Fraction(0)))]
+            pieces: list[tuple[tuple[_Atom, ...], NDArray[Any]]] = [((), linear)]
             for part in terms:
                 pieces = [
-                    (signs + more, total.plus(linear))
+                    (signs + more, total + piece)
                     for signs, total in pieces
-                    for more, linear in _pieces(part)
+                    for more, piece in _pieces(part, n_features)
                 ]
             return pieces
         case Scaled(factor, part):
-            zero = _Linear({}, Fraction(0))
-            return [(signs, zero.plus(piece, Fraction(factor))) for signs, piece in _pieces(part)]
+            scale = Fraction(factor)
+            return [(signs, scale * piece) for signs, piece in _pieces(part, n_features)]
         case Absolute(part):
-            zero = _Linear({}, Fraction(0))
             both = []
-            for signs, piece in _pieces(part):
-                negative = zero.plus(piece, -1)
-                both.append(((*signs, _Atom(negative, False)), piece))
-                both.append(((*signs, _Atom(piece, True)), negative))
+            for signs, piece in _pieces(part, n_features):
+                both.append(((*signs, _Atom(-piece, False)), piece))
+                both.append(((*signs, _Atom(piece, True)), -piece))
             return both
 
 
@@ -194,8 +190,8 @@ def _regions(case: _Case, constraints: Constraints, everything: frozenset[int]) 
         {
             feature
             for atom in case.atoms
-            if len(atom.linear.weights) > 1
-            for feature in atom.linear.weights
+            if len(atom.features) > 1
+            for feature in atom.features
             if features[feature].boolean
         }
     )
@@ -234,9 +230,10 @@ def _region(
         bound_below(i, Bound(value, False))
         bound_above(i, Bound(value, False))
     half_spaces = []
-    for (weights, constant), strict in atoms:
-        constant += sum(weights[i] * fixed[i] for i in weights if i in fixed)
-        free = [(i, weight) for i, weight in weights.items() if i not in fixed]
+    for atom in atoms:
+        linear, strict = atom
+        constant = linear[-1] + sum(linear[i] * value for i, value in fixed.items())
+        free = [(i, linear[i]) for i in atom.features if i not in fixed]
         if not free:
             if constant > 0 or (strict and constant == 0):
                 return None
@@ -245,7 +242,7 @@ def _region(
             bound = Bound(-constant / weight, strict)
             (bound_above if weight > 0 else bound_below)(i, bound)
         else:
-            half_spaces.append(HalfSpace(tuple(sorted(free)), -constant, strict))
+            half_spaces.append(HalfSpace(tuple(free), -constant, strict))
     for i, feature in enumerate(constraints.signature.features):
         if feature.boolean:
             # What is above 0 is 1, and what is below 1 is 0.
