@@ -28,7 +28,7 @@ def morl(
     overwrite: bool = False,
     options: Options = {},  # noqa: B006 (tyro reads it, nobody changes it)
 ) -> None:
-    """Turn a policy into a program, repair it, and train a clone of it, until constraints hold.
+    """Turn a policy into a program, repair it, and train a policy from it, until constraints hold.
 
     Args:
         config: The settings.
@@ -38,8 +38,8 @@ def morl(
         height: Height of Karel worlds in cells, walls included; by default the task's.
         width: Width of Karel worlds in cells, walls included; by default the task's.
         run: Run folder; by default runs/morl-ENV-SEED.
-        resume: Run folder to resume with its own settings. Only --iterations, --target, --oracle,
-            --edit and --patch may be given with it.
+        resume: Run folder to resume with its own settings.
+            Only --iterations, --target, --oracle, --edit and --patch may be given with it.
         overwrite: Remove the run in the run folder.
         options: Settings of the steps, such as oracle.algo=dqn viper.max_depth=3
             cloning.dagger_iterations=2 optimisation.iterations=50.

@@ -35,6 +35,7 @@ from programmatic.repair.repair import MAX_ORACLE_STATES, repair
 from programmatic.runs import RunError
 from programmatic.synthesis.episodes import Rollouts, roll_out
 from programmatic.synthesis.pirl import pirl
+from programmatic.synthesis.result import SynthesisResult
 from programmatic.synthesis.viper import viper
 from programmatic.trees.difference import difference
 from programmatic.trees.pictures import draw_tree
@@ -44,6 +45,7 @@ from programmatic.verification.dynamics import dynamics_of
 from programmatic.verification.verdicts import all_proven
 from programmatic.verification.verification import verify
 
+METHODS: dict[str, Callable[..., SynthesisResult]] = {"viper": viper, "pirl": pirl}
 EVALUATION_SEED = 2**29
 """Seed of the episodes in which policies and programs are compared: far from those of the steps."""
 
@@ -107,18 +109,16 @@ class Iteration:
         def find() -> tuple[TreeProgram, Row]:
             if oracle is None:
                 raise RunError(f"{self.files.path} began with a policy of yours: give it again")
-            seed = self._seed(SYNTHESISED)
-            if self.config.synthesis == "viper":
-                result = viper(oracle, self.env, replace(self.config.viper, seed=seed))
-            else:
-                result = pirl(oracle, self.env, replace(self.config.pirl, seed=seed))
+            method = self.config.synthesis
+            options = replace(getattr(self.config, method), seed=self._seed(SYNTHESISED))
+            result = METHODS[method](oracle, self.env, options)
             self.files.write_rows(SYNTHESISED, result.iterations)
             return result.program, {}
 
         return self._program_step(SYNTHESISED, find)
 
     def begin_with(self, program: TreeProgram) -> TreeProgram:
-        """A given program, in place of a synthesis."""
+        """A given program, instead of a synthesis."""
         return self._program_step(SYNTHESISED, lambda: (program, {}))
 
     def edit(self, program: TreeProgram, edit: Edit) -> TreeProgram:

@@ -60,16 +60,15 @@ class IterationFolder:
     @property
     def row(self) -> Row:
         """The iteration's row of iterations.csv; entries of unfinished steps are None."""
-        row: Row = {"iteration": self.number}
-        done = {step: self.result(step) for step in STEP_NAMES}
-        for step, result in done.items():
-            row[f"{step}_return"] = None if result is None else result["mean_return"]
-        repaired, optimised = done[REPAIRED] or {}, done[OPTIMISED] or {}
-        row["proven"] = repaired.get("proven")
-        row["edits"] = len(repaired.get("edits", ()))
-        row["violation_rate"] = optimised.get("violation_rate")
-        row["seconds"] = sum(result["seconds"] for result in done.values() if result)
-        return row
+        done = {step: self.result(step) or {} for step in STEP_NAMES}
+        return {
+            "iteration": self.number,
+            **{f"{step}_return": result.get("mean_return") for step, result in done.items()},
+            "proven": done[REPAIRED].get("proven"),
+            "edits": len(done[REPAIRED].get("edits", ())),
+            "violation_rate": done[OPTIMISED].get("violation_rate"),
+            "seconds": sum(result.get("seconds", 0.0) for result in done.values()),
+        }
 
     def write_rows(self, name: str, rows: Sequence[Row]) -> None:
         """Write a table to NAME.csv."""

@@ -63,8 +63,8 @@ class CloningConfig:
     noise_share: float = 0.5
     """Share of these states that are visited states with added noise."""
     noise: float = 1.0
-    """Largest noise, in standard deviations of each feature. The noise is uniform; boolean
-    features get none."""
+    """Largest noise, in standard deviations of each feature.
+    The noise is uniform; boolean features get none."""
     validation_share: float = 0.1
     """Share of the states that are kept for validation."""
     validation_interval: int = 1
@@ -72,8 +72,8 @@ class CloningConfig:
     dagger_iterations: int = 0
     """Further rounds, which collect the states that the clone visits (DAgger)."""
     scale_inputs: bool = True
-    """Whether to first scale the input layers to the mean and deviation of each feature. Without
-    it, small features such as a pole's angle in rad are learned slowly."""
+    """Whether to first scale the input layers to the mean and deviation of each feature.
+    Without it, small features such as a pole's angle in rad are learned slowly."""
     fit_value: bool = True
     """Whether the critic learns the program's discounted returns."""
     seed: int = 0
@@ -119,31 +119,33 @@ class MORLConfig(RunSettings):
     MAY_DIFFER: ClassVar[tuple[str, ...]] = ("iterations", "target_return")
 
     env_id: Annotated[str, tyro.conf.arg(name="env")] = CARTPOLE
-    """Env id: CartPole-MORL-v0, a Karel task (with percepts), or any other env with flat
-    observations and discrete actions."""
+    """Env id: CartPole-MORL-v0, a Karel task (with percepts),
+    or any other env with flat observations and discrete actions."""
     constraints: TextOfFile = ""
-    """Constraints on the program, in the language of docs/morl.md."""
+    """Constraints that the program must satisfy."""
     program: TextOfFile | None = None
-    """Program to begin with, in place of a policy."""
+    """Program to begin with, instead of a policy."""
     iterations: int = 3
-    """Most passes of synthesis, repair, imitation and policy optimization."""
+    """Largest number of passes through the four steps:
+    synthesis, repair, imitation and policy optimization."""
     target_return: Annotated[float | None, tyro.conf.arg(name="target")] = None
-    """Mean return of program and policy at which the loop ends once the program is proven; by
-    default the env's reward threshold."""
+    """Mean return of program and policy at which the loop ends, if the program is proven.
+    By default the env's reward threshold."""
     synthesis: Synthesis = "viper"
-    """Method that turns a policy into a program."""
+    """Method that turns a policy into a program; pirl is a program search."""
     algo: Learner = "trpo"
-    """Algorithm that optimizes the policy."""
+    """Algorithm that trains the policy further."""
     episodes: int = 100
     """Episodes per evaluation, the same in all."""
     num_envs: int = 10
-    """Envs that a policy learns in at once."""
+    """Number of parallel envs."""
     timeout: float = 60.0
     """Time limit of a repair in seconds."""
     max_guards: int = 2
-    """Most tests that a repair may add to a program."""
+    """Largest number of tests that a repair may add to a program."""
     seed: int = 0
-    """Seed of all random numbers. Equal settings give equal results on one machine."""
+    """Seed of all random numbers.
+    Equal settings give equal results on one machine."""
     env_options: Hidden[Mapping[str, Any]] = field(default_factory=dict)
     """Arguments of the env, such as height and width."""
     oracle: Annotated[Hidden[OracleConfig], tyro.conf.arg(name="no-flag")] = field(

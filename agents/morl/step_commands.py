@@ -9,19 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from agents.morl import flags
 from agents.morl.editing import edit_of
-from agents.morl.flags import (
-    ConstraintsFile,
-    Env,
-    Learner,
-    NumEnvs,
-    ProgramFile,
-    ReplaceFile,
-    ReplaceRun,
-    Run,
-    Synthesis,
-    Timeout,
-)
 from agents.morl.settings import CloningConfig, OptimisationConfig
 from karel_gym.envs.signature import signature_of
 from karel_gym.registration import CARTPOLE
@@ -42,21 +31,20 @@ EPISODES = 100
 
 def synthesise(
     oracle: Annotated[Path, tyro.conf.Positional],
-    method: Annotated[Synthesis, tyro.conf.Positional] = "viper",
+    method: Annotated[flags.Synthesis, tyro.conf.Positional] = "viper",
     *,
     env: str | None = None,
     seed: int = 0,
     out: Path = Path("synthesised.tree"),
-    overwrite: ReplaceFile = False,
+    overwrite: flags.ReplaceFile = False,
     options: Options = {},  # noqa: B006 (tyro reads it, nobody changes it)
 ) -> None:
     """Find a program that imitates a policy.
 
     Args:
-        oracle: Run folder or zip of the policy.
-        method: Method: VIPER, or the program search of PIRL.
-        env: Env id; by default the task and observation that the policy was trained on, or else
-            CartPole-MORL-v0.
+        oracle: flags.Run folder or zip of the policy.
+        method: Method that finds the program; pirl is a program search.
+        env: Env id; by default the task of a Karel policy, else CartPole-MORL-v0.
         seed: Seed of all random numbers.
         out: File to write the program to.
         options: Settings of the method, such as max_depth=3 iterations=10.
@@ -84,11 +72,11 @@ def synthesise(
 
 
 def verify(
-    program: ProgramFile,
+    program: flags.ProgramFile,
     *,
-    constraints: ConstraintsFile,
-    env: Env = CARTPOLE,
-    timeout: Timeout = 60.0,
+    constraints: flags.ConstraintsFile,
+    env: flags.Env = CARTPOLE,
+    timeout: flags.Timeout = 60.0,
 ) -> None:
     """Prove that a program satisfies constraints, or find states in which it does not.
 
@@ -108,26 +96,26 @@ def verify(
 
 
 def repair(
-    program: ProgramFile,
+    program: flags.ProgramFile,
     *,
-    constraints: ConstraintsFile,
-    env: Env = CARTPOLE,
+    constraints: flags.ConstraintsFile,
+    env: flags.Env = CARTPOLE,
     edit: bool = False,
     patch: Path | None = None,
-    timeout: Timeout = 60.0,
+    timeout: flags.Timeout = 60.0,
     max_guards: int = 2,
     out: Path = Path("repaired.tree"),
     picture: Path | None = None,
-    overwrite: ReplaceFile = False,
+    overwrite: flags.ReplaceFile = False,
 ) -> None:
     """Change a program as little as possible so that it provably satisfies constraints.
 
     The exit status is 1 unless every constraint is proven for the program that is written.
 
     Args:
-        edit: Open the program in $EDITOR in place of an automatic repair, and verify the result.
-        patch: File of a program to verify in place of an automatic repair.
-        max_guards: Most tests to add.
+        edit: Open the program in $EDITOR and verify the result, instead of repairing it.
+        patch: File of a program to verify, instead of repairing this one.
+        max_guards: Largest number of tests to add.
         out: File to write the repaired program to.
         picture: File to draw the tree and its changes to, .png or .svg.
     """
@@ -168,19 +156,19 @@ def repair(
 
 
 def imitate(
-    program: ProgramFile,
-    algo: Annotated[Learner, tyro.conf.Positional] = "trpo",
+    program: flags.ProgramFile,
+    algo: Annotated[flags.Learner, tyro.conf.Positional] = "trpo",
     *,
     config: Flags[CloningConfig],
-    env: Env = CARTPOLE,
-    num_envs: NumEnvs = NUM_ENVS,
-    run: Run = Path("cloned"),
-    overwrite: ReplaceRun = False,
+    env: flags.Env = CARTPOLE,
+    num_envs: flags.NumEnvs = NUM_ENVS,
+    run: flags.Run = Path("cloned"),
+    overwrite: flags.ReplaceRun = False,
 ) -> None:
     """Train a policy network to act as a program does.
 
     Args:
-        algo: Algorithm of the policy; `karel-gym optimise` trains it further with this algorithm.
+        algo: Algorithm of the policy, with which `karel-gym optimise` trains it further.
     """
     check_folder(run, overwrite)
 
@@ -204,15 +192,15 @@ def optimise(
     policy: Annotated[Path, tyro.conf.Positional],
     *,
     config: Flags[OptimisationConfig],
-    env: Env = CARTPOLE,
-    num_envs: NumEnvs = NUM_ENVS,
-    run: Run = Path("optimised"),
-    overwrite: ReplaceRun = False,
+    env: flags.Env = CARTPOLE,
+    num_envs: flags.NumEnvs = NUM_ENVS,
+    run: flags.Run = Path("optimised"),
+    overwrite: flags.ReplaceRun = False,
 ) -> None:
     """Train a policy further with its algorithm, from the weights that it has.
 
     Args:
-        policy: Run folder of `karel-gym imitate` or `karel-gym optimise`.
+        policy: flags.Run folder of `karel-gym imitate` or `karel-gym optimise`.
     """
     check_folder(run, overwrite)
 
