@@ -184,6 +184,17 @@ def check_folder(run: Path, overwrite: bool = False) -> None:
         )
 
 
+def check_exists(*paths: Path) -> None:
+    """Check that files or folders to read exist.
+
+    Raises:
+        RunError: One does not.
+    """
+    for path in paths:
+        if not path.exists():
+            raise RunError(f"there is no file or folder {path}")
+
+
 def check_file(file: Path, overwrite: bool = False, suffixes: Sequence[str] = ()) -> None:
     """Check that a result may be written to a file.
 

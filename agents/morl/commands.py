@@ -9,7 +9,7 @@ from agents.morl.editing import edit_of
 from agents.morl.settings import MORLConfig
 from programmatic.flags import Flags, Options
 from programmatic.options import with_options
-from programmatic.runs import check_folder
+from programmatic.runs import check_exists, check_folder
 
 if TYPE_CHECKING:
     from agents.morl.loop import MORLResult
@@ -55,6 +55,8 @@ def morl(
     else:
         run = config.folder if run is None else run
         check_folder(run, overwrite)
+    if oracle is not None:
+        check_exists(oracle)
 
     from agents.morl.loop import morl as run_loop  # torch and z3 are slow to import
     from agents.policies import load

@@ -9,12 +9,17 @@ from typing import Annotated, Literal, TypeVar
 import tyro
 from tyro.constructors import PrimitiveConstructorSpec
 
+from programmatic.runs import check_exists
+
 Synthesis = Literal["viper", "pirl"]
 Learner = Literal["trpo", "ppo", "a2c"]
 
 ProgramFile = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(help="File of the program.")]
 ConstraintsFile = Annotated[Path, tyro.conf.arg(help="File of the constraints.")]
-Env = Annotated[str, tyro.conf.arg(help="Env id, as in `karel-gym morl`.")]
+Env = Annotated[
+    str,
+    tyro.conf.arg(help="Env id: CartPole-MORL-v0, a Karel task, or an env with flat observations."),
+]
 NumEnvs = Annotated[int, tyro.conf.arg(help="Number of parallel envs.")]
 Timeout = Annotated[float, tyro.conf.arg(help="Time limit in seconds.")]
 Run = Annotated[Path, tyro.conf.arg(help="Run folder; the policy is written to it.")]
@@ -27,7 +32,9 @@ Hidden = Annotated[T, tyro.conf.Fixed, tyro.conf.SuppressFixed]
 
 
 def _read(texts: Sequence[str]) -> str:
-    return Path(texts[0]).read_text("utf-8")
+    file = Path(texts[0])
+    check_exists(file)
+    return file.read_text("utf-8")
 
 
 TextOfFile = Annotated[

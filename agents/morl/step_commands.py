@@ -16,7 +16,7 @@ from karel_gym.envs.signature import signature_of
 from karel_gym.registration import CARTPOLE
 from programmatic.flags import Flags, Options
 from programmatic.options import with_options
-from programmatic.runs import begin_run, check_file, check_folder, write_json
+from programmatic.runs import begin_run, check_exists, check_file, check_folder, write_json
 from programmatic.synthesis.settings import PIRLConfig, ViperConfig
 
 # torch, Stable-Baselines3, z3 and optuna are slow to import: a command imports what it uses.
@@ -42,13 +42,14 @@ def synthesise(
     """Find a program that imitates a policy.
 
     Args:
-        oracle: flags.Run folder or zip of the policy.
-        method: Method that finds the program; pirl is a program search.
+        oracle: Run folder or zip of the policy.
+        method: Method: viper, or pirl, which is a program search.
         env: Env id; by default the task of a Karel policy, else CartPole-MORL-v0.
         seed: Seed of all random numbers.
         out: File to write the program to.
         options: Settings of the method, such as max_depth=3 iterations=10.
     """
+    check_exists(oracle)
     check_file(out, overwrite)
     config: Any = ViperConfig(seed=seed) if method == "viper" else PIRLConfig(seed=seed)
     config = with_options(config, options)
@@ -82,6 +83,8 @@ def verify(
 
     The exit status is 1 unless every constraint is proven.
     """
+    check_exists(program, constraints)
+
     from programmatic.constraints.parser import load_constraints
     from programmatic.trees.program import TreeProgram
 
@@ -119,13 +122,15 @@ def repair(
         out: File to write the repaired program to.
         picture: File to draw the tree and its changes to, .png or .svg.
     """
-    from programmatic.constraints.parser import load_constraints
-    from programmatic.trees.program import TreeProgram
-
+    check_exists(program, constraints)
     check_file(out, overwrite)
     if picture is not None:
         check_file(picture, overwrite, (".png", ".svg"))
     by_hand = edit_of(edit, patch)
+
+    from programmatic.constraints.parser import load_constraints
+    from programmatic.trees.program import TreeProgram
+
     signature = signature_of(env)
     before, rules = TreeProgram.load(program, signature), load_constraints(constraints, signature)
     after = before if by_hand is None else by_hand(before)
@@ -168,8 +173,9 @@ def imitate(
     """Train a policy network to act as a program does.
 
     Args:
-        algo: Algorithm of the policy, with which `karel-gym optimise` trains it further.
+        algo: Algorithm with which `karel-gym optimise` can train the policy: trpo, ppo or a2c.
     """
+    check_exists(program)
     check_folder(run, overwrite)
 
     from agents.morl.imitation import clone
@@ -200,8 +206,9 @@ def optimise(
     """Train a policy further with its algorithm, from the weights that it has.
 
     Args:
-        policy: flags.Run folder of `karel-gym imitate` or `karel-gym optimise`.
+        policy: Run folder of `karel-gym imitate` or `karel-gym optimise`.
     """
+    check_exists(policy)
     check_folder(run, overwrite)
 
     from agents.morl.models import load_policy, save_policy
