@@ -113,10 +113,8 @@ NEGATED = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "=="}
 class Transitions:
     """N steps of a policy.
 
-    Args:
-        observations: (N, D); of dtype object if they are Fractions, which are evaluated exactly.
-        actions: int, (N,).
-        next_observations: (N, D), or None where no condition names the next state.
+    Observations are (N, D), of dtype object if they are Fractions, which are evaluated exactly;
+    actions are int, (N,). No next observations are needed if no condition names the next state.
     """
 
     observations: NDArray[Any]

@@ -35,12 +35,7 @@ def load_constraints(path: str | os.PathLike[str], signature: Signature) -> Cons
 
 
 def parse_constraints(text: str, signature: Signature, name: str = "constraints") -> Constraints:
-    """Parse a text in the language above.
-
-    Args:
-        text: One statement per line.
-        signature: The names of features and actions.
-        name: The text's name in errors.
+    """Parse a text in the language above; `name` is the text's name in errors.
 
     Raises:
         SourceError: The text is not well-formed; the message has the place, and what was expected.

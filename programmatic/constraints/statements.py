@@ -24,12 +24,7 @@ from programmatic.constraints.formulas import (
 
 @dataclass(frozen=True)
 class Statement(ABC):
-    """Base class of the statements.
-
-    Args:
-        name: The constraint's name in results.
-        signature: The names of features and actions.
-    """
+    """Base class of the statements; `name` is the constraint's name in results."""
 
     name: str
     signature: Signature
@@ -125,7 +120,6 @@ class Constraints:
     """The constraints on a policy, and what is known about the states that it meets.
 
     Args:
-        signature: The names of features and actions.
         statements: The constraints, in their order.
         assumptions: Conditions that every state fulfills, beside the features' bounds.
     """

@@ -40,34 +40,28 @@ Turn = tuple[Test, ...]
 
 @dataclass(frozen=True, eq=False)
 class Way:
-    """The way to a leaf and the action there, in z3 booleans.
-
-    Args:
-        turns: The turns to pass, each with whether it is on the way.
-        actions: For each action, whether it is the leaf's.
-        is_used: Whether the leaf is in the tree.
-    """
+    """The way to a leaf and the action there, in z3 booleans."""
 
     turns: tuple[tuple[Any, Turn], ...]
+    """The turns to pass, each with whether it is on the way."""
     actions: tuple[Any, ...]
+    """For each action, whether it is the leaf's."""
     is_used: Any
+    """Whether the leaf is in the tree."""
 
 
 @dataclass(frozen=True, eq=False)
 class Guard:
-    """A split that may be put above a node; its leaf acts in the states that pass its test.
-
-    Args:
-        above: For each path, whether the guard is above the node there.
-        tests: The tests of each feature in both directions, one of them chosen.
-        actions: For each action, whether it is the leaf's.
-        is_used: Whether the guard is above any node.
-    """
+    """A split that may be put above a node; its leaf acts in the states that pass its test."""
 
     above: dict[Path, Any]
+    """For each path, whether the guard is above the node there."""
     tests: tuple[Test, ...]
+    """The tests of each feature in both directions, one of them chosen."""
     actions: tuple[Any, ...]
+    """For each action, whether it is the leaf's."""
     is_used: Any
+    """Whether the guard is above any node."""
 
 
 class _Side(NamedTuple):

@@ -26,11 +26,11 @@ from programmatic.synthesis.settings import PIRLConfig
 from programmatic.synthesis.sketch import (
     Labeled,
     Sketch,
-    ThresholdSketch,
     first_sketches,
     imitate,
     neighbors,
     shape,
+    threshold_sketch,
 )
 from programmatic.synthesis.weighting import check_oracle, oracle_actions
 from programmatic.trees.nodes import Leaf, Node, walk
@@ -138,7 +138,7 @@ class _Search:
             ).returns
             return -float(returns.mean())
 
-        sketch = ThresholdSketch(root, self._signature, data.states.std(axis=0) / 2)
+        sketch = threshold_sketch(root, self._signature, data.states.std(axis=0) / 2)
         return self._minimize(loss, sketch, self._config.refinements)
 
     def _neighbors(self, root: Node, data: Labeled) -> list[Sketch]:
@@ -155,7 +155,7 @@ class _Search:
                 found[key] = cost, neighbor
         ranked = sorted(found.values(), key=lambda entry: entry[0])[: self._config.pool_size]
         reach = data.states.std(axis=0)
-        return [ThresholdSketch(node, self._signature, reach) for _, node in ranked]
+        return [threshold_sketch(node, self._signature, reach) for _, node in ranked]
 
     def _best_imitation(self, roots: Sequence[Node], data: Labeled) -> Node:
         return imitate(min(roots, key=lambda root: self._cost(root, data)), data)[0]

@@ -7,9 +7,8 @@ sketch is a grammar of conditions and PID controllers; here it is the shape of a
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,74 +62,48 @@ def imitate(node: Node, data: Labeled, default: int = 0) -> tuple[Node, int]:
     return Split(node.feature, node.threshold, low, high), right_low + right_high
 
 
-class Sketch(Protocol):
+@dataclass(frozen=True)
+class Sketch:
     """A shape of trees with holes for numbers."""
 
-    @property
-    def holes(self) -> Sequence[tuple[float, float]]:
-        """The least and the greatest number of each hole."""
-
-    @property
-    def start(self) -> Sequence[float] | None:
-        """The numbers to try first; None: any."""
-
-    def fill(self, numbers: Sequence[float]) -> Node:
-        """The tree with these numbers in the holes."""
+    holes: list[tuple[float, float]]
+    """The least and the greatest number of each hole."""
+    fill: Callable[[Sequence[float]], Node]
+    """Makes the tree with these numbers in the holes."""
+    start: list[float] | None = None
+    """The numbers to try first; None: any."""
 
 
-@dataclass(frozen=True)
-class ThresholdSketch:
+def threshold_sketch(root: Node, signature: Signature, reach: NDArray[np.float64]) -> Sketch:
     """A tree whose thresholds are holes, except those of boolean features.
 
-    Args:
-        root: The tree.
-        signature: Its features.
-        reach: float64, (D,); the distance that a threshold may move to either side.
+    The reach, (D,), is the distance that a threshold of a feature may move to either side. There is
+    one hole per split, a split before its branches, `low` before `high`.
     """
 
-    root: Node
-    signature: Signature
-    reach: NDArray[np.float64]
+    def is_hole(split: Split) -> bool:
+        return not signature.features[split.feature].boolean and reach[split.feature] > 0
 
-    @property
-    def holes(self) -> list[tuple[float, float]]:
-        """One hole per split, a split before its branches, `low` before `high`."""
-        return [
-            (
-                split.threshold - self.reach[split.feature],
-                split.threshold + self.reach[split.feature],
-            )
-            for split in self._splits()
-        ]
-
-    @property
-    def start(self) -> list[float]:
-        """The tree's own thresholds."""
-        return [split.threshold for split in self._splits()]
-
-    def fill(self, numbers: Sequence[float]) -> Node:
-        """The tree with these thresholds and the same leaves."""
+    def fill(numbers: Sequence[float]) -> Node:
         waiting = iter(numbers)
 
         def filled(node: Node) -> Node:
             if isinstance(node, Leaf):
                 return node
-            threshold = next(waiting) if self._is_hole(node) else node.threshold
+            threshold = next(waiting) if is_hole(node) else node.threshold
             low = filled(node.low)
             return Split(node.feature, threshold, low, filled(node.high))
 
-        return filled(self.root)
+        return filled(root)
 
-    def _splits(self) -> list[Split]:
-        found = [node for _, node in walk(self.root) if isinstance(node, Split)]
-        return [split for split in found if self._is_hole(split)]
+    splits = [node for _, node in walk(root) if isinstance(node, Split) and is_hole(node)]
+    start = [split.threshold for split in splits]
+    far = [reach[split.feature] for split in splits]
+    holes = [(middle - by, middle + by) for middle, by in zip(start, far, strict=True)]
+    return Sketch(holes, fill, start)
 
-    def _is_hole(self, split: Split) -> bool:
-        return not self.signature.features[split.feature].boolean and self.reach[split.feature] > 0
 
-
-@dataclass(frozen=True)
-class PDSketch:
+def pd_sketch(x: int, y: int, states: NDArray[np.float64], segments: int) -> Sketch:
     """A condition kp x + kd y <= c of two features, as of a PD controller, as a tree.
 
     Tests compare one feature with one number, so the line becomes stairs: x is split into
@@ -138,37 +111,25 @@ class PDSketch:
     height of the line in its middle. The holes are the line's slope, as an angle, and its offset,
     in standard deviations of the features.
     """
+    mean, deviation = states.mean(axis=0), states.std(axis=0)
+    # Cuts and middles of the segments take turns.
+    points = np.quantile(states[:, x], np.arange(1, 2 * segments) / 2 / segments)
 
-    x: int
-    y: int
-    states: NDArray[np.float64]
-    segments: int
-    start: None = None
-
-    @property
-    def holes(self) -> list[tuple[float, float]]:
-        """The angle and the offset."""
-        return [(-STEEPEST, STEEPEST), (-FARTHEST, FARTHEST)]
-
-    def fill(self, numbers: Sequence[float]) -> Node:
-        """The stairs of this line, with leaves to be filled."""
+    def fill(numbers: Sequence[float]) -> Node:
         angle, offset = numbers
-        mean, deviation = self.states.mean(axis=0), self.states.std(axis=0)
-        # Cuts and middles of the segments take turns.
-        points = np.quantile(
-            self.states[:, self.x], np.arange(1, 2 * self.segments) / 2 / self.segments
-        )
 
         def stairs(first: int, last: int) -> Node:
             if last - first == 1:
-                middle = (points[2 * first] - mean[self.x]) / deviation[self.x]
+                middle = (points[2 * first] - mean[x]) / deviation[x]
                 height = offset - math.tan(angle) * middle
-                return Split(self.y, mean[self.y] + deviation[self.y] * height, TO_FILL, TO_FILL)
+                return Split(y, mean[y] + deviation[y] * height, TO_FILL, TO_FILL)
             between = (first + last) // 2
             low, high = stairs(first, between), stairs(between, last)
-            return Split(self.x, points[2 * between - 1], low, high)
+            return Split(x, points[2 * between - 1], low, high)
 
-        return stairs(0, self.segments)
+        return stairs(0, segments)
+
+    return Sketch([(-STEEPEST, STEEPEST), (-FARTHEST, FARTHEST)], fill)
 
 
 def first_sketches(signature: Signature, data: Labeled, segments: int) -> list[Sketch]:
@@ -182,10 +143,10 @@ def first_sketches(signature: Signature, data: Labeled, segments: int) -> list[S
     for feature in varying:
         middle = 0.5 if signature.features[feature].boolean else data.states[:, feature].mean()
         root = Split(feature, middle, TO_FILL, TO_FILL)
-        sketches.append(ThresholdSketch(root, signature, FARTHEST * deviation))
+        sketches.append(threshold_sketch(root, signature, FARTHEST * deviation))
     numeric = [feature for feature in varying if not signature.features[feature].boolean]
     for i, x in enumerate(numeric):
-        sketches += [PDSketch(x, y, data.states, segments) for y in numeric[i + 1 :]]
+        sketches += [pd_sketch(x, y, data.states, segments) for y in numeric[i + 1 :]]
     return sketches
 
 

@@ -18,12 +18,7 @@ FORMS = "a test is 'feature <= number' or 'feature > number'"
 
 
 def parse_tree(text: str, signature: Signature, name: str = "program") -> Node:
-    """Parse the text of a tree program.
-
-    Args:
-        text: The text.
-        signature: The names of features and actions.
-        name: The text's name in errors.
+    """Parse the text of a tree program; `name` is the text's name in errors.
 
     Raises:
         SourceError: The text is no program; the message has what was expected, and where.

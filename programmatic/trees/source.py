@@ -81,11 +81,6 @@ class Parser:
     tokens, and a line continues while a bracket is open. The last token is the end, directly behind
     the one before it.
 
-    Args:
-        text: The text.
-        signature: The names of features and actions.
-        name: The text's name in errors.
-
     Raises:
         SourceError: A character begins no token, a bracket stays open, or a line is indented by a
             tab, or by another width than the lines around it.

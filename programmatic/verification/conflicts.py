@@ -11,6 +11,7 @@ from karel_gym.envs.signature import Signature
 from programmatic.constraints.formulas import normal_form
 from programmatic.constraints.statements import Always, Constraints
 from programmatic.verification.smt import Deadline, StateVariables, is_true
+from programmatic.verification.verdicts import state_text
 
 MAX_CONFLICTS = 10
 
@@ -29,11 +30,8 @@ class Conflict:
 
     def text(self, signature: Signature) -> str:
         """The conflict in words."""
-        where = ", ".join(
-            f"{name} = {value:.6g}"
-            for name, value in zip(signature.feature_names, self.state, strict=True)
-        )
-        return f"conflict of {' and '.join(self.constraints)}: every action breaks one at {where}"
+        names, where = " and ".join(self.constraints), state_text(signature, self.state)
+        return f"conflict of {names}: every action breaks one at {where}"
 
 
 def find_conflicts(constraints: Constraints, deadline: Deadline) -> list[Conflict]:

@@ -105,8 +105,8 @@ class _Cells:
         high = np.full((*shape, n_features), np.inf)
         for axis, feature in enumerate(dynamics.plane):
             along = np.expand_dims(edges[axis], 1 - axis)
-            low[..., feature] = along[:-1] if axis == 0 else along[:, :-1]
-            high[..., feature] = along[1:] if axis == 0 else along[:, 1:]
+            low[..., feature] = np.delete(along, -1, axis)
+            high[..., feature] = np.delete(along, 0, axis)
         boxes = Interval(low.reshape(-1, n_features), high.reshape(-1, n_features))
         return cls((edges[0], edges[1]), boxes, dynamics.plane)
 

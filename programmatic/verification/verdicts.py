@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Literal
@@ -44,13 +45,18 @@ class Counterexample:
 
     def text(self, signature: Signature) -> str:
         """The state and action in words."""
-        values = ", ".join(
-            f"{feature.name} = {value:.6g}" + (f" {feature.unit}" if feature.unit else "")
-            for feature, value in zip(signature.features, self.state.tolist(), strict=True)
-        )
+        values = state_text(signature, self.state.tolist())
         where = {"float32": "", "float64": " (in doubles)", "real": " (in real numbers alone)"}
         after = f", broken after {self.steps} steps" if self.steps > 1 else ""
         return f"{values}: {signature.actions[self.action]}{after}{where[self.precision]}"
+
+
+def state_text(signature: Signature, state: Iterable[float]) -> str:
+    """A state in words."""
+    return ", ".join(
+        f"{feature.name} = {value:.6g} {feature.unit}".rstrip()
+        for feature, value in zip(signature.features, state, strict=True)
+    )
 
 
 @dataclass(frozen=True, eq=False)

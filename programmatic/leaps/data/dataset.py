@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from karel_gym.simulation.rng import states_of, stream_of
+from karel_gym.world import WorldBatch
 from programmatic.dsl.sampling import MAX_PROGRAM_TOKENS
 from programmatic.dsl.tokens import PAD
 from programmatic.leaps.data.demonstrations import STOP, behaviour_match, checked
@@ -251,12 +252,17 @@ def _check_contents(dataset: ProgramDataset) -> None:
         raise ValueError("it has no programs")
     compile_tokens(dataset.tokens)
     n = dataset.lengths.size
-    _, _, actions, lengths = checked(
+    robots = dataset.robots.reshape(n, 2)
+    cells, _, actions, lengths = checked(
         dataset.cells.reshape(n, -1),
         dataset.width,
-        dataset.robots.reshape(n, -1),
+        robots,
         dataset.actions.reshape(n, -1),
         dataset.lengths.ravel(),
+    )
+    places = np.stack([*np.divmod(robots[:, 0], dataset.width), robots[:, 1]], axis=1)
+    WorldBatch(
+        cells.reshape(n, dataset.height, dataset.width), places, np.zeros(n, dtype=np.uint64)
     )
     if (actions[np.arange(actions.shape[1]) >= lengths[:, None]] != STOP).any():
         raise ValueError(f"actions must be {STOP} after their end")

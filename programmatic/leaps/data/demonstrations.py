@@ -14,7 +14,7 @@ from karel_gym.envs.observations import MARKER_PLANE, N_PLANES, WALL_PLANE, writ
 from karel_gym.robot import ACTIONS, act, sense
 from karel_gym.simulation.episode_arrays import copy
 from karel_gym.simulation.kernels import index, inner, kernel
-from karel_gym.world import HEADINGS, WALL, WorldBatch
+from karel_gym.world import HEADINGS, WALL
 from programmatic.machine.bytecode import ACT, HALT, argument_of, compile_rows, op_of
 from programmatic.machine.interpreter import NO_ACTION, advance
 from programmatic.machine.parallel import in_parallel
@@ -283,8 +283,14 @@ def checked(
             f"and lengths (M,), got {cells.shape}, {robots.shape}, {actions.shape} and "
             f"{lengths.shape}"
         )
-    places = np.stack([*np.divmod(robots[:, 0], width), robots[:, 1]], axis=1)
-    WorldBatch(cells.reshape(m, -1, width), places, np.zeros(m, dtype=np.uint64))  # checks them
+    worlds = cells.reshape(m, -1, width)
+    for side in (np.s_[:, 0], np.s_[:, -1], np.s_[:, :, 0], np.s_[:, :, -1]):
+        if (worlds[side] < WALL).any():
+            raise ValueError("the border of every world must be wall")
+    rows, cols = np.divmod(robots[:, 0], width)
+    outside = (rows < 1) | (rows > worlds.shape[1] - 2) | (cols < 1) | (cols > width - 2)
+    if (outside | (robots[:, 1] < 0) | (robots[:, 1] >= len(HEADINGS))).any():
+        raise ValueError("robots must be inside the border, with a heading of 0 to 3")
     n_actions = actions.shape[1]
     if ((lengths < 0) | (lengths > n_actions)).any():
         raise ValueError(f"lengths must be in 0 to {n_actions}, the number of columns of actions")

@@ -21,7 +21,6 @@ from programmatic.leaps.training.pretraining import PROGRESS_FILE
 from programmatic.runs import RunError, replacing
 
 NAMES = {"leaps": "LEAPS", "p": "LEAPS-P", "pr": "LEAPS-P+R", "pl": "LEAPS-P+L"}
-COLORS = ("#1f5a92", "#d9822b", "#3d8f5f", "#a04668", "#7a6bb0", "#777777")
 LOSSES = {
     "program_loss": "L_P, programs",
     "kl": "KL divergence, mean over dimensions",
@@ -60,8 +59,7 @@ def plot_pretraining(
     for axes, (column, title) in zip(panels, (LOSSES | SHARES).items(), strict=True):
         for number, (label, log) in enumerate(zip(labels, logs, strict=True)):
             if column in log:
-                color = COLORS[number % len(COLORS)]
-                axes.plot(log["epoch"], log[column], ".-", color=color, label=label, markersize=4)
+                axes.plot("epoch", column, ".-", data=log, color=f"C{number}", label=label)
         if not axes.lines:
             axes.text(0.5, 0.5, "not trained on", ha="center", transform=axes.transAxes)
             axes.set(xticks=[], yticks=[])

@@ -219,6 +219,10 @@ def _put(name: str, value: int) -> Any:
     return change
 
 
+def _crowd(file: h5py.File) -> None:
+    file["cells"][0, 0] = np.where(file["cells"][0, 0] == WALL, WALL, 11)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -226,8 +230,9 @@ def _put(name: str, value: int) -> Any:
         (_delete_size, "lacks the size"),
         (_shorten, r"lengths must be int8 of shape \(200, 10\)"),
         (_put("tokens", 4), r"programs\[1\]"),
-        (_put("cells", 99), "world 11 of the batch: the border must be wall"),
-        (_put("robots", 7), "world 11 of the batch: the robot's heading is 7"),
+        (_put("cells", 99), "the border of every world must be wall"),
+        (_crowd, "more at row"),
+        (_put("robots", 7), "robots must be inside the border, with a heading of 0 to 3"),
         (_put("actions", 5), "actions of a demonstration must be in 0 to 4"),
         (_put("lengths", 1), "actions must be 5 after their end"),
         (_put("lengths", 20), "lengths must be in 0 to 19"),

@@ -188,9 +188,9 @@ def test_random_programs_match_as_the_definition_says() -> None:
         ("robots", lambda x: x[:-1], "must have the shape"),
         ("lengths", lambda x: x + 20, r"lengths must be in 0 to 19"),
         ("actions", lambda x: x + 3, r"actions of a demonstration must be in 0 to 4"),
-        ("robots", lambda x: x * np.array([0, 1]), "stands in the wall"),
-        ("robots", lambda x: x + np.array([0, 4]), "heading is"),
-        ("cells", lambda x: x & 0x0F, "the border must be wall"),
+        ("robots", lambda x: x * np.array([0, 1]), "inside the border"),
+        ("robots", lambda x: x + np.array([0, 4]), "inside the border"),
+        ("cells", lambda x: x & 0x0F, "border of every world must be wall"),
     ],
 )
 def test_what_is_no_demonstration_is_refused(name: str, change: Any, message: str) -> None:

@@ -16,12 +16,12 @@ from programmatic.synthesis.pirl import pirl
 from programmatic.synthesis.settings import PIRLConfig
 from programmatic.synthesis.sketch import (
     Labeled,
-    PDSketch,
-    ThresholdSketch,
     first_sketches,
     imitate,
     neighbors,
+    pd_sketch,
     shape,
+    threshold_sketch,
 )
 from programmatic.trees.nodes import Leaf, Node, Split, walk
 from programmatic.trees.policy import TreePolicy
@@ -69,8 +69,9 @@ def test_a_leaf_that_no_state_comes_to_acts_as_the_split_above() -> None:
 
 def test_thresholds_are_the_holes_but_for_boolean_features() -> None:
     root = Split(1, 0.5, Split(2, 3.0, Leaf(0), Leaf(1)), Split(0, 0.25, Leaf(1), Leaf(2)))
-    sketch = ThresholdSketch(root, MIXED, np.array([0.5, 0.5, 2.0]))
+    sketch = threshold_sketch(root, MIXED, np.array([0.5, 0.5, 2.0]))
     assert sketch.holes == [(1.0, 5.0), (-0.25, 0.75)]
+    assert sketch.start is not None
     assert sketch.start == [3.0, 0.25]
     assert sketch.fill(sketch.start) == root
     moved = Split(1, 0.5, Split(2, 1.5, Leaf(0), Leaf(1)), Split(0, 0.5, Leaf(1), Leaf(2)))
@@ -87,7 +88,7 @@ def test_stairs_follow_the_line_of_a_pd_condition(slope: float) -> None:
     shares = []
     for segments in (1, 4, 16):
         filled, right = imitate(
-            PDSketch(2, 3, states, segments).fill([np.arctan(slope), 0.2]), data
+            pd_sketch(2, 3, states, segments).fill([np.arctan(slope), 0.2]), data
         )
         assert n_leaves(filled) == 2 * segments
         assert right == n_right(filled, data)
@@ -118,9 +119,11 @@ def test_the_first_sketches_leave_constant_and_boolean_features_be() -> None:
     states = np.random.default_rng(0).normal(size=(50, 3))
     states[:, 1] = states[:, 0] > 0
     sketches = first_sketches(MIXED, Labeled(states, np.zeros(50, np.int64), 3), 4)
-    thresholds = [s.root for s in sketches if isinstance(s, ThresholdSketch)]
-    assert [split.feature for split in thresholds if isinstance(split, Split)] == [0, 1, 2]
-    assert [(s.x, s.y) for s in sketches if isinstance(s, PDSketch)] == [(0, 2)]
+    roots = [sketch.fill(sketch.start or [0.0, 0.0]) for sketch in sketches]
+    features = [
+        {node.feature for _, node in walk(root) if isinstance(node, Split)} for root in roots
+    ]
+    assert features == [{0}, {1}, {2}, {0, 2}]
     states[:, 2] = 4.0
     sketches = first_sketches(MIXED, Labeled(states, np.zeros(50, np.int64), 3), 4)
     assert len(sketches) == 2
