@@ -1,7 +1,7 @@
-"""Programs and constraints to begin with, as files.
+"""Files of example programs and constraints.
 
-`worst.tree`, `intermediate.tree` and `near_optimal.tree` are CartPole programs of about the mean
-returns that MORL's paper gives for its own: 9.28, 104.0 and 200.0.
+`worst.tree`, `intermediate.tree` and `near_optimal.tree` are CartPole programs with about the mean
+returns of those in MORL's paper: 9.28, 104.0 and 200.0.
 """
 
 from __future__ import annotations

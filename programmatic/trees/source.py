@@ -177,11 +177,11 @@ class Parser:
                     brackets.pop()
                 if text:
                     end = found.end[0], found.end[1] + 1
-        except tokenize.TokenError:
+        except tokenize.TokenError as error:
             if brackets:
                 message = f"this {brackets[-1].text!r} is never closed"
                 raise self.error(message, brackets[-1]) from None
-            raise self._error_at("the text ends within a statement", *end) from None
+            raise self._error_at(f"expected another token: {error.args[0]}", *end) from None
         except IndentationError as error:
             line = error.lineno or 1
             width = len(lines[line - 1]) - len(lines[line - 1].lstrip())
