@@ -9,7 +9,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from agents.kernels.percept_tables import action_probabilities, has_table, is_masked, run_table
+from sb3_contrib import MaskablePPO
+
+from agents.kernels.percept_tables import Table, action_probabilities, has_table, run_table
 from agents.kernels.recurrent_kernel import is_lstm, run_recurrent
 from karel_gym.envs.observations import SIGNATURES
 from karel_gym.tasks.task import Task
@@ -39,7 +41,7 @@ def kernel_of(
         return None
 
     def play(task: Task, worlds: WorldBatch, seed: int, max_steps: int) -> Outcomes:
-        table = action_probabilities(policy, obs)
-        return run_table(table, task, worlds, seed, max_steps, deterministic, is_masked(policy))
+        table = Table(action_probabilities(policy, obs), isinstance(policy, MaskablePPO))
+        return run_table(table, deterministic, task, worlds, seed, max_steps)
 
     return play

@@ -1,8 +1,8 @@
-"""Memoryless policies of percepts as tables, whose episodes run compiled, in worlds of any size."""
+"""Memoryless policies of percepts as tables, which act in a kernel in worlds of any size."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from stable_baselines3.common.policies import ActorCriticPolicy
 from agents.kernels.kernel_episodes import ALL_ACTIONS, act_in, choose, run_episodes
 from karel_gym.envs.observations import N_PERCEPTS
 from karel_gym.robot import ACTIONS, sense, useful
+from karel_gym.simulation.episode_arrays import world_at
 from karel_gym.simulation.kernels import kernel
 from karel_gym.tasks.task import Task
 from karel_gym.world import WorldBatch
@@ -26,95 +27,63 @@ N_ROWS = 2**N_PERCEPTS
 N_ACTIONS = len(ACTIONS)
 
 
-@kernel
-def act_by_table(
-    first: int,
-    last: int,
-    probabilities: Any,
-    masked: bool,
-    greedy: bool,
-    cells: Any,
-    width: int,
-    robots: Any,
-    rngs: Any,
-    counters: Any,
-    draws: Any,
-    max_steps: int,
-    returns: Any,
-    lengths: Any,
-    terminated: Any,
-) -> None:
-    """Let a table act in the episodes `first` to `last - 1`, which have begun.
+class Table(NamedTuple):
+    """A policy as a table."""
 
-    Args:
-        first, last: The episodes.
-        probabilities: float64, (R, 5), of the actions. R is 32, or 32 for each previous action
-            after 32 for none.
-        masked: Whether useless actions are never taken.
-        greedy: Whether the most probable action is taken.
-        cells: uint8, (N, H*W). Changed, as the next five.
-        width: W.
-        robots: int64, (N, 2).
-        rngs: uint64, (N, 1).
-        counters: int32, (N, N_COUNTERS).
-        draws: uint64, (N, 1); where uniform numbers come from.
-        max_steps: Horizon.
-        returns, lengths, terminated: float64, int64 and bool, each (N,); written.
-    """
-    remembers = len(probabilities) > N_ROWS
+    probabilities: NDArray[np.float64]
+    """(R, 5), of the actions. R is 32, or 32 for each previous action after 32 for none."""
+    masked: bool
+    """Whether useless actions are never taken; see `karel_gym.envs.masks`."""
+
+
+@kernel
+def act_by_table(first: int, last: int, table: Any, episodes: Any) -> None:
+    """Let a `Table` act in the `KernelEpisodes` `first` to `last - 1`."""
+    remembers = len(table.probabilities) > N_ROWS
     for i in range(first, last):
-        returns[i], lengths[i], terminated[i] = 0.0, 0, False
-        offset = 0
-        while lengths[i] < max_steps and not terminated[i]:
-            row = offset + sense(cells[i], width, robots[i, 0], robots[i, 1])
+        world, draws = world_at(episodes.worlds, i), episodes.draws[i]
+        total, length, terminated, offset = 0.0, 0, False, 0
+        while length < episodes.max_steps and not terminated:
+            row = offset + sense(world.cells, world.width, world.robots[0], world.robots[1])
             allowed = ALL_ACTIONS
-            if masked:
-                allowed = useful(cells[i], width, robots[i, 0], robots[i, 1])
-            action = choose(probabilities[row], allowed, greedy, draws[i])
-            gain, terminated[i] = act_in(cells[i], width, robots[i], rngs[i], counters[i], action)
-            returns[i] += gain
-            lengths[i] += 1
+            if table.masked:
+                allowed = useful(world.cells, world.width, world.robots[0], world.robots[1])
+            action = choose(table.probabilities[row], allowed, episodes.greedy, draws)
+            gain, terminated = act_in(world, action)
+            total += gain
+            length += 1
             if remembers:
                 offset = N_ROWS * (action + 1)
+        episodes.returns[i], episodes.lengths[i], episodes.terminated[i] = total, length, terminated
 
 
 def has_table(policy: Any, deterministic: bool) -> bool:
-    """Whether what a policy of percepts does depends on its observation and a mask alone.
+    """Whether the action of a policy of percepts depends on its observation and a mask alone.
 
     Args:
         policy: A policy that observes "percepts" or "percepts+action".
-        deterministic: Whether it takes its most probable action: a value-based one draws in another
-            way than from probabilities.
+        deterministic: Whether it takes its most probable action; a value-based policy does not
+            draw others by their probabilities.
     """
-    if isinstance(policy, TreePolicy):
-        return True
     if isinstance(policy, (DQN, QRDQN)):
         return deterministic
-    return is_masked(policy) or is_actor_without_memory(policy)
-
-
-def is_masked(policy: Any) -> bool:
-    """Whether a policy never takes useless actions: see `karel_gym.envs.masks`."""
-    return isinstance(policy, MaskablePPO)
+    return isinstance(policy, (TreePolicy, MaskablePPO)) or is_actor_without_memory(policy)
 
 
 def is_actor_without_memory(model: Any) -> bool:
     """Whether a model is an SB3 actor-critic whose probabilities depend on what it sees alone."""
     network = getattr(model, "policy", None)
-    return (
-        isinstance(network, ActorCriticPolicy)
-        and not isinstance(network, RecurrentActorCriticPolicy)
-        and not is_masked(model)
-    )
+    is_recurrent = isinstance(network, RecurrentActorCriticPolicy)
+    return isinstance(network, ActorCriticPolicy) and not is_recurrent
 
 
 @torch.no_grad()
 def action_probabilities(policy: Any, obs: str) -> NDArray[np.float64]:
-    """The table of a policy: the probabilities of the five actions for whatever it may observe.
+    """The probabilities of the five actions for every observation.
 
     Args:
-        policy: One that has a table; see `has_table`. The actions of trees and of value-based ones
-            have probability 1. Those of one that `is_masked` are given as without a mask.
+        policy: A policy that has a table. The actions of trees and of value-based policies have
+            probability 1; the probabilities of a masked policy are those without a mask.
         obs: "percepts" or "percepts+action".
 
     Returns:
@@ -131,31 +100,14 @@ def action_probabilities(policy: Any, obs: str) -> NDArray[np.float64]:
 
 
 def run_table(
-    probabilities: NDArray[np.float64],
-    task: Task,
-    worlds: WorldBatch,
-    seed: int,
-    max_steps: int,
-    greedy: bool = False,
-    masked: bool = False,
+    table: Table, greedy: bool, task: Task, worlds: WorldBatch, seed: int, max_steps: int
 ) -> Outcomes:
-    """Let a table act from each of N start worlds, on all cores.
-
-    Args:
-        probabilities: As `action_probabilities` returns them.
-        task: The task that judges.
-        worlds: N start worlds.
-        seed: Of the draws; episode i's are the same whatever N is.
-        max_steps: Horizon.
-        greedy: Whether it takes its most probable action.
-        masked: Whether it never takes useless actions.
-    """
-    policy = probabilities, masked, greedy
-    return run_episodes(act_by_table, policy, task, worlds, seed, max_steps)
+    """Let a table act from each of N start worlds; see `run_episodes`."""
+    return run_episodes(act_by_table, table, greedy, task, worlds, seed, max_steps)
 
 
 def _observations(obs: str) -> NDArray[np.float32]:
-    """Whatever may be observed: a row each, in the order of a table's rows."""
+    """All observations, one per row, in the order of a table's rows."""
     percepts = (np.arange(N_ROWS)[:, None] >> np.arange(N_PERCEPTS)) & 1  # (32, 5)
     if obs == "percepts":
         return percepts.astype(np.float32)

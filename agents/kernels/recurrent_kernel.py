@@ -1,8 +1,8 @@
-"""Recurrent policies of percepts whose episodes run in a kernel, in worlds of any size."""
+"""Recurrent policies of percepts, which act in a kernel in worlds of any size."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -14,13 +14,25 @@ from torch import nn
 from agents.kernels.kernel_episodes import ALL_ACTIONS, act_in, choose, run_episodes
 from karel_gym.envs.observations import N_PERCEPTS
 from karel_gym.robot import sense
+from karel_gym.simulation.episode_arrays import world_at
 from karel_gym.simulation.kernels import inner, kernel
 from karel_gym.tasks.task import Task
 from karel_gym.world import WorldBatch
 from programmatic.rollout import Outcomes
 
-Layers = tuple[tuple[NDArray[np.float32], NDArray[np.float32]], ...]
-"""Linear layers: weights (inputs, outputs) and biases (outputs,), tanh between them."""
+
+class Recurrent(NamedTuple):
+    """The weights of an LSTM and of the layers after it."""
+
+    inputs: NDArray[np.float32]
+    """(P, 4 H), for 5 percepts, or also for 5 previous actions; the gates in torch's order."""
+    recurrent: NDArray[np.float32]
+    """(H, 4 H)."""
+    biases: NDArray[np.float32]
+    """(4 H,)."""
+    layers: tuple[tuple[NDArray[np.float32], NDArray[np.float32]], ...]
+    """Linear layers from H to the logits of the actions, with tanh between them: weights
+    (inputs, outputs) and biases (outputs,)."""
 
 
 @inner
@@ -33,7 +45,7 @@ def add_product(vector: Any, weights: Any, total: Any) -> None:
 
 @inner
 def remember(gates: Any, hidden: Any, memory: Any) -> None:
-    """Change the hidden state and the memory of an LSTM, (H,), as its gates, (4 H,), say."""
+    """Update the hidden state and the memory of an LSTM, (H,), by its gates, (4 H,)."""
     size = len(hidden)
     one = np.float32(1)
     for k in range(size):
@@ -45,76 +57,40 @@ def remember(gates: Any, hidden: Any, memory: Any) -> None:
 
 
 @kernel
-def act_recurrently(
-    first: int,
-    last: int,
-    greedy: bool,
-    inputs: Any,
-    recurrent: Any,
-    biases: Any,
-    layers: Any,
-    cells: Any,
-    width: int,
-    robots: Any,
-    rngs: Any,
-    counters: Any,
-    draws: Any,
-    max_steps: int,
-    returns: Any,
-    lengths: Any,
-    terminated: Any,
-) -> None:
-    """Let an LSTM and the layers after it act in the episodes `first` to `last - 1`.
-
-    Args:
-        first, last: The episodes, which have begun.
-        greedy: Whether the most probable action is taken.
-        inputs: float32, (P, 4 H); the LSTM's weights of 5 percepts, or also of 5 previous actions;
-            its gates are in torch's order.
-        recurrent: float32, (H, 4 H).
-        biases: float32, (4 H,).
-        layers: See `Layers`; from H to the logits of the actions.
-        cells: uint8, (N, H*W). Changed, as the next five.
-        width: W.
-        robots: int64, (N, 2).
-        rngs: uint64, (N, 1).
-        counters: int32, (N, N_COUNTERS).
-        draws: uint64, (N, 1); where the uniform numbers come from.
-        max_steps: Horizon.
-        returns, lengths, terminated: float64, int64 and bool, each (N,); written.
-    """
-    size = len(recurrent)
+def act_recurrently(first: int, last: int, network: Any, episodes: Any) -> None:
+    """Let a `Recurrent` policy act in the `KernelEpisodes` `first` to `last - 1`."""
+    size = len(network.recurrent)
     hidden, memory = np.empty(size, np.float32), np.empty(size, np.float32)
     gates = np.empty(4 * size, np.float32)
     for i in range(first, last):
-        returns[i], lengths[i], terminated[i] = 0.0, 0, False
+        world, draws = world_at(episodes.worlds, i), episodes.draws[i]
+        total, length, terminated, previous = 0.0, 0, False, -1
         hidden[:] = 0
         memory[:] = 0
-        previous = -1
-        while lengths[i] < max_steps and not terminated[i]:
-            gates[:] = biases
-            percepts = sense(cells[i], width, robots[i, 0], robots[i, 1])
+        while length < episodes.max_steps and not terminated:
+            gates[:] = network.biases
+            percepts = sense(world.cells, world.width, world.robots[0], world.robots[1])
             for k in range(N_PERCEPTS):
                 if (percepts >> k) & 1:
-                    gates += inputs[k]
-            if previous >= 0 and len(inputs) > N_PERCEPTS:
-                gates += inputs[N_PERCEPTS + previous]
-            add_product(hidden, recurrent, gates)
+                    gates += network.inputs[k]
+            if previous >= 0 and len(network.inputs) > N_PERCEPTS:
+                gates += network.inputs[N_PERCEPTS + previous]
+            add_product(hidden, network.recurrent, gates)
             remember(gates, hidden, memory)
             features = hidden
-            for k in range(len(layers)):
-                weights, bias = layers[k]
+            for k in range(len(network.layers)):
+                weights, bias = network.layers[k]
                 values = bias.copy()
                 add_product(features, weights, values)
-                if k < len(layers) - 1:
+                if k < len(network.layers) - 1:
                     values = np.tanh(values)
                 features = values
             chances = np.exp(features - features.max())
-            action = choose(chances, ALL_ACTIONS, greedy, draws[i])
-            gain, terminated[i] = act_in(cells[i], width, robots[i], rngs[i], counters[i], action)
-            returns[i] += gain
-            lengths[i] += 1
-            previous = action
+            previous = choose(chances, ALL_ACTIONS, episodes.greedy, draws)
+            gain, terminated = act_in(world, previous)
+            total += gain
+            length += 1
+        episodes.returns[i], episodes.lengths[i], episodes.terminated[i] = total, length, terminated
 
 
 def is_lstm(policy: Any) -> bool:
@@ -130,27 +106,18 @@ def is_lstm(policy: Any) -> bool:
 
 @torch.no_grad()
 def run_recurrent(
-    policy: Any, deterministic: bool, task: Task, worlds: WorldBatch, seed: int, max_steps: int
+    policy: Any, greedy: bool, task: Task, worlds: WorldBatch, seed: int, max_steps: int
 ) -> Outcomes:
-    """Let a recurrent policy act from each of N start worlds, on all cores.
-
-    Args:
-        policy: One that `is_lstm`, and observes percepts or also previous actions.
-        deterministic: Whether it takes its most probable action.
-        task: The task that judges.
-        worlds: N start worlds.
-        seed: Of the draws; episode i's are the same whatever N is.
-        max_steps: Horizon.
-    """
+    """Let a policy that `is_lstm` act from each of N start worlds; see `run_episodes`."""
     network, lstm = policy.policy, policy.policy.lstm_actor
     linear = [part for part in network.mlp_extractor.policy_net if isinstance(part, nn.Linear)]
-    layers: Layers = tuple(
-        (_array(part.weight.T), _array(part.bias)) for part in (*linear, network.action_net)
+    weights = Recurrent(
+        _array(lstm.weight_ih_l0.T),
+        _array(lstm.weight_hh_l0.T),
+        _array(lstm.bias_ih_l0 + lstm.bias_hh_l0),
+        tuple((_array(part.weight.T), _array(part.bias)) for part in (*linear, network.action_net)),
     )
-    gates = _array(lstm.weight_ih_l0.T), _array(lstm.weight_hh_l0.T)
-    biases = _array(lstm.bias_ih_l0 + lstm.bias_hh_l0)
-    settings = deterministic, *gates, biases, layers
-    return run_episodes(act_recurrently, settings, task, worlds, seed, max_steps)
+    return run_episodes(act_recurrently, weights, greedy, task, worlds, seed, max_steps)
 
 
 def _array(tensor: torch.Tensor) -> NDArray[np.float32]:

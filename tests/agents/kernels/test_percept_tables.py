@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from agents import evaluate_episodes, load, train
-from agents.kernels.percept_tables import action_probabilities, has_table, run_table
+from agents.kernels.percept_tables import Table, action_probabilities, has_table, run_table
 from agents.policies import contestants
 from karel_gym import sample_worlds
 from karel_gym.envs.observations import SIGNATURES
@@ -93,11 +93,12 @@ def test_drawn_actions_have_the_policys_probabilities(obs: str, tmp_path: Path) 
 def test_draws_follow_the_probabilities() -> None:
     table = np.tile([0.1, 0.2, 0.3, 0.0, 0.4], (32, 1))
     worlds = sample_worlds("Karel-Seeder-v0", 4000, seed=1)
-    returns, lengths, terminated = run_table(table, task_of("Karel-Seeder-v0"), worlds, 0, 1)
+    where = task_of("Karel-Seeder-v0"), worlds, 0, 1
+    returns, lengths, solved = run_table(Table(table, False), False, *where)
     # The first marker put on a cell is worth 1/36.
     assert (returns > 0).mean() == pytest.approx(0.4, abs=0.03)
     assert lengths.tolist() == [1] * 4000
-    assert not terminated.any()
+    assert not solved.any()
 
 
 @pytest.mark.parametrize("greedy", [False, True])
@@ -105,9 +106,9 @@ def test_a_masked_table_takes_no_useless_action(greedy: bool) -> None:
     # In Seeder there is no marker to be picked; the first one put on a cell is worth 1/36.
     table = np.tile([0.0, 0.0, 0.0, 0.9, 0.1], (32, 1))
     where = task_of("Karel-Seeder-v0"), sample_worlds("Karel-Seeder-v0", 1000, seed=1), 0, 1
-    masked = run_table(table, *where, greedy=greedy, masked=True)[0]
+    masked = run_table(Table(table, True), greedy, *where).returns
     np.testing.assert_allclose(masked, 1 / 36)
-    unmasked = run_table(table, *where, greedy=greedy)[0]
+    unmasked = run_table(Table(table, False), greedy, *where).returns
     assert (unmasked > 0).mean() == pytest.approx(0 if greedy else 0.1, abs=0.03)
 
 
@@ -125,10 +126,11 @@ def test_a_masked_policys_draws_have_its_distribution(tmp_path: Path) -> None:
 
 
 def test_an_episode_is_the_same_however_many_there_are() -> None:
-    table = np.full((192, 5), 0.2)
-    task = task_of(MAZE)
-    few, many = (run_table(table, task, sample_worlds(MAZE, n, seed=2), 3, 50) for n in (3, 300))
-    other = run_table(table, task, sample_worlds(MAZE, 300, seed=2), 4, 50)
+    def run(n: int, seed: int) -> Any:
+        table = Table(np.full((192, 5), 0.2), False)
+        return run_table(table, False, task_of(MAZE), sample_worlds(MAZE, n, seed=2), seed, 50)
+
+    few, many, other = run(3, 3), run(300, 3), run(300, 4)
     for a, b in zip(few, many, strict=True):
         assert a.tolist() == b[:3].tolist()
     assert many[1].tolist() != other[1].tolist()
