@@ -1,4 +1,4 @@
-"""Policies next to each other on the same worlds, as an animated picture or a video."""
+"""Animations of policies side by side in the same worlds."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from programmatic.runs import replacing
 from programmatic.threads import torch_threads
 
 FORMATS = (".gif", ".png", ".mp4")
-CELL_EXTENT = 320  # pixels of a world's longer side, so that several fit beside each other
+CELL_EXTENT = 320  # pixels of a world's longer side
 MAX_FRAMES = 240
 COLOURS = 64
-HOLD = 8  # frames for which the end stays
+HOLD = 8  # frames that show the end
 
 
 @torch_threads(1)
@@ -39,29 +39,29 @@ def animate(
     max_frames: int = MAX_FRAMES,
     max_steps: int | None = None,
 ) -> None:
-    """Write an animation: a row a world, a column a policy.
+    """Write an animation with a row per world and a column per policy.
 
     Args:
         policies: As for `agents.evaluate`.
         env_id: The task's id.
         worlds: Start worlds of one size.
         path: Ends in .gif, .png (an animated PNG) or .mp4 (needs the extra `video`).
-        seed: Of policies that draw.
-        deterministic: Whether models take their most probable action; None: as each was made for.
-        fps: Frames a second.
+        seed: Of stochastic policies.
+        deterministic: Whether models take their most probable action; None: the default of each.
+        fps: Frames per second.
+        max_frames: Longer episodes are shown up to this frame, then their end.
         max_steps: Horizon of an episode; None: the task's own.
-        max_frames: Longer episodes are shown up to this frame, and then their end.
 
     Raises:
-        ValueError: The path ends in something else, or no policy can act in these worlds.
-        RuntimeError: An .mp4 was asked for and imageio-ffmpeg is not installed.
+        ValueError: The path has another suffix, or no policy can act in these worlds.
+        RuntimeError: imageio-ffmpeg, which .mp4 needs, is not installed.
     """
     path = Path(path)
     if path.suffix not in FORMATS:
-        raise ValueError(f"an animation's file ends in {', '.join(FORMATS)}; got {path}")
+        raise ValueError(f"an animation's file must end in {', '.join(FORMATS)}; got {path}")
     able = [c for c in contestants(policies, seed) if c.shape in (None, worlds[0].shape)]
     if not able:
-        raise ValueError("no policy can act in worlds of this size: there is nothing to show")
+        raise ValueError("no policy can act in worlds of this size")
     rows = [
         [_episode(c, env_id, world, seed, deterministic, max_steps) for c in able]
         for world in worlds
@@ -97,7 +97,7 @@ def _episode(
 
 
 def _composed(rows: list[list[Iterator[Image]]], max_frames: int) -> Iterator[Image]:
-    """The frames of all episodes as one, each holding its last frame until all have ended."""
+    """Frames of all episodes together; one that has ended shows its last frame."""
     flat = [episode for row in rows for episode in row]
     n_columns = len(rows[0])
     last: list[Image] = []
@@ -117,7 +117,7 @@ def _write(frames: Iterator[Image], path: Path, fps: int) -> None:
     if path.suffix == ".mp4":
         _write_video(frames, path, fps)
         return
-    # The pictures have few colours: a palette keeps the file and the list small.
+    # The frames have few colors: a palette keeps the file and the list small.
     pictures = [
         PillowImage.fromarray(frame).quantize(COLOURS, dither=PillowImage.Dither.NONE)
         for frame in frames

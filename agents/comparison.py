@@ -1,4 +1,4 @@
-"""`Comparison`: the table of `agents.evaluate`, and how it is shown."""
+"""`Comparison`: the table of `agents.evaluate`."""
 
 from __future__ import annotations
 
@@ -14,16 +14,15 @@ COLUMNS = (
     *("policy", "obs", "episodes", "mean_return", "ci_low", "ci_high"),
     *("success_rate", "mean_length", "ms_per_episode", "note"),
 )
-TEXT_WIDTH = 80  # characters of a comparison as text
+TEXT_WIDTH = 80  # characters
 NAMES = ("policy", "observes")
-"""The columns that are texts; long ones are folded."""
+"""The columns whose long texts are folded."""
 
 
 class Comparison(pd.DataFrame):
     """A data frame with a row per policy; see `agents.evaluate` for its columns.
 
-    Its text is 80 characters wide and shows every policy with its return, interval, success rate,
-    actions, and time. Whatever is selected or computed from it is a plain data frame.
+    Its text is 80 characters wide. Selections and results of computations are plain data frames.
     """
 
     def __repr__(self) -> str:
@@ -41,11 +40,7 @@ class Comparison(pd.DataFrame):
         return texts.assign(note=self["note"].to_numpy()).to_html(index=False)
 
     def shown(self, title: str | None = None) -> Table:
-        """The table for a console of `rich`.
-
-        Args:
-            title: The line above it.
-        """
+        """The table for a console of `rich`."""
         rows = self._texts()
         table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
         table.padding, table.pad_edge, table.show_edge = (0, 1, 0, 0), False, False
@@ -65,7 +60,7 @@ class Comparison(pd.DataFrame):
         return table
 
     def _texts(self) -> list[dict[str, str]]:
-        """The rows as texts by column; "-" stands for what is unknown."""
+        """The rows as texts by column; unknown values are "-"."""
         return [
             {
                 "policy": str(row["policy"]),

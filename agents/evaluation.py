@@ -1,4 +1,4 @@
-"""The comparison: policies side by side on the same start worlds."""
+"""Evaluation of policies on the same start worlds."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ def evaluate(
     """Evaluate policies on the same start worlds; see `evaluate_episodes` for the arguments.
 
     Returns:
-        A data frame that prints as a narrow table. A row per policy: `policy`; `obs`, what it
-        observes; `episodes`; `mean_return` with its bootstrap 95 % confidence interval `ci_low` to
-        `ci_high`; `success_rate`; `mean_length` in actions; `ms_per_episode`, wall time; `note`,
-        why a policy was not evaluated.
+        A data frame that prints as a narrow table, with a row per policy: `policy`; `obs`, its
+        observation; `episodes`; `mean_return` with its bootstrap 95 % confidence interval `ci_low`
+        to `ci_high`; `success_rate`; `mean_length` in actions; `ms_per_episode`, wall time; `note`,
+        the reason if a policy was not evaluated.
 
     Example:
         >>> sweep = "DEF run m( WHILE c( markersPresent c) w( pickMarker move w) m)"
@@ -64,41 +64,41 @@ def evaluate_episodes(
     compiled: bool = False,
     max_steps: int | None = None,
 ) -> pd.DataFrame:
-    """Let policies act from the same start worlds, one episode a world.
+    """Run policies from the same start worlds, one episode per world.
 
-    A policy that cannot take the worlds' size, or the observations of this task, is not run; its
-    row says why.
+    A policy that cannot act in worlds of this size, or with the observations of this task, is not
+    run; the `note` in its row gives the reason.
 
-    In an env that is no Karel task episode i begins as the seed `seed + i` says, and is solved if
-    its return is at least the env's `reward_threshold`.
+    In an env that is not a Karel task, episode i is seeded with `seed + i`. It is solved if its
+    return is at least the env's `reward_threshold`.
 
     Args:
-        policies: One, several, or a mapping from names to policies: see
+        policies: One, several, or a mapping from names to policies; see
             `agents.policies.contestants`.
         env_id: The id of a Karel task, or of an env with flat observations and numbered actions,
             such as CartPole-MORL-v0.
-        episodes: How many, from 1 up.
+        episodes: Their number, from 1 up.
         seed: Of the start worlds, `karel_gym.sample_worlds(env_id, episodes, seed)`, and of
-            policies that draw.
+            stochastic policies.
         height, width: Size of the worlds, walls included; default the task's own.
-        deterministic: Whether models take their most probable action; None: as each was made for.
-        compiled: Whether policies of percepts run in kernels where they can (see
-            `agents.kernels.compiled`), many times as fast: the seconds are not a network's then,
-            and the draws are others.
+        deterministic: Whether models take their most probable action; None: the default of each.
+        compiled: Whether policies of percepts run in kernels if possible (see
+            `agents.kernels.compiled`). That is many times faster, but the draws differ, and the
+            seconds are not those of a network.
         max_steps: Horizon of an episode, in actions; None: the task's own.
 
     Returns:
-        A row an episode: `policy`, `obs`, `episode`, `return`, `length` in actions, `solved`,
+        A row per episode: `policy`, `obs`, `episode`, `return`, `length` in actions, `solved`,
         `seconds`, `note`.
 
     Raises:
-        ValueError: The task is unknown, has no worlds of this size, a policy is none, or
+        ValueError: The task is unknown or has no worlds of this size, a policy is invalid, or
             `max_steps` is below 1.
     """
     if max_steps is not None and max_steps < 1:
         raise ValueError(f"max_steps must be at least 1, got {max_steps}")
     if not is_karel(env_id) and (height, width) != (None, None):
-        raise ValueError(f"{env_id} has no worlds that could have a height and a width")
+        raise ValueError(f"{env_id} has no worlds: height and width cannot be set")
     worlds = sample_worlds(env_id, episodes, seed, height, width) if is_karel(env_id) else None
     frames = []
     for contestant in contestants(policies, seed, env_id):
@@ -126,7 +126,7 @@ def evaluate_episodes(
 
 
 def summarise(episodes: pd.DataFrame, seed: int = 0) -> Comparison:
-    """The table of `evaluate` from the episodes of `evaluate_episodes`.
+    """Summarise the episodes of `evaluate_episodes` as the table of `evaluate`.
 
     Args:
         episodes: As `evaluate_episodes` returns them.
@@ -153,9 +153,9 @@ def summarise(episodes: pd.DataFrame, seed: int = 0) -> Comparison:
 
 
 def _obstacle(contestant: Contestant, worlds: WorldBatch | None) -> str:
-    """Why a contestant cannot act in these worlds, None where there are none; empty if it can."""
+    """Why a contestant cannot act in these worlds; empty if it can."""
     if (contestant.obs == FEATURES) != (worlds is None):
-        return f"n/a: made for an env that is observed by {contestant.obs}"
+        return f"n/a: made for an env with the observation {contestant.obs}"
     if worlds is None or contestant.shape in (None, worlds.shape):
         return ""
     (height, width), (h, w) = contestant.shape or (0, 0), worlds.shape
@@ -189,7 +189,7 @@ def _play_in_env(
     deterministic: bool | None,
     max_steps: int | None,
 ) -> tuple[Outcomes, float]:
-    """`_play` in an env that is no Karel task."""
+    """`_play` in an env that is not a Karel task."""
     from karel_gym.envs.sb3 import make_sb3_vec_env
     from programmatic.synthesis.episodes import roll_out
 
@@ -197,7 +197,7 @@ def _play_in_env(
     name = "max_steps" if spec_of(env_id).id == CARTPOLE else "max_episode_steps"
     horizon: dict[str, Any] = {} if max_steps is None else {name: max_steps}
     with closing(make_sb3_vec_env(env_id, episodes, **horizon)) as envs:
-        # Compiles, where that has not been done.
+        # Compile before the time is taken.
         actions, _ = contestant.policy.predict(envs.reset(), deterministic=how)
         envs.step(actions)
         seen, seconds = _timed(lambda: roll_out(contestant.policy, envs, episodes, seed, how))

@@ -34,9 +34,9 @@ from programmatic.trees.policy import TreePolicy
 from programmatic.trees.program import TREE_SUFFIX, TreeProgram
 
 FEATURES = "features"
-"""The flat observation of an env that is no Karel task."""
+"""The flat observation of an env that is not a Karel task."""
 ANY_KAREL_TASK = "Karel-Maze-v0"
-"""Percepts and actions are the same in all."""
+"""All have the same percepts and actions."""
 
 
 class RandomPolicy:
@@ -44,7 +44,7 @@ class RandomPolicy:
 
     Args:
         seed: Of its random numbers.
-        n_actions: How many there are to choose from.
+        n_actions: The number of actions.
     """
 
     def __init__(self, seed: int = 0, n_actions: int = len(ACTIONS)) -> None:
@@ -114,13 +114,13 @@ class Contestant:
 
 
 def load(path: str | os.PathLike[str]) -> Any:
-    """The agent in a run folder, of a training, a search or MORL, or the SB3 model in a zip.
+    """Load the agent of a run folder (of a training, a search or MORL), or an SB3 model's zip.
 
-    Of a run folder of MORL's loop it is the program, as a `TreePolicy`; of a folder in it with a
-    policy, such as iteration-01/optimised, the model.
+    The agent of a MORL loop is its program, as a `TreePolicy`; that of a folder in it, such as
+    iteration-01/optimised, is the model.
 
     Raises:
-        RunError: There is none, or it is damaged; the message says what, and where.
+        RunError: There is no agent, or it is damaged; the message names the file.
     """
     path = Path(path)
     if (path / TREE_FILE).exists():
@@ -137,18 +137,17 @@ def load(path: str | os.PathLike[str]) -> Any:
 
 
 def contestants(policies: Any, seed: int = 0, env_id: str | None = None) -> list[Contestant]:
-    """The contestants that `policies` names.
+    """Adapters of policies.
 
     Args:
         policies: One policy, several, or a mapping from names to policies. A policy is a `Program`,
-            a `TreeProgram`, anything with SB3's `predict`, or a string: a program's text, "random",
-            a run folder, a file with a program (a tree's is *.tree), or the zip of an SB3 model.
+            a `TreeProgram`, an object with SB3's `predict`, or a string: a program's text,
+            "random", a run folder, a program's file (*.tree for trees), or an SB3 model's zip.
         seed: Of random policies.
-        env_id: Where they are to act, which says what a tree's features and actions are; None: in a
-            Karel task.
+        env_id: Their env, which defines the features and actions of trees; None: a Karel task.
 
     Raises:
-        ValueError: A string is none of these, or an object has no `predict`; or there is none.
+        ValueError: A policy is none of these, or there is no policy.
         RunError: A run folder is damaged.
     """
     if isinstance(policies, Mapping):

@@ -1,4 +1,4 @@
-"""`ProgramAgent`: a program that stands wherever a Stable-Baselines3 model stands."""
+"""`ProgramAgent`: a program with the interface of a Stable-Baselines3 model."""
 
 from __future__ import annotations
 
@@ -22,22 +22,20 @@ RESULT_FILE = "result.json"  # of a search's run folder
 class ProgramAgent(ProgramPolicy):
     """A program as an agent: `learn`, `predict`, `save` and `load`.
 
-    The program is given, or `learn` searches for it.
-
     Args:
-        program: The program, or its text.
+        program: The program, or its text; None: `learn` searches for it.
         env_id: The task to learn a program for.
         method: The search method; see `programmatic.search.search`.
         seed: Of the search.
         model: The latent space of the search: a `ProgramVAE`, its file, or "default".
-        device: Where the search runs: "auto", "cpu" or "cuda".
-        options: Those of the method, such as `population_size`.
+        device: Device of the search: "auto", "cpu" or "cuda".
+        options: Options of the method, such as `population_size`.
 
     Attributes:
-        result: What `learn` found, a `SearchResult`; None before.
+        result: The `SearchResult` of `learn`; None before.
 
     Raises:
-        ProgramSyntaxError: The text is no program.
+        ProgramSyntaxError: The text is not a program.
         ValueError: There is neither a program nor a task, or the method or an option is unknown.
 
     Example:
@@ -68,13 +66,13 @@ class ProgramAgent(ProgramPolicy):
         if program is not None:
             super().__init__(Program.parse(program) if isinstance(program, str) else program)
         elif env_id is None:
-            raise ValueError("give a program, or with env_id the task to learn one for")
+            raise ValueError("give a program, or env_id, the task to learn one for")
         if env_id is not None:
             config_of(method, env_id, options)
 
     @property
     def program(self) -> Program:
-        """The program that acts.
+        """The program.
 
         Raises:
             RuntimeError: There is none yet.
@@ -96,21 +94,18 @@ class ProgramAgent(ProgramPolicy):
         overwrite: bool = False,
         progress: bool | None = None,
     ) -> ProgramAgent:
-        """Search for a program, which then acts.
+        """Search for a program, and return the agent.
 
         Args:
             total_evaluations: Most programs to evaluate; None: until the method ends.
             run_dir: The run folder of the search; None: nothing is written.
-            resume: Go on with the search in the run folder, if there is one.
-            overwrite: Remove what is in the run folder.
+            resume: Continue the search in the run folder, if there is one.
+            overwrite: Remove the run in the run folder.
             progress: Whether to show a progress bar; by default on a terminal.
-
-        Returns:
-            The agent.
 
         Raises:
             RuntimeError: The agent was made without `env_id`.
-            ValueError, RunError: The search cannot be; see `programmatic.search.search`.
+            ValueError, RunError: See `programmatic.search.search`.
         """
         from programmatic.search import search  # torch is slow to import
 
@@ -149,7 +144,7 @@ class ProgramAgent(ProgramPolicy):
         return super().predict(observation, state, episode_start, deterministic)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the agent into a run folder, which is made if it is not there.
+        """Write the agent into a run folder.
 
         Raises:
             RuntimeError: There is no program yet.
@@ -164,9 +159,9 @@ class ProgramAgent(ProgramPolicy):
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> ProgramAgent:
-        """The agent in a run folder: one that was saved there, or what a search found.
+        """Load the agent that was saved in a run folder, or the result of a search there.
 
-        An agent that has learnt keeps its `result` and its options, so that it can learn on.
+        An agent that has learned keeps its `result` and its options.
 
         Raises:
             RunError: The folder holds no program, or a damaged one; the message names the file.

@@ -29,7 +29,7 @@ class KarelRollout(Rollout):
         contestant: The policy; it can take the worlds' size.
         task: The task.
         worlds: N start worlds.
-        seed: Of the random streams, and of policies that draw.
+        seed: Of the random streams, and of stochastic policies.
         deterministic: Whether the policy takes its most probable action; None: its default.
         max_steps: Horizon of an episode; None: the task's own.
 
@@ -88,10 +88,10 @@ def prepared(
     max_steps: int | None,
     compiled: bool,
 ) -> Callable[[], Outcomes]:
-    """Prepare an episode in each world; the function that is returned plays them.
+    """Prepare an episode in each world; the returned function plays them.
 
-    A program runs in a kernel; so does any other policy that has one, if `compiled`. Kernels are
-    compiled here, so that the time of the call is that of the episodes.
+    Programs run in a kernel, and so do other policies that have one if `compiled`. Kernels are
+    compiled here, before the call, so that its time is that of the episodes.
     """
     task = task_of(env_id)
     if contestant.program is not None:

@@ -1,4 +1,4 @@
-"""What happens every so many steps of a training: checkpoints and evaluations."""
+"""Callbacks of a training: checkpoints, logs and evaluations at regular steps."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ STEP_COLUMN = "time/total_timesteps"
 
 
 class Periodic(BaseCallback):
-    """Acts when a training begins, when it ends, and about every `every` steps between.
+    """Acts at the start and the end of a training, and about every `every` steps between.
 
-    It waits for the end of the update that is due: what it sees is what all steps so far taught.
+    It waits for the end of an update, so that the model has learned from all steps so far.
 
     Args:
         every: Number of steps, of all envs together.
@@ -45,7 +45,7 @@ class Periodic(BaseCallback):
         self._last: int | None = None
 
     def act(self) -> None:
-        """What is to be done."""
+        """Do the work of the callback."""
         raise NotImplementedError
 
     def _on_training_start(self) -> None:
@@ -71,12 +71,7 @@ class Periodic(BaseCallback):
 
 
 class Checkpoints(Periodic):
-    """Writes checkpoints/step-N.zip.
-
-    Args:
-        run: The run folder.
-        every: Steps between two.
-    """
+    """Writes checkpoints/step-N.zip in a run folder."""
 
     def __init__(self, run: Path, every: int) -> None:
         super().__init__(every)
@@ -88,13 +83,10 @@ class Checkpoints(Periodic):
 
 
 class Figures(Periodic):
-    """Logs SB3's figures: a row of progress.csv and a point of every curve of TensorBoard.
+    """Logs SB3's figures: a row of progress.csv and a point of every TensorBoard curve.
 
-    By itself SB3 does so after so many updates, or episodes: that is seldom with some algorithms
-    and tasks, and a flood with others.
-
-    Args:
-        every: Steps between two.
+    SB3 itself does so after a number of updates or episodes, which is rare with some algorithms and
+    tasks, and too frequent with others.
     """
 
     def act(self) -> None:
@@ -104,17 +96,16 @@ class Figures(Periodic):
 
 
 class Evaluation(Periodic):
-    """Runs the policy in the same worlds each time, logs how it did, and keeps the best one.
+    """Evaluates the policy in the same worlds each time, and keeps the best model.
 
-    The best has the largest mean return; of equal ones, the one with the shorter episodes. The
-    random numbers of the training do not feel the evaluation. A MaskablePPO acts with its masks.
-    A line of evaluations.csv: timesteps, mean_return, std_return, success_rate, mean_length
-    (steps), episodes.
+    The best model has the largest mean return and, among equals, the shortest episodes. Evaluations
+    do not change the random numbers of the training. evaluations.csv has a row per evaluation:
+    timesteps, mean_return, std_return, success_rate, mean_length (steps), episodes.
 
     Args:
         run: The run folder.
-        env: One env a world.
-        every: Steps of the training between two evaluations.
+        env: One env per world.
+        every: Training steps between two evaluations.
         seed: Of the start worlds, `sample_worlds(env_id, num_envs, seed)`, and of the draws.
         deterministic: Whether the policy takes its most probable action.
     """
@@ -150,7 +141,7 @@ class Evaluation(Periodic):
         write_text(self.run / EVALUATIONS_FILE, pd.DataFrame(self._rows).to_csv(index=False))
 
     def evaluate(self) -> dict[str, float]:
-        """The line of evaluations.csv for the policy as it is."""
+        """The row of evaluations.csv for the present policy."""
         outcomes = self._play()
         return {
             "timesteps": self.num_timesteps,
@@ -184,7 +175,7 @@ class Evaluation(Periodic):
 
 @contextmanager
 def own_random_numbers(model: BaseAlgorithm, seed: int) -> Iterator[None]:
-    """Let a block draw from a seed of its own; what the model draws then goes on as before."""
+    """Seed the random numbers of a block, and restore the model's generators after it."""
     numpy_state = np.random.get_state()
     exploration = model.action_space.np_random.bit_generator  # dqn and qrdqn draw from it
     exploration_state = exploration.state
@@ -203,12 +194,7 @@ def _rank(row: dict[str, float]) -> tuple[float, float]:
 
 
 class ProgressLog(CSVOutputFormat):
-    """SB3's progress.csv, of which a resumed training keeps the rows up to its checkpoint.
-
-    Args:
-        file: The CSV file.
-        step: The checkpoint's; 0 begins an empty log.
-    """
+    """SB3's progress.csv; its rows up to a checkpoint's `step` are kept."""
 
     def __init__(self, file: Path, step: int) -> None:
         kept = pd.DataFrame()

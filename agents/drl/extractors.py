@@ -1,4 +1,4 @@
-"""Networks that turn observations into features for a policy."""
+"""`GridCnn`: the features of grids of one size."""
 
 from __future__ import annotations
 
@@ -18,20 +18,19 @@ LARGEST_MAP = 8  # cells a side of the feature maps that are flattened
 class GridCnn(BaseFeaturesExtractor):
     """A small convolutional network for grid observations of any one size.
 
-    Convolutions of 3x3 halve the world until no side is longer than 8 cells, the first one always;
-    another one keeps the size. A linear layer makes the features of their maps and of the view: the
+    One or more 3x3 convolutions halve the world until no side is longer than 8 cells; another one
+    keeps the size. A linear layer computes the features from their maps and from the view: the
     walls and markers around the robot, turned so that it looks up. What is learned of a view holds
-    in all places and headings. The planes are 0 or 1 already, so nothing divides them by 255. The
-    convolutions have the channels last, which is faster on a CPU.
+    in all places and headings. The convolutions have the channels last, which is faster on a CPU.
 
     Args:
         observation_space: Box of shape (16, H, W).
         features_dim: Number of features.
         channels: Channels of each convolution.
-        radius: How many cells the view reaches in each direction.
+        radius: Cells that the view reaches in each direction.
 
     Raises:
-        ValueError: The observations are no planes, or the radius is negative.
+        ValueError: The observations are not planes, or the radius is negative.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""A fully convolutional network, whose policy acts in worlds of any size."""
+"""A fully convolutional network for worlds of any size."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ from karel_gym.envs.observations import MARKER_PLANE, N_PLANES, WALL_PLANE, obse
 from karel_gym.world import MARKERS, WALL
 
 MOST_REMEMBERED = 100_000
-"""Squares, of 784 bytes each where the radius is 3."""
+"""Squares; each has 784 bytes with a radius of 3."""
 
 
 class GridFcn(BaseFeaturesExtractor):
-    """Convolutions without padding, read where the robot is: grids of any size give features.
+    """Convolutions without padding over the square around the robot, in grids of any size.
 
-    A feature map of a fully convolutional network has an entry a cell. The policy needs the one of
-    the robot's cell, which depends on the square around it, of `2 * radius + 1` cells a side: that
-    is all that is cut out and computed, so that the size of the world costs nothing. It is turned
-    so that the robot looks up: what is learned in one heading holds in all. What lies beyond the
-    world's border is 0 in all planes.
+    A feature map of a fully convolutional network has one entry per cell. The policy needs that of
+    the robot's cell, which depends on the square of `2 * radius + 1` cells a side around it. Only
+    that is computed, so that the size of the world costs nothing. The square is turned so that the
+    robot looks up: what is learned in one heading holds in all. Cells beyond the world's border are
+    0 in all planes.
 
     Args:
         observation_space: Box of shape (16, H, W).
         features_dim: Number of features.
         channels: Channels of each convolution.
-        radius: How many cells it sees in each direction; the number of 3x3 convolutions.
+        radius: Cells that it sees in each direction; the number of 3x3 convolutions.
 
     Raises:
-        ValueError: The observations are no planes, or the radius is below 1.
+        ValueError: The observations are not planes, or the radius is below 1.
     """
 
     def __init__(
@@ -92,11 +92,10 @@ def surroundings(grids: torch.Tensor, radius: int, turned: bool = False) -> torc
 
 @cache
 def turned_offsets(radius: int) -> torch.Tensor:
-    """How far down and right the cells of a square are from its middle, turned to each heading.
+    """The offsets of the cells of a square from its middle, turned to each heading.
 
     Returns:
-        int64, (2, 4, D, D) with D = 2 * radius + 1: down and right of the cells that are ahead of a
-        robot, beside it and behind it as the square is seen with its heading up; for N, E, S, W.
+        int64, (2, 4, D, D) with D = 2 * radius + 1: the offsets down and right, for N, E, S, W.
     """
     square = torch.arange(-radius, radius + 1)
     down, right = torch.meshgrid(square, square, indexing="ij")
@@ -105,18 +104,18 @@ def turned_offsets(radius: int) -> torch.Tensor:
 
 
 def fcn_radius(model: Any) -> int | None:
-    """How far an SB3 model with a `GridFcn` sees, in cells; None: its network is another."""
+    """The radius of an SB3 model's `GridFcn`, in cells; None: it has none."""
     network = getattr(model, "policy", None)
     parts = network.modules() if isinstance(network, nn.Module) else ()
     return max((part.radius for part in parts if isinstance(part, GridFcn)), default=None)
 
 
 class LocalVectorEnv(KarelVectorEnv):
-    """`KarelVectorEnv` whose grids are the squares around the robots: a large world costs no more.
+    """`KarelVectorEnv` that observes squares around the robots, at the same cost in all sizes.
 
     Args:
         radius: Cells that are seen in each direction.
-        args: As `KarelVectorEnv`'s.
+        args, kwargs: As `KarelVectorEnv`'s.
     """
 
     def __init__(self, radius: int, *args: Any, **kwargs: Any) -> None:
@@ -144,15 +143,12 @@ class LocalVectorEnv(KarelVectorEnv):
 class AnySize:
     """An SB3 model with a `GridFcn` as a policy for worlds of any size.
 
-    SB3 checks that observations have the size that a model was trained on, and turns them into
-    floats as a whole; so the model is given what it sees, and only that. What a model without
-    memory makes of a square is remembered, so the model must not learn on meanwhile.
-
-    Args:
-        model: The model.
+    SB3 checks that observations have the size of the training, and converts them to floats; so the
+    model is given only the squares that it sees. The probabilities of a model without memory are
+    cached, so it must not learn meanwhile.
 
     Raises:
-        ValueError: Its network is another.
+        ValueError: The model has no `GridFcn`.
     """
 
     def __init__(self, model: Any) -> None:
@@ -189,7 +185,7 @@ class AnySize:
         return actions, state
 
     def set_random_seed(self, seed: int | None) -> None:
-        """Seed what is drawn."""
+        """Seed the draws."""
         self._rng = np.random.default_rng(seed)
         self.model.set_random_seed(seed)
 

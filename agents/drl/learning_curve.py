@@ -1,4 +1,4 @@
-"""The learning curve of a training: as data, and as a picture."""
+"""The learning curve of a training, as data and as a plot."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ ELAPSED_COLUMN = "time/time_elapsed"
 
 
 def learning_curve(run: Path) -> pd.DataFrame:
-    """What a training reached, and after how long.
+    """The evaluations of a training.
 
     Args:
-        run: Its run folder.
+        run: The run folder.
 
     Returns:
-        A row an evaluation: `frames`; `seconds`, wall time, NaN where none was logged; the mean
+        A row per evaluation: `frames`; `seconds`, wall time, NaN if none was logged; the mean
         `return`.
 
     Raises:
-        RunError: Its logs are missing or damaged.
+        RunError: The logs are missing or damaged.
     """
     evaluations = _read(run / EVALUATIONS_FILE, "timesteps").dropna(subset=["mean_return"])
     frames, seconds = evaluations["timesteps"].to_numpy(float), np.full(len(evaluations), np.nan)
@@ -44,7 +44,7 @@ def learning_curve(run: Path) -> pd.DataFrame:
 
 
 def elapsed_seconds(progress: pd.DataFrame) -> NDArray[np.float64]:
-    """Wall time at each row of a progress.csv, that of the parts before a resumption included.
+    """Wall time at each row of a progress.csv, including the time before a resumption.
 
     Example:
         >>> elapsed_seconds(pd.DataFrame({ELAPSED_COLUMN: [1, 3, 5, 2, 4]})).tolist()
@@ -56,14 +56,14 @@ def elapsed_seconds(progress: pd.DataFrame) -> NDArray[np.float64]:
 
 
 def plot_learning_curve(run_dir: str | os.PathLike[str], path: str | os.PathLike[str]) -> None:
-    """Draw return over steps: of the training's episodes, and of the evaluations.
+    """Plot the returns of the training's episodes and of its evaluations over steps.
 
     Args:
         run_dir: The run folder of a training.
-        path: The picture's file: .png, .svg or .pdf.
+        path: The file: .png, .svg or .pdf.
 
     Raises:
-        RunError: The folder is missing or no training's, or its logs are missing or damaged.
+        RunError: The folder is not that of a training, or its logs are missing or damaged.
     """
     run, path = Path(run_dir), Path(path)
     config = TrainConfig.read(run)

@@ -1,4 +1,4 @@
-"""The envs that a training needs: of the robot's actions, or of skills."""
+"""Envs for trainings, with the robot's actions or with skills."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from karel_gym.envs.sb3 import KarelSB3VecEnv
 def training_env(
     settings: Mapping[str, Any], num_envs: int, max_steps: int | None, reward: str
 ) -> KarelSB3VecEnv:
-    """N envs for a training, or for its evaluations.
+    """Envs for a training or its evaluations.
 
     Args:
         settings: env_id, obs, height, width, action and horizon; see `TrainConfig`.
-        num_envs: N.
+        num_envs: Their number.
         max_steps: Horizon of an episode, in actions of the robot.
         reward: "default", "dense" or "sparse".
 
     Raises:
-        ValueError: A setting cannot be; the message says which.
+        ValueError: A setting is invalid; the message says which.
     """
     kwargs = {name: settings[name] for name in ("obs", "height", "width")}
     kwargs |= {"max_steps": max_steps, "reward": reward}

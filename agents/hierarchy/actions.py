@@ -1,19 +1,19 @@
-"""The kinds of action that a policy can have: the robot's, or skills."""
+"""The kinds of actions of a policy: the robot's actions, or skills."""
 
 from __future__ import annotations
 
 PRIMITIVE = "primitive"
-"""An action of the policy is one of the robot's."""
+"""The robot's actions."""
 SKILLS = ("option", "program")
-"""What else it may be: the latent of a skill; see `agents.hierarchy.skills`."""
+"""Latents of skills; see `agents.hierarchy.skills`."""
 OBSERVED_WITH_SKILLS = ("grid", "percepts")
 
 
 def check_kinds(obs: str, action: str) -> None:
-    """Check that a policy can observe and do this.
+    """Check the kinds of observations and actions of a policy.
 
     Raises:
-        ValueError: There is no such kind, or not both at once.
+        ValueError: A kind is unknown, or they cannot be combined.
     """
     from karel_gym.envs.observations import observation_space  # numba is slow to import
 

@@ -1,4 +1,4 @@
-"""`LatentProgramEnv`: a Karel task whose actions are programs, given by their latents."""
+"""`LatentProgramEnv`: a Karel task whose actions are programs, given as latents."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from programmatic.leaps import ProgramVAE
 from programmatic.rollout import Rollout
 
 HORIZON = 5
-LARGEST = 3.0  # of a latent's entries: three standard deviations of what the decoder was taught on
+LARGEST = 3.0
+"""The largest entry of a latent: three standard deviations of those in training."""
 
 
 class LatentProgramEnv(
@@ -24,17 +25,16 @@ class LatentProgramEnv(
 ):
     """A Karel task for a policy that writes programs (HPRL, Liu et al., ICML 2023).
 
-    An action is a latent vector. The decoder makes it a program, which acts until it halts, has
-    taken its share of steps, or the task's episode ends; its reward is the sum of theirs. A program
-    without an action turns left once. After `horizon` programs the episode is truncated.
+    An action is a latent vector, which is decoded into a program. The program acts until it halts,
+    has taken its share of steps, or the task's episode ends; the reward is the sum of the rewards
+    of these steps. A program without an action turns left once.
 
-    `info` has what the task's has, and besides the `program`, a text, and `steps`, the number of
-    actions that it took.
+    `info` is the task's, with the text of the `program` and its number of actions, `steps`.
 
     Args:
         env: A Karel task that observes "grid" or "percepts".
         model: A `ProgramVAE`, its file, or "default".
-        horizon: Programs an episode.
+        horizon: Programs per episode, after which it is truncated.
         program_steps: Most actions of a program; default the task's horizon / `horizon`, rounded
             up.
 
@@ -87,7 +87,7 @@ class LatentProgramEnv(
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[NDArray[Any], dict[str, Any]]:
-        """Begin an episode, as the task does."""
+        """Begin an episode of the task."""
         self._observation, self._info = self.env.reset(seed=seed, options=options)
         self._programs = 0
         return self._observation, self._info
@@ -95,7 +95,7 @@ class LatentProgramEnv(
     def step(
         self, action: NDArray[np.float32]
     ) -> tuple[NDArray[Any], float, bool, bool, dict[str, Any]]:
-        """Let the program of a latent, float32, (latent_dim,), act.
+        """Run the program of a latent, float32, (latent_dim,).
 
         Raises:
             ValueError: The latent has another shape.
@@ -118,7 +118,7 @@ class LatentProgramEnv(
         return observation, reward, terminated, truncated, info
 
     def _run(self, program: Program) -> tuple[float, bool, bool, dict[str, Any]]:
-        """Let a program act: the sum of rewards, how the task's episode ended, and the info."""
+        """Run a program: the sum of rewards, terminated, truncated, and the info."""
         rollout = Rollout(ProgramPolicy(program), self._observation[None], self._step_task)
         total, steps, ended = 0.0, 0, np.zeros(1, np.bool_)
         self._ends = False, False

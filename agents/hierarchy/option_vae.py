@@ -1,17 +1,15 @@
-"""Options: a latent space of short action sequences, learned from what random programs do.
+"""Options: a latent space of short action sequences, learned from demonstrations.
 
 It is the lower level of LEAPS's baselines HRL and HRL-abs: a variational autoencoder of the actions
-in the demonstrations of the programs that LEAPS learns from (Trivedi et al., NeurIPS 2021, section
-5.1). The length of the sequences and the sizes of the networks are ours: LEAPS gives none.
+in the demonstrations of random programs (Trivedi et al., NeurIPS 2021, section 5.1). LEAPS gives
+neither the length of the sequences nor the sizes of the networks; those here are ours.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -32,26 +30,26 @@ N_ACTIONS = len(ACTIONS)
 
 @dataclass(frozen=True)
 class OptionConfig:
-    """The settings of the options that are part of this package."""
+    """Settings of the options of this package."""
 
     length: int = 5
-    """Actions of an option."""
+    """Actions per option."""
     latent_dim: int = 8
     """Size of the latents."""
     hidden: int = 128
     """Width of the hidden layers."""
     programs: int = 10_000
-    """Programs of whose demonstrations the actions are; their data set is LEAPS's otherwise."""
+    """Random programs; the other settings of the data set are LEAPS's."""
     epochs: int = 300
-    """Passes over as many sequences as are distinct, the frequent ones drawn more often."""
+    """Passes over as many sequences as are distinct; frequent ones are drawn more often."""
     batch_size: int = 512
-    """Sequences of a step."""
+    """Sequences per step."""
     learning_rate: float = 2e-3
-    """Adam's."""
+    """Learning rate of Adam."""
     kl_weight: float = 0.1
-    """Of the KL divergence, which is summed over the latent's dimensions."""
+    """Weight of the KL divergence, which is summed over the latent's dimensions."""
     seed: int = 0
-    """Of programs, weights, batches and noise."""
+    """Seed of programs, weights, batches and noise."""
 
     def __post_init__(self) -> None:
         check_whole(self, "length", "latent_dim", "hidden", "programs", "epochs", "batch_size")
@@ -79,10 +77,10 @@ class OptionVAE(nn.Module):
 
     @classmethod
     def load(cls, path: str | os.PathLike[str] = WEIGHTS) -> OptionVAE:
-        """The options in a file of weights; by default those of this package.
+        """Read a file of weights; by default that of this package.
 
         Raises:
-            RunError: There is none, or it is damaged.
+            RunError: The file is missing or damaged.
         """
         from safetensors.torch import load_file
 
@@ -103,7 +101,7 @@ class OptionVAE(nn.Module):
         return mean, log_sigma
 
     def logits(self, latents: torch.Tensor) -> torch.Tensor:
-        """The logits of each action of a latent's option, (N, L, 5), of latents (N, Z)."""
+        """The logits of the actions of options, (N, L, 5), of latents (N, Z)."""
         return self.decoder(latents).unflatten(1, (self.length, N_ACTIONS))
 
     @torch.no_grad()
@@ -140,7 +138,7 @@ def learn_options(config: OptionConfig = OptionConfig()) -> OptionVAE:
 
 
 def vae_loss(vae: OptionVAE, actions: torch.Tensor, kl_weight: float) -> torch.Tensor:
-    """Cross-entropy of whole sequences, int64, (N, L), and the weighted KL divergence; means."""
+    """Mean cross-entropy of sequences, int64, (N, L), and the weighted mean KL divergence."""
     mean, log_sigma = vae.encode(actions)
     latents = mean + log_sigma.exp() * torch.randn_like(mean)
     wrong = cross_entropy(vae.logits(latents).transpose(1, 2), actions, reduction="none").sum(1)
@@ -149,7 +147,7 @@ def vae_loss(vae: OptionVAE, actions: torch.Tensor, kl_weight: float) -> torch.T
 
 
 def windows(dataset: ProgramDataset, length: int) -> NDArray[np.int64]:
-    """All sequences of that many actions in the demonstrations of a data set, int64, (N, length).
+    """All sequences of `length` actions in the demonstrations of a data set, int64, (N, length).
 
     Raises:
         ValueError: No demonstration is that long.
@@ -164,9 +162,8 @@ def windows(dataset: ProgramDataset, length: int) -> NDArray[np.int64]:
 
 
 def save_options(vae: OptionVAE, config: OptionConfig, path: str | os.PathLike[str]) -> None:
-    """Write options as weights and, beside them as JSON, their settings."""
-    about: Mapping[str, Any] = asdict(config)
-    write_state_dict(path, vae.state_dict(), about)
+    """Write the weights, and the settings as JSON beside them."""
+    write_state_dict(path, vae.state_dict(), asdict(config))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,8 @@ from programmatic.machine.execution import NO_LIMIT
 from programmatic.machine.interpreter import run, turn_left
 from programmatic.machine.parallel import in_parallel
 
-LARGEST = 3.0  # of a latent's entries: three standard deviations of what they were taught as
+LARGEST = 3.0
+"""The largest entry of a latent: three standard deviations of those in training."""
 
 
 @kernel
@@ -32,13 +33,12 @@ def run_skills(
     last: int,
     codes: Any,
     worlds: Any,
-    max_calls: int,
     steps_left: Any,
     rewards: Any,
     steps: Any,
     terminated: Any,
 ) -> None:
-    """Run program i in episode i, which is under way, for all from `first` to `last - 1`.
+    """Run program i in running episode i, for i from `first` to `last - 1`.
 
     A program without an action turns left once, as in `LatentProgramEnv`.
 
@@ -46,14 +46,13 @@ def run_skills(
         first, last: The episodes.
         codes: int64, (N, L).
         worlds: `WorldArrays` of the episodes; changed.
-        max_calls: Most calls of each program.
         steps_left: int64, (N,); most actions of each program, from 1 up.
         rewards, steps, terminated: float64, int64 and bool, each (N,); written.
     """
     no_trace = worlds.counters[0, :0]
     for i in range(first, last):
-        episode, limits = world_at(worlds, i), Limits(max_calls, steps_left[i])
-        # Endless loops are run out, since the episode goes on from their end: no anchor is needed.
+        episode, limits = world_at(worlds, i), Limits(NO_LIMIT, steps_left[i])
+        # The episode goes on from the end of an endless loop, so that no anchor is needed.
         outcome = run(codes[i], episode, episode, limits, False, no_trace)
         rewards[i], steps[i], terminated[i] = outcome.total, outcome.actions, outcome.terminated
         if steps[i] == 0:  # `run` has judged the turn already
@@ -63,22 +62,20 @@ def run_skills(
 
 
 class SkillVecEnv(KarelSB3VecEnv):
-    """N episodes of a Karel task for a high-level policy: an action is a latent of a skill.
+    """N episodes of a Karel task for a high-level policy, whose actions are latents of skills.
 
-    The skill acts until it ends, has taken its share of steps, or the task's episode ends; its
-    reward is the sum of theirs. With a horizon the episode is truncated after so many skills.
-
-    Infos are those of `KarelSB3VecEnv`; an episode's length counts the robot's actions.
+    A skill acts until it ends, has taken its share of steps, or the task's episode ends. Its reward
+    is the sum of the rewards of these steps. Infos are those of `KarelSB3VecEnv`; an episode's
+    length counts the robot's actions.
 
     Args:
         env_id: The task's id.
         num_envs: N.
-        skills: What latents stand for.
-        horizon: Skills an episode; None: any number.
+        skills: The space of skills.
+        horizon: Skills per episode, after which it is truncated; None: any number.
         seed, height, width, max_steps, reward: As `KarelSB3VecEnv`'s.
         obs: "grid" or "percepts".
-        skill_steps: Most actions of a skill; default the task's horizon / `horizon`, rounded up, or
-            the task's horizon.
+        skill_steps: Most actions of a skill; default the task's horizon / `horizon`, rounded up.
 
     Raises:
         ValueError: An argument is out of its range; the message says what is allowed.
@@ -117,7 +114,7 @@ class SkillVecEnv(KarelSB3VecEnv):
         return super().reset()
 
     def step_async(self, actions: NDArray[Any]) -> None:
-        """Take the latents, float, (N, latent_dim), whose skills `step_wait` will let act."""
+        """Set the latents, float, (N, latent_dim), of the next skills."""
         self._latents = np.asarray(actions, dtype=np.float32)
 
     def step_wait(self) -> VecEnvStepReturn:
@@ -152,16 +149,17 @@ class SkillVecEnv(KarelSB3VecEnv):
         episodes, n = self.envs.episodes, self.num_envs
         results = np.empty(n), np.empty(n, dtype=np.int64), np.empty(n, dtype=np.bool_)
         left = np.minimum(episodes.max_steps - episodes.lengths, self.skill_steps)
-        arrays = episodes.cells, episodes.width, episodes.robots, episodes.rngs, episodes.counters
-        others = WorldArrays(*arrays), NO_LIMIT, left, *results
-        in_parallel(lambda first, last: self._run(first, last, codes, *others), n)
+        worlds = WorldArrays(
+            episodes.cells, episodes.width, episodes.robots, episodes.rngs, episodes.counters
+        )
+        run = self._run
+        in_parallel(lambda first, last: run(first, last, codes, worlds, left, *results), n)
         rewards, steps, terminated = results
         episodes.returns += rewards
         episodes.lengths += steps
         return rewards, terminated
 
     def _observed(self) -> NDArray[Any]:
-        """What is observed now, (N, ...)."""
         episodes = self.envs.episodes
         observations: NDArray[Any] = observe(
             self.envs.obs, episodes.cells, episodes.robots, *self.envs.shape

@@ -1,4 +1,4 @@
-"""`SkillPolicy`: a high-level policy and its skills, acting where an SB3 model acts."""
+"""`SkillPolicy`: a high-level policy and its skills, with the interface of an SB3 model."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ NOT_BEGUN = -1
 
 
 class SkillState(NamedTuple):
-    """Where the skills are in each of N episodes."""
+    """The state of the skills in each of N episodes."""
 
     model: Any
-    """What the model remembers, arrays (layers, N, hidden); None: it remembers nothing."""
+    """The model's memory, arrays (layers, N, hidden); None: it has none."""
     codes: NDArray[np.int64]
-    """(N, L); the skill that acts, as bytecode."""
+    """(N, L); the present skill, as bytecode."""
     pcs: NDArray[np.int64]
     """(N,); index of its next instruction."""
     repeats: NDArray[np.uint64]
     """(N,); its REPEAT counters."""
     steps: NDArray[np.int64]
-    """(N,); how many actions it has taken, or `ENDED`."""
+    """(N,); its number of actions so far, or `ENDED`."""
     used: NDArray[np.int64]
-    """(N,); how many skills the episode has had."""
+    """(N,); the number of skills so far."""
 
 
 class SkillPolicy:
@@ -42,9 +42,9 @@ class SkillPolicy:
 
     Args:
         model: The SB3 model that chooses skills.
-        skills: What its latents stand for.
-        horizon: Skills an episode, after which it turns left; None: any number.
-        max_steps: Horizon of the task's episodes, of which each skill has its share.
+        skills: The space of skills.
+        horizon: Skills per episode, after which it turns left; None: any number.
+        max_steps: Horizon of the task's episodes; each skill has an equal share of it.
     """
 
     def __init__(self, model: Any, skills: Skills, horizon: int | None, max_steps: int) -> None:
@@ -54,7 +54,7 @@ class SkillPolicy:
         self.skill_steps = share_of(max_steps, horizon)
 
     def set_random_seed(self, seed: int | None) -> None:
-        """Seed what the model draws."""
+        """Seed the model."""
         self.model.set_random_seed(seed)
 
     def predict(

@@ -1,12 +1,11 @@
-"""Skills: what the latents stand for that a high-level policy chooses, programs all of them.
+"""Skills of a high-level policy: programs, each given by a latent.
 
-A skill of HPRL is a program of LEAPS's latent space, and one of HRL, a fixed number of actions, is
-a program too: one without control structures. So both run in the same kernel.
+A skill of HPRL is a program of LEAPS's latent space. A skill of HRL is a fixed number of actions,
+which is a program without control structures. So both run in the same kernel.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cache
 from typing import Protocol
 
@@ -36,7 +35,7 @@ class Skills(Protocol):
 
 
 class OptionSkills:
-    """Options of HRL: a latent stands for a fixed number of actions.
+    """Options of HRL, each a fixed number of actions.
 
     Args:
         vae: The latent space; None: that of this package.
@@ -47,7 +46,7 @@ class OptionSkills:
         self.latent_dim = self.vae.latent_dim
 
     def tokens(self, latents: NDArray[np.float32]) -> NDArray[np.int64]:
-        """The options of latents as programs; see `Skills`."""
+        """The programs of latents; see `Skills`."""
         actions = self.vae.decode(torch.from_numpy(latents)).numpy()  # (N, L)
         n, length = actions.shape
         programs = np.empty((n, length + 4), dtype=np.int64)
@@ -58,14 +57,13 @@ class OptionSkills:
 
 
 class ProgramSkills:
-    """Programs of HPRL: a latent of few dimensions is one of LEAPS's latent space.
+    """Programs of HPRL, given by compressed latents of LEAPS's latent space.
 
-    HPRL learns its compression, two linear layers, with the embedding; here it is fitted to the
-    embedding that there is: the principal components of the latents of random programs, each
-    scaled to have the variance 1.
+    HPRL learns the compression, two linear layers, together with the embedding. Here it consists of
+    the principal components of the latents of random programs, scaled to variance 1.
 
     Args:
-        model: The latent space; None: the one of LEAPS that is part of this package.
+        model: The latent space; None: that of this package.
         latent_dim: Number of components.
     """
 
@@ -86,13 +84,7 @@ class ProgramSkills:
 
 @cache
 def skills_named(name: str) -> Skills:
-    """The skills of this package: "option" or "program".
-
-    Raises:
-        ValueError: There are none of this name.
-    """
-    kinds: Sequence[type[OptionSkills | ProgramSkills]] = OptionSkills, ProgramSkills
-    for known, kind in zip(SKILLS, kinds, strict=True):
-        if name == known:
-            return kind()
-    raise ValueError(f"skills are {' or '.join(map(repr, SKILLS))}, got {name!r}")
+    """The skills of this package: "option" or "program", one of `SKILLS`."""
+    if name not in SKILLS:
+        raise ValueError(f"skills are {' or '.join(map(repr, SKILLS))}, got {name!r}")
+    return OptionSkills() if name == SKILLS[0] else ProgramSkills()

@@ -1,4 +1,4 @@
-"""Episodes as data for the report's player: start worlds, and what each step changed."""
+"""Episodes as data for the report's player: start worlds and the changes of each step."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from programmatic.dsl import pretty_lines
 from programmatic.threads import torch_threads
 
 WALL_CELL, BODY_CELL = 16, 32
-"""What is added to the number of a cell's markers where there is a wall, or a snake's body."""
+"""Added to a cell's number of markers if it has a wall or a part of a snake."""
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-"""Digits for what cells hold: a letter a cell."""
-DIGITS = 6  # of a reward: a long episode adds up many
+"""Digits for the contents of cells, a letter per cell."""
+DIGITS = 6  # of a reward
 
 
 @dataclass
 class Episode:
-    """What the robot did from a start world, as far as it is shown.
+    """The part of an episode that is shown.
 
     Attributes:
         robots: `4 * cell + heading` after each step; a cell's number is `row * W + column`.
-        rewards: Step and reward, of the steps that paid.
-        changes: Step, cell and what it then holds, one after the other.
-        lines: The program's line that each step came from; empty where no program acts.
-        end: "solved", "failed", "halted", "out of steps" or, where more steps follow, "cut".
+        rewards: Step and reward of each step with a reward.
+        changes: Step, cell and its new contents, of each change.
+        lines: The program's line of each step; empty without a program.
+        end: "solved", "failed", "halted", "out of steps" or, if more steps follow, "cut".
     """
 
     robots: list[int] = field(default_factory=list)
@@ -53,16 +53,14 @@ def record(
     seed: int,
     max_frames: int,
 ) -> list[Episode]:
-    """Let a policy act, an episode a world.
-
-    A program's episode ends when the program does.
+    """Record an episode per world. The episode of a program ends when it halts.
 
     Args:
         contestant: The policy; its `shape` is None or the worlds'.
         env_id: The task's id.
         worlds: Start worlds.
-        seed: Of policies that draw.
-        max_frames: Longer episodes are shown up to this step.
+        seed: Of stochastic policies.
+        max_frames: Longer episodes are cut at this step.
     """
     task = task_of(env_id)
     rollout = KarelRollout(contestant, task, worlds, seed)
@@ -99,7 +97,7 @@ def record(
 
 
 def start_of(env_id: str, worlds: WorldBatch, index: int) -> dict[str, Any]:
-    """A start world as JSON values: `cells`, `robot` and `landmarks`, see `landmarks`."""
+    """A start world as JSON values: `cells`, `robot` and `landmarks`."""
     task = task_of(env_id)
     episodes = Episodes(task, 1, *worlds.shape)
     episodes.load(0, worlds[index])
@@ -113,7 +111,7 @@ def start_of(env_id: str, worlds: WorldBatch, index: int) -> dict[str, Any]:
 
 
 def landmarks(task: Task, worlds: WorldBatch, index: int) -> dict[str, list[int]]:
-    """Cells that mean something in a task, by what they are: door, key, goal, food."""
+    """Cells with a meaning in a task, by kind: door, key, goal, food."""
     height, width = worlds.shape
     marked = np.flatnonzero(worlds.markers[index]).tolist()
     if task is doorkey.V0:
@@ -125,7 +123,7 @@ def landmarks(task: Task, worlds: WorldBatch, index: int) -> dict[str, list[int]
 
 
 def cells_of(task: Task, episodes: Episodes) -> NDArray[np.uint8]:
-    """What the cells of episodes hold: uint8, (N, H*W); markers, `WALL_CELL` and `BODY_CELL`."""
+    """The contents of cells, uint8, (N, H*W): markers, `WALL_CELL` and `BODY_CELL`."""
     cells = episodes.cells
     held = (cells & MARKERS) + np.where(cells & WALL, WALL_CELL, 0)
     if task is snake.V0:
@@ -139,7 +137,7 @@ def as_json(episodes: Sequence[Episode]) -> list[dict[str, Any]]:
 
 
 def _lines_of_tokens(contestant: Contestant) -> list[int] | None:
-    """The number of the line that each token of a program is on; None: no program acts."""
+    """The line number of each token of a program; None without a program."""
     if contestant.program is None:
         return None
     lines = pretty_lines(contestant.program.tokens)

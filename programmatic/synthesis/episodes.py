@@ -1,8 +1,9 @@
-"""Episodes of a policy in a vector env: what it saw, did and got, and its returns."""
+"""Recorded episodes of a policy in a vector env."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,19 +24,19 @@ class Rollouts:
     """E whole episodes, S steps in all, one episode after the other."""
 
     observations: NDArray[Any]
-    """(S, ...); what was seen before each action."""
+    """(S, ...); before each action."""
     actions: NDArray[np.int64]
     """(S,)."""
     rewards: NDArray[np.float64]
     """(S,)."""
     next_observations: NDArray[Any]
-    """(S, ...); what was seen after each action, an episode's last observation included."""
+    """(S, ...); after each action, the last of an episode included."""
     episodes: NDArray[np.int64]
-    """(S,); the number of the step's episode, from 0 up, in order."""
+    """(S,); the number of each step's episode, from 0 up, in order."""
     truncated: NDArray[np.bool_]
-    """(E,); whether the episode was cut off rather than ended."""
+    """(E,)."""
     look_ahead: LookAhead | None
-    """What every action would have led to in each step, (S, A, ...); None if it was not asked."""
+    """The outcome of every action in each step, (S, A, ...), if it was recorded."""
 
     @property
     def returns(self) -> NDArray[np.float64]:
@@ -54,19 +55,19 @@ def roll_out(
     deterministic: bool = True,
     look_ahead: bool = False,
 ) -> Rollouts:
-    """Let a policy act for some whole episodes, as many at once as the env has places.
+    """Record whole episodes of a policy, as many at once as there are envs.
 
     Args:
-        policy: What acts.
-        env: Where; it is reset, and left in the midst of episodes.
+        policy: The policy.
+        env: The vector env; it is reset, and episodes are still running at the end.
         episodes: E, from 1 up.
-        seed: Of the episodes: number i begins as the seed `seed + i` says. A policy that draws from
-            torch's generator draws as `seed` says, and the generator is then put back.
+        seed: Episode i is seeded with `seed + i`. Torch's generator is seeded with `seed`, and
+            restored afterwards.
         deterministic: Whether a model takes its most probable action.
-        look_ahead: Whether to ask the env in each step what every action would lead to.
+        look_ahead: Whether to record the outcome of every action in each step.
 
     Raises:
-        ValueError: There is no episode to play, or the env can tell of no action but the one taken.
+        ValueError: `episodes` is below 1, or the env has no `look_ahead`.
     """
     if episodes < 1:
         raise ValueError(f"episodes must be at least 1, got {episodes}")
@@ -100,7 +101,7 @@ def roll_out(
 
 
 def joined(parts: Sequence[Rollouts]) -> Rollouts:
-    """The episodes of several rollouts, numbered on; without what was seen ahead."""
+    """The episodes of several rollouts, numbered consecutively, without `look_ahead`."""
     counts = [len(part.truncated) for part in parts]
     firsts = np.cumsum([0, *counts[:-1]])
     return Rollouts(
@@ -121,39 +122,31 @@ def episode_returns(
     seed: int = 0,
     deterministic: bool = True,
 ) -> NDArray[np.float64]:
-    """The returns of a policy in as many episodes, (episodes,), float64.
+    """The returns of a policy, float64, (episodes,); see `roll_out`.
 
     Args:
         policy: An SB3 model, or a program as a policy.
-        env: Where; or an id, for which an env with a place an episode is made.
-        episodes: How many, from 1 up.
-        seed: Episode i begins as the seed `seed + i` says; see `roll_out`.
+        env: A vector env; or an id, for which one env per episode is made.
+        episodes: Their number, from 1 up.
+        seed: Episode i is seeded with `seed + i`.
         deterministic: Whether a model takes its most probable action.
 
     Raises:
-        ValueError: There is no episode to play, or no env of this id.
+        ValueError: `episodes` is below 1, or the id is unknown.
     """
     if isinstance(env, VecEnv):
         return roll_out(policy, env, episodes, seed, deterministic).returns
-    made = make_sb3_vec_env(env, max(episodes, 1), seed)
-    try:
+    with closing(make_sb3_vec_env(env, max(episodes, 1), seed)) as made:
         return roll_out(policy, made, episodes, seed, deterministic).returns
-    finally:
-        made.close()
 
 
 def discounted_returns(rollouts: Rollouts, gamma: float) -> NDArray[np.float64]:
     """The discounted sum of rewards from each step on, (S,).
 
-    An episode that was cut off is taken to go on from a state of mean value, where that is finite:
-    with gamma below 1.
-
-    Args:
-        rollouts: S steps.
-        gamma: The discount, from 0 to 1.
+    With gamma below 1, a truncated episode is assumed to continue from a state of mean value.
     """
     returns = rollouts.rewards.copy()
-    tails = np.zeros(len(returns))  # what the value of the state after the episode counts
+    tails = np.zeros(len(returns))  # the weight of the state after the episode
     is_last = np.append(np.diff(rollouts.episodes) != 0, True)
     for t in reversed(range(len(returns))):
         if is_last[t]:
@@ -167,7 +160,7 @@ def discounted_returns(rollouts: Rollouts, gamma: float) -> NDArray[np.float64]:
 
 
 def _play(policy: Policy, env: Any, n: int, deterministic: bool, look_ahead: bool) -> Any:
-    """An episode in each of the first n places of the env; of each step those that are running."""
+    """Play an episode in each of the first n envs, and yield the running ones of each step."""
     rollout = Rollout(policy, env.reset(), env.step, deterministic)
     running = np.arange(env.num_envs) < n
     while running.any():

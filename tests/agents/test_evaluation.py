@@ -145,7 +145,7 @@ def test_bad_arguments_are_refused() -> None:
 
 def test_a_program_of_another_env_is_not_run() -> None:
     table = evaluate({"karel": SPIN, "random": "random"}, "CartPole-v1", episodes=3)
-    assert table.note.tolist() == ["n/a: made for an env that is observed by percepts", ""]
+    assert table.note.tolist() == ["n/a: made for an env with the observation percepts", ""]
     assert table.mean_return[1] > 5
 
 

@@ -120,7 +120,7 @@ def test_what_a_search_left_is_an_agent(tmp_path: Path) -> None:
 
 
 def test_agents_refuse_what_cannot_be() -> None:
-    with pytest.raises(ValueError, match="give a program, or with env_id the task"):
+    with pytest.raises(ValueError, match="give a program, or env_id, the task"):
         ProgramAgent()
     with pytest.raises(ValueError, match="did you mean population_size"):
         learner(population=3)
