@@ -1,8 +1,8 @@
-"""SB3 models in files: ours are data only, foreign ones are said to be programs.
+"""SB3 models in zips.
 
-The zip that SB3 writes holds weights and pickled settings. Here a model is built anew from its
-settings in JSON, and of the zip only weights and counters are read: nothing in it is executed. A
-zip without our settings can only be unpickled, which can run any code; a warning says so.
+SB3's zips hold weights and pickled settings. Models of this package are built from settings in
+JSON, and only weights and counters are read from the zip: nothing in it is executed. Other zips
+must be unpickled, which can run any code; a warning says so.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from programmatic.algorithms import ALGORITHMS, algorithm_class
 from programmatic.runs import RunError, replacing
 
 NETWORKS = {"Cnn": GridCnn, "Fcn": GridFcn}
-"""What looks at grids, by how the name of the policy begins. SB3's own network needs images of
-36x36 and more, of values up to 255."""
+"""Networks for grids, by the prefix of the policy's name. SB3's own network needs images of at least
+36x36, with values up to 255."""
 TELLTALES = {"trpo": "cg_max_steps", "ppo": "clip_range"}
-"""Attributes by which zips of actor-critics are told apart: SB3 loads any of them as each other."""
+"""Attributes that distinguish zips of actor-critics: SB3 loads any of them as each other."""
 
 SETTINGS = "karel_gym_settings"  # the model's attribute, and the entry of its zip
 SPACES = ("observation_space", "action_space")
@@ -93,7 +93,7 @@ def _check_spaces(spaces: list[Any], env: VecEnv) -> None:
 
 
 def save_model(model: BaseAlgorithm, path: Path) -> None:
-    """Write a model as SB3 does, as a whole or not at all."""
+    """Write a model's zip, completely or not at all."""
     with replacing(path) as temporary:
         model.save(temporary)
 
@@ -129,26 +129,26 @@ def load_model(
 
 
 def restore(model: BaseAlgorithm, path: Path) -> None:
-    """Give a model the weights, the optimiser's state and the counters of a zip.
+    """Restore the weights, the optimizer's state and the counters of a model from a zip.
 
     Raises:
-        RunError: The file is missing or damaged, or of a model with other networks.
+        RunError: The file is missing or damaged, or its model has other networks.
     """
     data = read_data(path)
     try:
         model.set_parameters(str(path), device=model.device)
         counters = {name: int(data[name]) for name in COUNTERS if name in data}
-    except Exception as error:  # a damaged archive can fail in any of torch's and zipfile's ways
+    except Exception as error:  # torch and zipfile raise many kinds
         reason = str(error).strip().partition("\n")[0]
         raise RunError(f"{path} does not hold the weights of this model: {reason}") from None
     vars(model).update(counters)
 
 
 def read_data(path: Path) -> dict[str, Any]:
-    """The settings and counters in a model's zip, as JSON: what is pickled in them stays so.
+    """The settings and counters in a model's zip, as JSON; pickled values are not read.
 
     Raises:
-        RunError: The file is missing or damaged, or no SB3 model.
+        RunError: The file is missing or damaged, or not an SB3 model.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -156,6 +156,8 @@ def read_data(path: Path) -> dict[str, Any]:
             if damaged:
                 raise RunError(f"{path} is damaged: {damaged} in it has another checksum")
             data = json.loads(archive.read("data"))
+        if not isinstance(data, dict):
+            raise KeyError("data")
     except FileNotFoundError:
         raise RunError(f"there is no model {path}") from None
     except OSError as error:
@@ -166,10 +168,8 @@ def read_data(path: Path) -> dict[str, Any]:
         raise RunError(f"{path} is no model of Stable-Baselines3: it has no settings") from None
     except RunError:
         raise
-    except Exception as error:  # zlib, struct, UTF-8, JSON: whatever a damaged archive leads to
+    except Exception as error:  # a damaged archive fails in zlib, struct, UTF-8 or JSON
         raise RunError(f"{path} is damaged: {error}") from None
-    if not isinstance(data, dict):
-        raise RunError(f"{path} is no model of Stable-Baselines3: it has no settings")
     return data
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -67,7 +68,7 @@ class SkillPolicy:
         """Actions int64, (N,), for observations (N, ...); see SB3's `predict`."""
         percepts, _ = as_percepts(observation)
         n = len(percepts)
-        state = _no_state(n) if state is None else _copy(state)
+        state = _no_state(n) if state is None else deepcopy(state)
         starts = np.zeros(n, dtype=np.bool_) if episode_start is None else episode_start
         begins = starts | (state.steps == NOT_BEGUN)
         state.used[begins] = 0
@@ -104,11 +105,9 @@ class SkillPolicy:
             for part, chosen in zip(state.model, own, strict=True):
                 part[:, which] = chosen
         codes = compile_tokens(self.skills.tokens(np.asarray(latents, dtype=np.float32)))
-        width = max(codes.shape[1], state.codes.shape[1])
-        if width > state.codes.shape[1]:
-            wider = np.zeros((len(state.codes), width), dtype=np.int64)
-            wider[:, : state.codes.shape[1]] = state.codes
-            state = state._replace(codes=wider)
+        missing = codes.shape[1] - state.codes.shape[1]
+        if missing > 0:
+            state = state._replace(codes=np.pad(state.codes, ((0, 0), (0, missing))))
         state.codes[which, : codes.shape[1]] = codes
         state.pcs[which], state.repeats[which] = codes[:, 0], 0
         state.steps[which] = 0
@@ -126,13 +125,6 @@ def _no_state(n: int) -> SkillState:
         np.full(n, NOT_BEGUN, dtype=np.int64),
         np.zeros(n, dtype=np.int64),
     )
-
-
-def _copy(state: SkillState) -> SkillState:
-    model, *arrays = state
-    kept = None if model is None else tuple(part.copy() for part in model)
-    copies: list[Any] = [array.copy() for array in arrays]
-    return SkillState(kept, *copies)
 
 
 def _act(

@@ -1,4 +1,4 @@
-"""Many tree programs in many episodes of CartPole-MORL by one call."""
+"""Returns of many tree programs in many episodes of CartPole-MORL."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ def rollout_returns(
 ) -> NDArray[np.float64]:
     """The returns of K programs in E episodes each, on all cores.
 
-    They are what `TreePolicy` gets in CartPole-MORL-v0, whose observations are rounded to float32.
+    They equal those of `TreePolicy` in CartPole-MORL-v0, which rounds observations to float32.
 
     Args:
         programs: K programs over cart_position, cart_velocity, pole_angle and
             pole_angular_velocity, with the actions left and right.
-        starts: The states in which the episodes start, (E, 4); `sample_states(E, seed)` of
-            `karel_gym.simulation.cartpole` draws them as the environment does.
+        starts: The start states, (E, 4); `karel_gym.simulation.cartpole.sample_states(E, seed)`
+            draws them as the environment does.
         max_steps: Horizon after which an episode is truncated.
 
     Returns:
         float64, (K, E).
 
     Raises:
-        TypeError: One is no TreeProgram.
+        TypeError: A program is not a TreeProgram.
         ValueError: There is no program, one has other features or actions, the starts have another
             shape or are not finite, or `max_steps` is below 1.
 
@@ -87,7 +87,7 @@ def _check_signatures(programs: Sequence[TreeProgram]) -> None:
 
 @inner
 def observe(state: CartState, observation: Any) -> None:
-    """Write what is observed of a state into `observation`, float32, (4,)."""
+    """Write the observation of a state, float32, (4,)."""
     observation[0] = state.cart_position
     observation[1] = state.cart_velocity
     observation[2] = state.pole_angle
@@ -96,10 +96,10 @@ def observe(state: CartState, observation: Any) -> None:
 
 @kernel
 def run_part(first: int, last: int, trees: Any, starts: Any, max_steps: int, returns: Any) -> None:
-    """Do the episodes `first` to `last - 1`.
+    """Play the episodes `first` to `last - 1`.
 
     Args:
-        first, last: Which, of K*E: number k*E + e is episode e of program k.
+        first, last: Of K*E episodes; number k*E + e is episode e of program k.
         trees: `CompiledTrees` of K trees.
         starts: float64, (4, E).
         max_steps: Horizon.

@@ -268,7 +268,7 @@ def test_default_folder_and_prefixed_id(tmp_path: Path, monkeypatch: pytest.Monk
         ({"learning_rat": 1}, "PPO has no hyperparameter 'learning_rat'; did you mean learning_r"),
         ({"n_envs": 3}, "n_envs is set by num_envs"),
         ({"obs": "pixels"}, "obs must be one of"),
-        ({"height": 2}, "."),
+        ({"height": 2}, "worlds have 4 to 1000 rows .*, got 2x8"),
         ({"total_timesteps": 0}, "total_timesteps must be a whole number from 1 up, got 0"),
         ({"seed": -1}, "seed must be a whole number"),
         ({"batch_size": "many"}, "PPO cannot be made with these hyperparameters"),

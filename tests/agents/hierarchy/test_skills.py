@@ -292,5 +292,16 @@ def test_what_cannot_be_is_said(settings: dict[str, Any], message: str, tmp_path
 
 
 @pytest.mark.parametrize("name", SKILLS)
-def test_the_packages_skills_are_read_once(name: str) -> None:
-    assert skills_named(name) is skills_named(name)
+def test_latents_of_the_packages_skills_are_different_programs(name: str) -> None:
+    skills = skills_named(name)
+    points = np.random.default_rng(0).normal(size=(20, skills.latent_dim)).astype(np.float32)
+    programs = [
+        Program.from_tokens([token for token in row if token != PAD])
+        for row in skills.tokens(points).tolist()
+    ]
+    assert len(set(programs)) > 10
+
+
+def test_unknown_skills_are_refused() -> None:
+    with pytest.raises(ValueError, match="skills are 'option' or 'program', got 'skill'"):
+        skills_named("skill")
