@@ -1,4 +1,4 @@
-"""Everything that acts, deep RL baselines and programs, behind one `predict`."""
+"""Deep RL baselines and programs with one interface, SB3's `predict`."""
 
 from __future__ import annotations
 

@@ -28,8 +28,8 @@ from programmatic.algorithms import ALGORITHMS, algorithm_class
 from programmatic.runs import RunError, replacing
 
 NETWORKS = {"Cnn": GridCnn, "Fcn": GridFcn}
-"""Networks for grids, by the prefix of the policy's name. SB3's own network needs images of at least
-36x36, with values up to 255."""
+"""Networks for grids, by the prefix of the policy's name. SB3's own network needs images of 36x36
+or more, with values up to 255."""
 TELLTALES = {"trpo": "cg_max_steps", "ppo": "clip_range"}
 """Attributes that distinguish zips of actor-critics: SB3 loads any of them as each other."""
 
