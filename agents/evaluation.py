@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from contextlib import closing, nullcontext
-from typing import Any, TypeVar
+from contextlib import nullcontext
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,13 +12,10 @@ import pandas as pd
 from agents.comparison import COLUMNS, Comparison
 from agents.intervals import bootstrap_interval, mean_of_rows
 from agents.policies import FEATURES, Contestant, contestants
-from agents.rollout import prepared
-from karel_gym.registration import CARTPOLE, is_karel, sample_worlds, spec_of
+from agents.rollout import prepared, prepared_in_env
+from karel_gym.registration import is_karel, sample_worlds
 from karel_gym.world import WorldBatch
-from programmatic.rollout import Outcomes
 from programmatic.threads import torch_threads
-
-T = TypeVar("T")
 
 
 def evaluate(
@@ -106,9 +102,15 @@ def evaluate_episodes(
         if note:
             frame = pd.DataFrame({"episode": [-1], "return": np.nan, "note": note})
         else:
-            outcomes, seconds = _play(
-                contestant, env_id, worlds, episodes, seed, deterministic, max_steps, compiled
-            )
+            with nullcontext() if contestant.program is not None else torch_threads(1):
+                how = contestant.decides(deterministic)
+                if worlds is None:
+                    play = prepared_in_env(contestant, env_id, episodes, seed, how, max_steps)
+                else:
+                    play = prepared(contestant, env_id, worlds, seed, how, max_steps, compiled)
+                start = time.perf_counter()
+                outcomes = play()
+                seconds = time.perf_counter() - start
             frame = pd.DataFrame(
                 {
                     "episode": np.arange(episodes),
@@ -160,55 +162,3 @@ def _obstacle(contestant: Contestant, worlds: WorldBatch | None) -> str:
         return ""
     (height, width), (h, w) = contestant.shape or (0, 0), worlds.shape
     return f"n/a: made for worlds of {height}x{width}, these are {h}x{w}"
-
-
-def _play(
-    contestant: Contestant,
-    env_id: str,
-    worlds: WorldBatch | None,
-    episodes: int,
-    seed: int,
-    deterministic: bool | None,
-    max_steps: int | None,
-    compiled: bool,
-) -> tuple[Outcomes, float]:
-    """Play the episodes: their outcomes, and the seconds they took without compilation."""
-    with nullcontext() if contestant.program is not None else torch_threads(1):
-        if worlds is None:
-            return _play_in_env(contestant, env_id, episodes, seed, deterministic, max_steps)
-        return _timed(
-            prepared(contestant, env_id, worlds, seed, deterministic, max_steps, compiled)
-        )
-
-
-def _play_in_env(
-    contestant: Contestant,
-    env_id: str,
-    episodes: int,
-    seed: int,
-    deterministic: bool | None,
-    max_steps: int | None,
-) -> tuple[Outcomes, float]:
-    """`_play` in an env that is not a Karel task."""
-    from karel_gym.envs.sb3 import make_sb3_vec_env
-    from programmatic.synthesis.episodes import roll_out
-
-    how = contestant.decides(deterministic)
-    name = "max_steps" if spec_of(env_id).id == CARTPOLE else "max_episode_steps"
-    horizon: dict[str, Any] = {} if max_steps is None else {name: max_steps}
-    with closing(make_sb3_vec_env(env_id, episodes, **horizon)) as envs:
-        # Compile before the time is taken.
-        actions, _ = contestant.policy.predict(envs.reset(), deterministic=how)
-        envs.step(actions)
-        seen, seconds = _timed(lambda: roll_out(contestant.policy, envs, episodes, seed, how))
-    lengths = np.bincount(seen.episodes, minlength=episodes)
-    threshold = spec_of(env_id).reward_threshold
-    solved: Any = np.nan if threshold is None else seen.returns >= threshold
-    return Outcomes(seen.returns, lengths, solved), seconds
-
-
-def _timed(run: Callable[[], T]) -> tuple[T, float]:
-    """The result of a call, and the seconds it took."""
-    start = time.perf_counter()
-    result = run()
-    return result, time.perf_counter() - start

@@ -1,8 +1,9 @@
-"""Episodes of a policy in a Karel task: in its envs, or in a compiled kernel."""
+"""Episodes of a policy, in envs or in a compiled kernel."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from typing import Any
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from agents.policies import Contestant
 from karel_gym.envs.karel import is_solved
-from karel_gym.registration import task_of
+from karel_gym.registration import CARTPOLE, spec_of, task_of
 from karel_gym.tasks.task import Task
 from karel_gym.world import WorldBatch
 from programmatic import Program, execute
@@ -84,7 +85,7 @@ def prepared(
     env_id: str,
     worlds: WorldBatch,
     seed: int,
-    deterministic: bool | None,
+    deterministic: bool,
     max_steps: int | None,
     compiled: bool,
 ) -> Callable[[], Outcomes]:
@@ -104,6 +105,34 @@ def prepared(
         run = partial(kernel, task, worlds, seed)
     run(1)
     return partial(run, max_steps or task.horizon(*worlds.shape))
+
+
+def prepared_in_env(
+    contestant: Contestant,
+    env_id: str,
+    episodes: int,
+    seed: int,
+    deterministic: bool,
+    max_steps: int | None,
+) -> Callable[[], Outcomes]:
+    """Prepare episodes in an env that is not a Karel task; the returned function plays them."""
+    from karel_gym.envs.sb3 import make_sb3_vec_env
+    from programmatic.synthesis.episodes import roll_out  # torch is slow to import
+
+    name = "max_steps" if spec_of(env_id).id == CARTPOLE else "max_episode_steps"
+    horizon: dict[str, Any] = {} if max_steps is None else {name: max_steps}
+    envs = make_sb3_vec_env(env_id, episodes, **horizon)
+    actions, _ = contestant.policy.predict(envs.reset(), deterministic=deterministic)
+    envs.step(actions)  # compiles
+
+    def run() -> Outcomes:
+        with closing(envs):
+            seen = roll_out(contestant.policy, envs, episodes, seed, deterministic)
+        threshold = spec_of(env_id).reward_threshold
+        solved: Any = np.nan if threshold is None else seen.returns >= threshold
+        return Outcomes(seen.returns, np.bincount(seen.episodes, minlength=episodes), solved)
+
+    return run
 
 
 def _execute(program: Program, env_id: str, worlds: WorldBatch, max_steps: int) -> Outcomes:
