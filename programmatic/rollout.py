@@ -54,16 +54,13 @@ class Rollout:
         self._act = act
         self._deterministic = deterministic
         self._masks = masks
-        self._starts: NDArray[np.bool_] | None = None  # all
+        self._starts = np.ones(len(observations), dtype=np.bool_)
 
     def decide(self) -> None:
         """Let the policy choose the next actions."""
-        starts = self._starts
-        if starts is None:
-            starts = np.ones(len(self.observations), dtype=np.bool_)
         masks = {} if self._masks is None else {"action_masks": self._masks()}
         self.actions, self.state = self._predict(
-            self.observations, self.state, starts, self._deterministic, **masks
+            self.observations, self.state, self._starts, self._deterministic, **masks
         )
 
     def act(self) -> tuple[NDArray[Any], NDArray[np.bool_], Any]:

@@ -75,28 +75,38 @@ def roll_out(
         raise ValueError(
             f"{type(env).__name__} has no look_ahead(): use an env of make_sb3_vec_env"
         )
+    envs: Any = env
     steps: list[tuple[Any, ...]] = []
     truncated = np.zeros(episodes, dtype=np.bool_)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         for first in range(0, episodes, env.num_envs):
             env.seed(seed + first)
-            numbers = np.arange(first, min(first + env.num_envs, episodes))
-            for step in _play(policy, env, len(numbers), deterministic, look_ahead):
-                running, cut_off, *values = step
-                steps.append((numbers[running], *values))
-                truncated[numbers[cut_off]] = True
+            numbers = np.arange(first, first + env.num_envs)
+            rollout = Rollout(policy, env.reset(), env.step, deterministic)
+            running = numbers < episodes
+            while running.any():
+                ahead = envs.look_ahead() if look_ahead else ()
+                seen = np.array(rollout.observations)
+                rewards, ended, infos = rollout.step()
+                following = np.array(rollout.observations)
+                for i in np.flatnonzero(running & ended):
+                    following[i] = infos[i]["terminal_observation"]
+                    truncated[numbers[i]] = infos[i].get("TimeLimit.truncated", False)
+                step = numbers, seen, rollout.actions, rewards, following, *ahead
+                steps.append(tuple(np.asarray(column)[running] for column in step))
+                running &= ~ended
     columns = [np.concatenate(column) for column in zip(*steps, strict=True)]
     order = np.argsort(columns[0], kind="stable")
-    numbers, observations, actions, rewards, following, *ahead = (c[order] for c in columns)
+    places, observations, actions, rewards, following, *outcomes = (c[order] for c in columns)
     return Rollouts(
         observations,
         actions.astype(np.int64),
         rewards.astype(np.float64),
         following,
-        numbers,
+        places,
         truncated,
-        LookAhead(*ahead) if look_ahead else None,
+        LookAhead(*outcomes) if look_ahead else None,
     )
 
 
@@ -157,21 +167,3 @@ def discounted_returns(rollouts: Rollouts, gamma: float) -> NDArray[np.float64]:
     if gamma < 1:
         returns += tails * returns.mean() / (1 - tails.mean())
     return returns
-
-
-def _play(policy: Policy, env: Any, n: int, deterministic: bool, look_ahead: bool) -> Any:
-    """Play an episode in each of the first n envs, and yield the running ones of each step."""
-    rollout = Rollout(policy, env.reset(), env.step, deterministic)
-    running = np.arange(env.num_envs) < n
-    while running.any():
-        seen = np.asarray(rollout.observations)[running]
-        ahead = [column[running] for column in env.look_ahead()] if look_ahead else []
-        rewards, ended, infos = rollout.step()
-        following = np.array(rollout.observations)
-        for i in np.flatnonzero(ended & running):
-            following[i] = infos[i]["terminal_observation"]
-        ends = np.flatnonzero(running & ended).tolist()
-        cut_off = [i for i in ends if infos[i].get("TimeLimit.truncated", False)]
-        did = seen, np.asarray(rollout.actions)[running], rewards[running], following[running]
-        yield np.flatnonzero(running), cut_off, *did, *ahead
-        running = running & ~ended
