@@ -7,7 +7,7 @@ run ends like an uninterrupted one.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
@@ -50,30 +50,17 @@ EVALUATION_SEED = 2**29
 """Seed of the episodes in which policies and programs are compared: far from those of the steps."""
 
 
+@dataclass(frozen=True)
 class Iteration:
-    """The steps of an iteration; each is done once and then read from its files.
+    """The steps of an iteration; each is done once and then read from its files."""
 
-    Args:
-        files: Folder of the iteration.
-        config: Settings of the loop.
-        constraints: Constraints on the program.
-        env: Env to learn and to collect data in.
-        evaluation_env: Env to evaluate policies and programs in.
-    """
-
-    def __init__(
-        self,
-        files: IterationFolder,
-        config: MORLConfig,
-        constraints: Constraints,
-        env: VecEnv,
-        evaluation_env: VecEnv,
-    ) -> None:
-        self.files = files
-        self.config = config
-        self.constraints = constraints
-        self.env = env
-        self.evaluation_env = evaluation_env
+    files: IterationFolder
+    config: MORLConfig
+    constraints: Constraints
+    env: VecEnv
+    """Env to learn and to collect data in."""
+    evaluation_env: VecEnv
+    """Env to evaluate policies and programs in."""
 
     def begin(self, oracle: Policy | None) -> Policy | None:
         """The policy to begin with: the given one, or a trained one.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,19 +28,21 @@ ITERATION = "iteration-"
 STATES_FILE, ACTION_COLUMN = "oracle_states.csv", "action"
 
 
+@dataclass(frozen=True)
 class IterationFolder:
-    """The files of an iteration.
+    """The files of an iteration."""
 
-    Args:
-        run: The run folder of the loop.
-        number: Number of the iteration, from 1 up.
-        report: Called with a line on each finished step.
-    """
+    run: Path
+    """The run folder of the loop."""
+    number: int
+    """Number of the iteration, from 1 up."""
+    report: Report
+    """Called with a line on each finished step."""
 
-    def __init__(self, run: Path, number: int, report: Report) -> None:
-        self.path = run / f"{ITERATION}{number:02d}"
-        self.number = number
-        self._report = report
+    @property
+    def path(self) -> Path:
+        """The folder."""
+        return self.run / f"{ITERATION}{self.number:02d}"
 
     def step(self, name: str, do: Callable[[], Row]) -> None:
         """Do a step and write its result to NAME.json, unless it is finished."""
@@ -50,7 +53,7 @@ class IterationFolder:
         row = do()
         row["seconds"] = time.perf_counter() - begin
         write_json(self.path / f"{name}.json", row)
-        self._report(f"iteration {self.number}, {name}: {_summary(row)}")
+        self.report(f"iteration {self.number}, {name}: {_summary(row)}")
 
     def result(self, name: str) -> Row | None:
         """The result of a finished step; None if it is not finished."""

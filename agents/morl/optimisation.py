@@ -28,7 +28,6 @@ def train_oracle(
     env: VecEnv,
     evaluation_env: VecEnv,
     config: OracleConfig = OracleConfig(),
-    on_row: OnRow | None = None,
 ) -> tuple[BaseAlgorithm, list[Row]]:
     """Train a policy from scratch until its deterministic actions reach a mean return.
 
@@ -38,7 +37,6 @@ def train_oracle(
         env: Env to learn in.
         evaluation_env: Env to evaluate in, another one.
         config: The options.
-        on_row: Called with each row of the learning curve.
 
     Returns:
         The model, with the weights of its best evaluation; and one row per evaluation: `timesteps`,
@@ -50,7 +48,7 @@ def train_oracle(
     model = new_model(config.algo, env, config.seed, config.net_arch, **config.hyperparameters)
     rollout = _rollout_steps(model)
     every = -(-config.evaluation_interval // rollout) * rollout  # rounded up to whole rollouts
-    curve = _LearningCurve(evaluation_env, config.evaluation_episodes, every, on_row=on_row)
+    curve = _LearningCurve(evaluation_env, config.evaluation_episodes, every)
     curve.learn(model, config.max_timesteps, config.target_return)
     return model, curve.rows
 

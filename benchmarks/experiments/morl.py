@@ -9,22 +9,26 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+import pandas as pd
+
 from agents.drl.training import train
 from agents.morl.imitation import clone
+from agents.morl.iteration_folder import ITERATION, OPTIMISED, REPAIRED
 from agents.morl.loop import morl
 from agents.morl.models import new_model
 from agents.morl.optimisation import optimise
 from agents.morl.settings import CloningConfig, MORLConfig, OptimisationConfig
 from benchmarks.experiments.morl_report import PAPER_ITERATIONS, report_morl
-from benchmarks.experiments.morl_results import morl_results
-from benchmarks.runs.ledger import RUNS_FOLDER, FileLedger, Job, Record, do_jobs
+from benchmarks.runs.ledger import PROVENANCE, RUNS_FOLDER, FileLedger, Job, Record, do_jobs
 from benchmarks.runs.workers import Workers
 from benchmarks.settings import MORLSettings
-from benchmarks.statistics.tidy import write_results
+from benchmarks.statistics.published import OWN_SIZE, SEARCH
+from benchmarks.statistics.tidy import results_table, write_results
 from karel_gym.envs.sb3 import make_sb3_vec_env
 from karel_gym.envs.signature import signature_of
 from karel_gym.registration import CARTPOLE, FRESH_SEED
@@ -65,6 +69,11 @@ class Experiment(Job):
         return "-".join(parts).replace(" ", "-")
 
     @property
+    def place(self) -> str:
+        """The run folder, and the file of the record without its suffix, in results.csv."""
+        return f"{RUNS_FOLDER}/{self.name}"
+
+    @property
     def identity(self) -> Record:
         """The kind and all settings."""
         return {"kind": self.kind, **asdict(self)}
@@ -76,6 +85,10 @@ class Experiment(Job):
     @abstractmethod
     def results(self, folder: Path) -> Record:
         """Do the experiment; `folder` is for its run folders."""
+
+    @abstractmethod
+    def returns(self, record: Record) -> Iterator[Record]:
+        """The returns in a record: entries of a row of results.csv each, beside the record's."""
 
     def summary(self, record: Record) -> str:
         """The line that is printed when the experiment has ended."""
@@ -125,6 +138,18 @@ class Learning(Experiment):
         row["optimised_sampled_return"] = self._return(model, deterministic=False)
         return row
 
+    def returns(self, record: Record) -> Iterator[Record]:
+        start, curve = self.start, record["learning"]
+        if start in PROGRAMS:
+            yield {"algo": f"MORL {start} program", "return": record["program_return"]}
+            seconds = record["cloning"][-1]["seconds"]
+            clone_return = {"return": record["clone_return"], "seconds": seconds}
+            yield {"algo": f"MORL {start} clone", **clone_return}
+            for point in curve:
+                if point["iteration"] == PAPER_ITERATIONS:
+                    yield {"algo": f"MORL {start} optimised", **_point(point)}
+        yield {"algo": f"TRPO from {start}", **_point(curve[-1])}
+
     def _return(self, policy: Any, deterministic: bool = True) -> float:
         seed = 1000 * (self.seed + 1)
         return float(episode_returns(policy, CARTPOLE, EPISODES, seed, deterministic).mean())
@@ -147,9 +172,12 @@ class RobustClone(Experiment):
         returns = episode_returns(model, CARTPOLE, 100, FRESH_SEED)
         return {
             "mean_return": float(returns.mean()),
-            "validation_accuracy": max(r["validation_accuracy"] for r in result.history),
+            "validation_accuracy": result.validation_accuracy,
             "seconds": seconds,
         }
+
+    def returns(self, record: Record) -> Iterator[Record]:
+        yield {"algo": f"MORL {PROGRAMS[-1]} robust clone", "return": record["mean_return"]}
 
 
 @dataclass(frozen=True)
@@ -171,6 +199,9 @@ class Repair(Experiment):
             **result.as_dict(),
         }
 
+    def returns(self, record: Record) -> Iterator[Record]:
+        yield {"algo": f"MORL {self.start} repaired", "return": record["after"]}
+
 
 @dataclass(frozen=True)
 class Loop(Experiment):
@@ -188,7 +219,9 @@ class Loop(Experiment):
             oracle = train("ppo", self.env_id, seed=self.seed, run_dir=run, resume=True)
         config = MORLConfig(self.env_id, constraints.read_text("utf-8"), seed=self.seed)
         begin = time.perf_counter()
-        result = morl(config, oracle, run_dir=folder / self.name, resume=True, report=_silent)
+        result = morl(
+            config, oracle, run_dir=folder / self.name, resume=True, report=lambda _: None
+        )
         return {
             "seconds": time.perf_counter() - begin,
             "iterations": result.iterations,
@@ -198,6 +231,15 @@ class Loop(Experiment):
             "policy_return": result.policy_return,
             "reached": result.reached,
         }
+
+    def returns(self, record: Record) -> Iterator[Record]:
+        best = record["proven"], record["program_return"], record["policy_return"]
+        names = "proven", f"{REPAIRED}_return", f"{OPTIMISED}_return"
+        rows = [row for row in record["iterations"] if tuple(row[name] for name in names) == best]
+        policy = f"{self.place}/{ITERATION}{rows[0]['iteration']:02d}/{OPTIMISED}"
+        worlds = {"worlds": SEARCH}  # the best iteration was chosen by these returns
+        yield {"algo": "MORL program", "return": best[1], "run": self.place, **worlds}
+        yield {"algo": "MORL policy", "return": best[2], "run": policy, **worlds}
 
 
 def measure_morl(settings: MORLSettings) -> None:
@@ -213,10 +255,30 @@ def measure_morl(settings: MORLSettings) -> None:
     ]
     ledger = FileLedger(settings.folder / RUNS_FOLDER)
     found = do_jobs(experiments, ledger, Workers(settings.jobs))
-    names = (experiment.name for experiment in experiments)
-    write_results(morl_results(dict(zip(names, found, strict=True))), settings.folder)
+    write_results(morl_results(experiments, found), settings.folder)
     report_morl(settings, found)
 
 
-def _silent(line: str) -> None:
-    """Print nothing: the loop's report is also in its run folder."""
+def morl_results(experiments: Sequence[Experiment], found: Sequence[Record]) -> pd.DataFrame:
+    """The rows of results.csv, with the names of the paper's table.
+
+    Policies take their most probable actions.
+
+    Args:
+        experiments: The experiments.
+        found: Their records. Those of earlier versions have no commit and machine.
+    """
+    empty: Record = dict.fromkeys(PROVENANCE, "") | {"env_id": CARTPOLE, "worlds": OWN_SIZE}
+    empty |= {"seed": pd.NA, "frames": pd.NA, "evaluations": pd.NA, "seconds": float("nan")}
+    rows = [
+        empty | record | experiment.identity | {"run": f"{experiment.place}.json"} | entries
+        for experiment, record in zip(experiments, found, strict=True)
+        for entries in experiment.returns(record)
+    ]
+    return results_table(rows).astype({"seed": "Int64"})
+
+
+def _point(point: Mapping[str, Any]) -> Record:
+    """The entries of a row for a point of a learning curve."""
+    names = {"return": "mean_return", "frames": "timesteps", "seconds": "seconds"}
+    return {name: point[column] for name, column in names.items()}

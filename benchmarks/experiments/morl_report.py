@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from agents.intervals import mean_band, mean_interval
-from benchmarks.runs.ledger import Record, records
+from agents.intervals import MeanInterval, mean_band, mean_interval
+from benchmarks.runs.ledger import Record
 from benchmarks.runs.results import (
     Cell,
+    interval_cell,
+    mean_rows,
     number_cell,
     number_text,
     print_table,
-    print_texts,
     save_tables,
 )
 from benchmarks.settings import MORLSettings
@@ -61,10 +62,9 @@ def report_morl(settings: MORLSettings, rows: Sequence[Record]) -> None:
 
 
 def programs_table(learning: Sequence[Record], curves: pd.DataFrame) -> pd.DataFrame:
-    """A row per start: its returns at each stage with 95 % intervals, the published ones beside
-    them, and `solved_iterations`: the median over seeds of the first iteration of TRPO from which a
-    mean return of 195 was held for ten evaluations or to the end; infinite if fewer than half of
-    the seeds reach it.
+    """A row per start: its returns at each stage with 95 % intervals, and the published ones.
+
+    `solved_iterations` is the median of `first_solved` over seeds.
     """
     table = []
     for start in dict.fromkeys(row["experiment"]["start"] for row in learning):
@@ -90,6 +90,8 @@ def programs_table(learning: Sequence[Record], curves: pd.DataFrame) -> pd.DataF
 def first_solved(curve: Sequence[Record], held: int = 10) -> float:
     """The first iteration from which a curve stays at `SOLVED` for `held` evaluations.
 
+    A curve that ends earlier counts as solved; the result is infinite if there is none.
+
     Example:
         >>> returns = [9.0, 196.0, 90.0, 200.0, 199.0]
         >>> first_solved([{"iteration": i, "mean_return": r} for i, r in enumerate(returns)], 2)
@@ -106,39 +108,36 @@ def first_solved(curve: Sequence[Record], held: int = 10) -> float:
 
 def print_programs(table: pd.DataFrame, seeds: int) -> None:
     """Print the returns of programs, clones and learned policies beside the published ones."""
-    texts = []
-    for row in records(table):
-        text = {"start": row["start"]}
-        for stage in STAGES:
-            own = _interval_text(row, stage)
-            text[stage] = f"{own} ({number_text(row.get(f'published_{stage}', np.nan), 1)})"
-        text[f"after {row['last_iteration']}"] = _interval_text(row, "last")
-        solved = row["solved_iterations"]
-        text["solved after"] = "-" if np.isinf(solved) else f"{solved:.0f} iterations"
-        texts.append(text)
-    print_texts(
-        texts,
+    cells: dict[str, Cell] = {"start": "start"}
+    cells |= {stage: partial(_beside_published, stage) for stage in STAGES}
+    cells[f"after {table.last_iteration.max()}"] = interval_cell("last")
+    cells["solved after"] = lambda row: f"{row['solved_iterations']:.0f} iterations"
+    print_table(
+        table,
+        cells,
         f"Mean returns over {seeds} seeds [95 % intervals] (the paper's)",
         f"optimised: after {PAPER_ITERATIONS} iterations of TRPO. Solved: a mean return of "
         f"{SOLVED:g}, held for ten evaluations.",
     )
 
 
+def _beside_published(stage: str, row: Record) -> str:
+    return f"{MeanInterval.of_columns(row, stage)} ({number_text(row[f'published_{stage}'], 1)})"
+
+
 def print_loops(table: pd.DataFrame) -> None:
     """Print the results of the whole loop."""
-    texts = []
-    for env_id, group in table.groupby("env_id", sort=False):
-        texts.append(
-            {
-                "env": str(env_id),
-                "proven": f"{group.proven.sum()} of {len(group)}",
-                "program": str(mean_interval(group.program_return)),
-                "policy": str(mean_interval(group.policy_return)),
-                "iterations": str(mean_interval(group.iterations)),
-                "seconds": str(mean_interval(group.seconds)),
-            }
-        )
-    print_texts(texts, "The loop: synthesis, repair, imitation, policy optimisation")
+    means = {"program": "program_return", "policy": "policy_return"}
+    means |= {name: name for name in ("iterations", "seconds")}
+    rows = [
+        {**row, "proven": f"{group.proven.sum()} of {len(group)}"}
+        for row, group in mean_rows(table, ["env_id"], list(means.values()))
+    ]
+    cells: dict[str, Cell] = {"env": "env_id", "proven": "proven"}
+    cells |= {head: interval_cell(column) for head, column in means.items()}
+    print_table(
+        pd.DataFrame(rows), cells, "The loop: synthesis, repair, imitation, policy optimization"
+    )
 
 
 def print_repairs(table: pd.DataFrame) -> None:
@@ -213,9 +212,3 @@ def _plain(rows: Iterable[Record], kind: str) -> pd.DataFrame:
         }
         for row in _of_kind(rows, kind)
     )
-
-
-def _interval_text(row: Mapping[str, Any], name: str) -> str:
-    if name not in row or np.isnan(row[name]):
-        return "-"
-    return f"{row[name]:.1f} [{row[f'{name}_low']:.1f}, {row[f'{name}_high']:.1f}]"

@@ -8,9 +8,16 @@ import pytest
 
 import benchmarks.experiments.morl
 from agents.morl.run_folder import load_program
-from benchmarks.experiments.morl import SCRATCH, Experiment, Learning, Loop, Repair, RobustClone
+from benchmarks.experiments.morl import (
+    SCRATCH,
+    Experiment,
+    Learning,
+    Loop,
+    Repair,
+    RobustClone,
+    morl_results,
+)
 from benchmarks.experiments.morl_report import first_solved, report_morl
-from benchmarks.experiments.morl_results import morl_results
 from benchmarks.report.loading import contestant_of
 from benchmarks.report.reading import read_all
 from benchmarks.runs.ledger import FileLedger, Record, do_jobs
@@ -67,15 +74,14 @@ def test_returns_are_rows_of_results(learning: dict[str, Any], folder: Path) -> 
     repair = done(Repair("worst"), folder)
     older = {name: value for name, value in repair.items() if name not in code_and_machine()}
     curve = [{**learning["learning"][0], "iteration": i, "mean_return": i} for i in range(LEARNED)]
-    scratch = {"kind": Learning.kind, "start": SCRATCH, "seed": 1}
-    clone = {"kind": RobustClone.kind, "seed": 2}
     table = morl_results(
-        {
-            "learning-worst-0": {**learning, "learning": curve},
-            "learning-random-weights-1": {"experiment": scratch, "learning": curve},
-            "robust-clone-2": {"experiment": clone, "mean_return": 150.0, "seconds": 9.0},
-            "repair-worst": older,
-        }
+        [Learning("worst", 0, 20, 1), Learning(SCRATCH, 1, 20, 1), RobustClone(2), Repair("worst")],
+        [
+            {**learning, "learning": curve},
+            {"learning": curve},
+            {"mean_return": 150.0, "seconds": 9.0},
+            older,
+        ],
     )
     assert list(table.columns) == list(COLUMNS)
     assert set(table["worlds"]) == {"own"}
@@ -102,10 +108,10 @@ def test_the_report_takes_the_results(
     monkeypatch.setattr(
         benchmarks.experiments.morl, "MORLConfig", lambda env_id, _, seed: tiny(env_id, seed=seed)
     )
-    rows = {each.name: done(each, tmp_path / "runs") for each in [Loop("CartPole-MORL-v0", 3)]}
-    write_results(morl_results(rows), tmp_path)
+    loop = Loop("CartPole-MORL-v0", 3)
+    row = done(loop, tmp_path / "runs")
+    write_results(morl_results([loop], [row]), tmp_path)
     found = read_all([str(tmp_path)])
-    (row,) = rows.values()
     assert [(score.method, score.worlds, score.seed, score.value) for score in found.scores] == [
         ("MORL program", "search", 3, row["program_return"]),
         ("MORL policy", "search", 3, row["policy_return"]),
