@@ -65,11 +65,7 @@ class Statement(ABC):
 
 @dataclass(frozen=True)
 class Always(Statement):
-    """A condition that must hold at every step.
-
-    Args:
-        condition: A condition on the state, the action taken there and the state after it.
-    """
+    """A condition on the state, the action and the next state that must hold at every step."""
 
     condition: Formula
 
@@ -93,14 +89,12 @@ class Forever(Statement):
 
     Its `margin` and `holds` are those of the invariant at the next observations, or at the
     observations where there are none; whether the episode began in `start` makes no difference.
-
-    Args:
-        start: The condition on the first state.
-        invariant: The condition on the first state and on all that follow it.
     """
 
     start: Formula
+    """The condition on the first state."""
     invariant: Formula
+    """The condition on the first state and on all that follow it."""
 
     def _about(self, steps: Transitions) -> tuple[Formula, Transitions]:
         following = steps.next_observations
@@ -117,12 +111,7 @@ Constraint = Always | Forever
 
 @dataclass(frozen=True)
 class Constraints:
-    """The constraints on a policy, and what is known about the states that it meets.
-
-    Args:
-        statements: The constraints, in their order.
-        assumptions: Conditions that every state fulfills, beside the features' bounds.
-    """
+    """The constraints on a policy, and the assumptions on all states beside the bounds."""
 
     signature: Signature
     statements: tuple[Constraint, ...]

@@ -161,7 +161,7 @@ class _Repair:
         return self._result("too few guards" if answer == "undecided" else answer)
 
     def _propose(self, n_guards: int, keep_all: bool = True) -> Status:
-        """Propose programs with this many guards, and learn from each failure, until it ends."""
+        """Propose programs with this many guards, and learn from each failure."""
         proposer = Proposer(
             self._original, self._constraints, n_guards, self._oracle, keep_all=keep_all
         )

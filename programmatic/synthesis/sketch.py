@@ -24,13 +24,7 @@ TO_FILL = Leaf(0)
 
 @dataclass(frozen=True)
 class Labeled:
-    """States with the actions that an oracle takes there.
-
-    Args:
-        states: float64, (S, D).
-        actions: int64, (S,).
-        n_actions: Number of actions.
-    """
+    """States, float64, (S, D), with the actions that an oracle takes there, int64, (S,)."""
 
     states: NDArray[np.float64]
     actions: NDArray[np.int64]

@@ -68,14 +68,8 @@ def state_weights(
 
     Source: Bastani et al., 2018, equation 3 and section 3.2.
 
-    Args:
-        oracle: An SB3 model.
-        observations: (S, ...).
-        weighting: The meaning of Q.
-        look_ahead: The results of every action, if `needs_look_ahead`.
-
-    Returns:
-        float64, (S,), each at least 0.
+    The oracle is an SB3 model, the observations (S, ...), the weights float64, (S,). The look-ahead
+    must be given if `needs_look_ahead`.
     """
     if weighting == "none":
         return np.ones(len(observations))

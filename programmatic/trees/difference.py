@@ -28,21 +28,17 @@ SHOWN_NODES: Final = 3  # of a subtree in a change's text, which only counts lar
 
 @dataclass(frozen=True)
 class Change:
-    """One edit of a tree.
-
-    Args:
-        kind: The kind of edit.
-        before: The place in the tree before the edit.
-        after: The place in the tree after the edit.
-        made: The new and the changed nodes of the tree after the edit.
-        text: The edit in words, such as `pole_angle <= 0.012  ->  pole_angle <= 0.05`.
-    """
+    """One edit of a tree."""
 
     kind: Kind
     before: Path
+    """The place in the tree before the edit."""
     after: Path
+    """The place in the tree after the edit."""
     made: tuple[Path, ...]
+    """The new and the changed nodes of the tree after the edit."""
     text: str
+    """The edit in words, such as `pole_angle <= 0.012  ->  pole_angle <= 0.05`."""
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.text}"

@@ -55,10 +55,10 @@ def draw_tree(
 ) -> None:
     """Draw a tree program: tests as boxes, actions in one color each, "yes" to the left.
 
-    Thresholds are rounded to four digits.
+    Thresholds are rounded to four digits. Pictures are readable up to about 63 nodes.
 
     Args:
-        program: The program; pictures are readable up to about 63 nodes.
+        program: The program.
         path: The picture's file: .png, .svg or .pdf. The text of an .svg is text.
         highlighted: The nodes with a thick orange border: their paths, or the changes found by
             `programmatic.trees.difference.difference`, which stand for the nodes they made.

@@ -29,13 +29,10 @@ from programmatic.verification.intervals import Interval
 def possible(
     normal: Formula, states: Interval, action: int, following: Interval | None
 ) -> NDArray[np.bool_]:
-    """Where a condition might hold, bool, (N,): false only where it certainly does not.
+    """Whether a condition in normal form might hold, bool, (N,); if not, it certainly does not.
 
-    Args:
-        normal: The condition, in normal form.
-        states: (N, D).
-        action: The action taken in all states.
-        following: (N, D); boxes that contain the next states.
+    States are (N, D) boxes, the action is the same in all, and the boxes `following`, (N, D),
+    contain the next states.
     """
     n = len(states.low)
 

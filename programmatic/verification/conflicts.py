@@ -18,15 +18,12 @@ MAX_CONFLICTS = 10
 
 @dataclass(frozen=True)
 class Conflict:
-    """A minimal set of constraints that contradict each other in a state.
-
-    Args:
-        constraints: Their names, in their order.
-        state: A state in which every action breaks one of them.
-    """
+    """A minimal set of constraints that contradict each other in a state."""
 
     constraints: tuple[str, ...]
+    """Their names, in their order."""
     state: tuple[float, ...]
+    """A state in which every action breaks one of them."""
 
     def text(self, signature: Signature) -> str:
         """The conflict in words."""
@@ -75,13 +72,7 @@ def find_conflicts(constraints: Constraints, deadline: Deadline) -> list[Conflic
 def conflict_at(
     ruled_out: dict[str, frozenset[int]], n_actions: int, state: tuple[Fraction, ...]
 ) -> Conflict | None:
-    """The conflict in a state, if there is one.
-
-    Args:
-        ruled_out: The actions that break each constraint in the state, by its name.
-        n_actions: Number of actions.
-        state: The state.
-    """
+    """The conflict in a state, if any, of the actions that break each constraint there."""
     everything = frozenset(range(n_actions))
     if frozenset().union(*ruled_out.values()) != everything:
         return None

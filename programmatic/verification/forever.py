@@ -66,16 +66,12 @@ def check_forever(
 
 @dataclass(frozen=True, eq=False)
 class _Cells:
-    """A plane cut into A x B cells.
-
-    Args:
-        edges: The A + 1 and B + 1 edges along its two features, ascending.
-        boxes: The cells in all D features, row by row: (A * B, D).
-        plane: The two features.
-    """
+    """A plane cut into A x B cells."""
 
     edges: tuple[NDArray[np.float64], NDArray[np.float64]]
+    """The A + 1 and B + 1 edges along its two features, ascending."""
     boxes: Interval
+    """The cells in all D features, row by row: (A * B, D)."""
     plane: tuple[int, int]
 
     @classmethod

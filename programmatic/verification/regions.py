@@ -48,12 +48,9 @@ class HalfSpace(NamedTuple):
 
 @dataclass(frozen=True)
 class Region:
-    """A convex set of states, and the actions that are ruled out in all of it.
+    """A convex set of states, and the actions that break a constraint in all of it.
 
-    Args:
-        low, high: The bounds of the bounded features, by feature.
-        half_spaces: Further conditions on its states.
-        actions: The actions that break a constraint there.
+    The states are within the bounds, by feature, and in the half-spaces.
     """
 
     low: dict[int, Bound]

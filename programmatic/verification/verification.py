@@ -33,7 +33,7 @@ def verify(
     timeout: float = 60.0,
     dynamics: Dynamics | None = None,
 ) -> tuple[Verdict, ...]:
-    """Check a program against its constraints in all states.
+    """Check a program against its constraints in all states; one verdict per constraint.
 
     A state is any real vector within the features' bounds that fulfills the assumptions; boolean
     features are 0 or 1. Constraints on later states are checked in the states that an env can
@@ -44,9 +44,6 @@ def verify(
         constraints: The constraints, of the program's signature.
         timeout: Seconds for all constraints together; constraints not decided by then are unknown.
         dynamics: The model of how actions change states, for constraints with `next` or `forever`.
-
-    Returns:
-        One verdict per constraint, in their order.
 
     Raises:
         ValueError: The signatures differ, or no state fulfills the assumptions.

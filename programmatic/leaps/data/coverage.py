@@ -79,8 +79,7 @@ def demonstrate(
     Args:
         code: int64, (L,).
         cells: uint8, (H*W,); changed.
-        width: W.
-        position, heading: The robot's position and heading.
+        width, position, heading: W, and the robot's position and heading.
         actions: int8, (T,); written: the program's actions, at most T.
         evaluated: uint64, (2,); written: bit i of the first (second) word is set if the condition
             at token i was false (true).

@@ -166,12 +166,7 @@ def replay(
 
 
 def grids_of(cells: NDArray[np.uint8], width: int, robots: NDArray[Any]) -> NDArray[np.uint8]:
-    """States as grid observations: uint8, (..., 16, H, W), one-hot planes.
-
-    Args:
-        cells: uint8, (..., H*W).
-        width: W.
-        robots: integers, (..., 2); positions and headings.
+    """States, cells (..., H*W) and robots (..., 2), as grid observations: uint8, (..., 16, H, W).
 
     Raises:
         ValueError: The shapes do not fit, or a robot is outside.

@@ -39,12 +39,8 @@ def generate(config: DatasetConfig | None = None) -> ProgramDataset:
     the robot moves into a wall, picks from an empty cell or puts on a full one; here such actions
     have the same effect as in every env.
 
-    Args:
-        config: The settings; by default those of LEAPS.
-
-    Returns:
-        The data set. Its `config` also has the numbers of programs drawn, repeated (drawn before)
-        and dropped, and the versions of the packages.
+    The `config` of the data set also has the numbers of programs drawn, repeated (drawn before) and
+    dropped, and the versions of the packages. The default settings are those of LEAPS.
 
     Raises:
         ValueError: A setting is out of range, or hardly any program has such demonstrations.

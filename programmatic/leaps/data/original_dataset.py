@@ -40,10 +40,6 @@ def read_original(file: h5py.File, id_file: Path) -> tuple[dict[str, NDArray[Any
 
     Programs of more than 45 tokens are left out, as in the original training.
 
-    Args:
-        file: The open data.hdf5.
-        id_file: The id.txt.
-
     Raises:
         ValueError: A group is missing, or its arrays do not have the layout above.
     """

@@ -44,9 +44,7 @@ class ProgramBatch:
 class Programs:
     """Programs with the configurations of the grammar's automaton before each of their tokens.
 
-    Args:
-        tokens: integers, (N, L); programs from DEF on of at most 46 tokens, padded with 50.
-        device: The device of the batches.
+    Tokens are integers, (N, L): programs from DEF on of at most 46 tokens, padded with 50.
     """
 
     def __init__(self, tokens: NDArray[np.integer] | torch.Tensor, device: torch.device) -> None:

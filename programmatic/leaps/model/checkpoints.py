@@ -33,13 +33,9 @@ def write_state_dict(
     about: Mapping[str, Any] | None = None,
     dtype: torch.dtype | None = None,
 ) -> None:
-    """Write weights as safetensors, and the information about them beside it as JSON.
+    """Write weights as safetensors, and the information about them beside it as JSON, if any.
 
-    Args:
-        path: The file, `.safetensors`.
-        weights: The tensors by name.
-        about: JSON values for the file of the same name with `.json`; None: no such file.
-        dtype: The type to store floats in; None: unchanged.
+    Floats are converted to the `dtype`, if any.
     """
     kept = {
         name: tensor.detach().cpu().to(dtype if tensor.is_floating_point() else None).contiguous()
@@ -52,11 +48,7 @@ def write_state_dict(
 
 
 def export_weights(weights: Path, path: Path) -> None:
-    """Copy weights with their JSON file, in half precision, as for those in the package.
-
-    Args:
-        weights: The file, such as best.safetensors of a pretraining.
-        path: The copy, `.safetensors`.
+    """Copy weights with their JSON file to `path`, in half precision, as for those in the package.
 
     Raises:
         RunError: The file or the JSON beside it is missing or damaged.

@@ -176,14 +176,7 @@ def tables(empty_blocks: bool, device: torch.device) -> Tables:
 
 
 class Automaton:
-    """The configurations of N sequences.
-
-    Args:
-        n: Number of sequences.
-        device: The device of all tensors.
-        room: The most tokens behind DEF; None: any number.
-        empty_blocks: Whether blocks may be empty.
-    """
+    """The configurations of N sequences of at most `room` tokens behind DEF; None: any number."""
 
     def __init__(
         self,

@@ -76,13 +76,9 @@ class Decoder(nn.Module):
     def logits(
         self, states: torch.Tensor, tokens: torch.Tensor, latents: torch.Tensor, rows: torch.Tensor
     ) -> torch.Tensor:
-        """Logits of the next tokens, float32, (S, 51).
+        """Logits of the next tokens, float32, (S, 51), given the states after the tokens.
 
-        Args:
-            states: float32, (S, hidden); the GRU's states after the tokens.
-            tokens: int64, (S,).
-            latents: float32, (B, hidden).
-            rows: int64, (S,); the row of `latents` of each token.
+        The latents are (B, hidden), and `rows`, (S,), the index of each token's latent.
         """
         by_token, by_latent = self.output_parts(latents)
         first, last = self.output_layers

@@ -31,10 +31,7 @@ class ProgramVAE(nn.Module):
     program, and the neural executor acts as the program of a latent would.
 
     Source: Trivedi et al., NeurIPS 2021. The parameters' names and shapes are those of the authors'
-    implementation.
-
-    Args:
-        latent_dim: Size of the latents, and of all recurrent states.
+    implementation. All recurrent states have the size of the latents.
 
     Example:
         >>> vae = ProgramVAE.load("default")

@@ -59,11 +59,7 @@ def behaviour_loss(
     the baseline is the batch's mean. The log-probability is that of the whole program, divided by
     the number of tokens as in L_P.
 
-    Args:
-        vae: The model.
-        latents: float32, (B, latent_dim).
-        dataset: The programs and their demonstrations.
-        which: int64, (B,); the latents' programs.
+    The latents are float32, (B, latent_dim), of the programs `which`, int64, (B,), of the data set.
     """
     tokens = with_def(decode(vae.decoder, latents.detach(), sample=True)).cpu()  # (B, 46)
     matches = dataset.behaviour_match(tokens.numpy(), which.numpy())  # (B, D)
@@ -89,12 +85,8 @@ def latent_behaviour_loss(
     The executor sees the demonstrations' states and actions (teacher forcing). Each distinct state
     of the batch passes its convolutions once.
 
-    Args:
-        executor: The neural executor.
-        latents: float32, (B, latent_dim).
-        dataset: The programs and their demonstrations.
-        which: int64, (B,); the latents' programs.
-        columns: int64, (K,); the demonstrations to use.
+    The latents are float32, (B, latent_dim), of the programs `which`, int64, (B,), of the data set;
+    `columns`, int64, (K,), are the demonstrations to use.
     """
     device = latents.device
     picked = np.ix_(which.numpy(), columns.numpy())

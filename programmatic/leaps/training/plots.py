@@ -36,15 +36,11 @@ SHARES = {
 def plot_pretraining(
     run_dirs: Sequence[str | os.PathLike[str]], path: str | os.PathLike[str]
 ) -> None:
-    """Draw the progress of pretrainings.
+    """Draw the progress of pretrainings, as .png, .svg or .pdf.
 
     The upper panels have the losses L_P, KL (without its weight) and L_L, means over an epoch's
     steps; the lower ones the measures on validation programs. A run has no line in the panel of a
     loss that it was trained without.
-
-    Args:
-        run_dirs: The run folders.
-        path: The picture's file: .png, .svg or .pdf.
 
     Raises:
         ValueError: There is no run folder.

@@ -63,8 +63,7 @@ def pretrain(
 
     Args:
         config: The settings.
-        run: The folder.
-        overwrite: Whether an earlier run there may be removed.
+        run: The folder; an earlier run there is removed only with `overwrite`.
         progress: Whether to show a progress bar; None: on a terminal.
 
     Raises:
