@@ -208,8 +208,8 @@ def _read(text: str, env_id: str, seed: int) -> tuple[str | None, Any]:
     if text.split()[:1] == ["DEF"]:
         return None, Program.parse(text)
     raise ValueError(
-        f"{text!r} is neither a program (DEF run m( ... m)), nor a run folder, a program's "
-        "file or a model's zip that is there, nor 'random'"
+        f"{text!r} is neither a program (DEF run m( ... m)), nor a run folder, nor an existing "
+        "program file or model zip, nor 'random'"
     )
 
 
@@ -253,7 +253,7 @@ def _of_model(name: str, model: Any) -> Contestant:
     if kind is None and isinstance(space, gymnasium.spaces.Box) and len(space.shape) == 1:
         kind = FEATURES
     if kind is None:
-        raise ValueError(f"{name} observes {space}, which is no observation of a known env")
+        raise ValueError(f"{name} observes {space}, which is not an observation of a known env")
     takes_masks = "action_masks" in signature(type(model).predict).parameters
     found = Contestant(name, model, kind, None, deterministic, takes_masks)
     if kind != "grid":

@@ -163,9 +163,9 @@ def read_data(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise RunError(f"{path} cannot be read: {error.strerror}") from None
     except zipfile.BadZipFile:
-        raise RunError(f"{path} is damaged or cut off: it is no zip file") from None
+        raise RunError(f"{path} is damaged or cut off: it is not a zip file") from None
     except KeyError:
-        raise RunError(f"{path} is no model of Stable-Baselines3: it has no settings") from None
+        raise RunError(f"{path} is not a Stable-Baselines3 model: it has no settings") from None
     except RunError:
         raise
     except Exception as error:  # a damaged archive fails in zlib, struct, UTF-8 or JSON
@@ -186,4 +186,4 @@ def _load_foreign(path: Path, data: dict[str, Any], device: str) -> BaseAlgorith
             return algorithm_class(algo).load(path, device=device)
         except Exception as error:  # unpickling can fail in any way
             reason = str(error).strip().partition("\n")[0]
-    raise RunError(f"{path} is no model of {', '.join(ALGORITHMS)}: {reason}")
+    raise RunError(f"{path} is not a model of {', '.join(ALGORITHMS)}: {reason}")

@@ -55,7 +55,7 @@ def run_skills(
         # The episode goes on from the end of an endless loop, so that no anchor is needed.
         outcome = run(codes[i], episode, episode, limits, False, no_trace)
         rewards[i], steps[i], terminated[i] = outcome.total, outcome.actions, outcome.terminated
-        if steps[i] == 0:  # `run` has judged the turn already
+        if steps[i] == 0:  # the turn's reward is in `outcome` already
             position, heading = episode.robots
             episode.robots[1] = turn_left(position, heading).heading
             steps[i] = 1

@@ -80,7 +80,7 @@ def _check_signatures(programs: Sequence[TreeProgram]) -> None:
         features, actions = program.signature.feature_names, program.signature.actions
         if (features, actions) != (CartState._fields, ACTIONS):
             raise ValueError(
-                f"{program.name} is no program for CartPole-MORL: its features are "
+                f"{program.name} is not a program for CartPole-MORL: its features are "
                 f"{', '.join(features)}, its actions {', '.join(actions)}"
             )
 

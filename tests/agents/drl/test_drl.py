@@ -423,7 +423,7 @@ def test_a_foreign_zip_is_loaded_with_a_warning(algo: str, tmp_path: Path) -> No
 def test_other_zips_are_no_models(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "other.zip", "w") as archive:
         archive.writestr("readme.txt", "hello")
-    with pytest.raises(RunError, match="is no model of Stable-Baselines3"):
+    with pytest.raises(RunError, match="is not a Stable-Baselines3 model"):
         load(tmp_path / "other.zip")
 
 

@@ -111,7 +111,9 @@ def test_bad_starts_and_horizons_are_refused(starts: Any, max_steps: int, told: 
 
 def test_a_program_for_something_else_is_refused() -> None:
     karel = TreeProgram(Leaf(0), PERCEPTS, "turner")
-    with pytest.raises(ValueError, match=r"turner is no program for CartPole-MORL: .*frontIsClear"):
+    with pytest.raises(
+        ValueError, match=r"turner is not a program for CartPole-MORL: .*frontIsClear"
+    ):
         rollout_returns([FOLLOW, karel], np.zeros((1, 4)))
     with pytest.raises(ValueError, match="no program to run"):
         rollout_returns([], np.zeros((1, 4)))
