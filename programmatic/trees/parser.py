@@ -32,7 +32,7 @@ def parse_tree(text: str, signature: Signature, name: str = "program") -> Node:
         Traceback (most recent call last):
             ...
         programmatic.trees.source.SourceError: program, line 1, column 4: there is no feature \
-'pole_angel': did you mean 'pole_angle'? Known are pole_angle
+'pole_angel'; did you mean pole_angle? Known are pole_angle
           if pole_angel > 0: right
              ^
     """

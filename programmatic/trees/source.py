@@ -7,10 +7,10 @@ import re
 import tokenize
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import ClassVar
 
 from karel_gym.envs.signature import Signature
+from programmatic.options import unknown
 
 
 class SourceError(ValueError):
@@ -126,10 +126,7 @@ class Parser:
         if self.token.kind != "name" or word in self.keywords:
             raise self.error(f"expected {expected}, {self.got}")
         if word not in names:
-            near = get_close_matches(word, names, n=1)
-            suggestion = f"did you mean {near[0]!r}? " if near else ""
-            known = f"{suggestion}Known are {', '.join(names)}"
-            raise self.error(f"there is no {what} {word!r}: {known}")
+            raise self.error(unknown(f"there is no {what}", word, names))
         return names.index(self.take().text)
 
     def number(self) -> float:

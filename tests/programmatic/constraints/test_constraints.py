@@ -182,10 +182,10 @@ def test_a_condition_on_the_next_state_needs_one() -> None:
 @pytest.mark.parametrize(
     ("text", "line", "column", "message"),
     [
-        ("always angel >= 0", 1, 8, "no feature or action 'angel': did you mean 'angle'"),
-        ("\nalways q >= 0", 2, 8, "Known are left, right, wait, angle, speed, free"),
-        ("allways angle >= 0", 1, 1, "did you mean 'always'"),
-        ("always action == rihgt", 1, 18, "did you mean 'right'"),
+        ("always angel >= 0", 1, 8, "no feature or action 'angel'; did you mean angle"),
+        ("\nalways q >= 0", 2, 8, "known are left, right, wait, angle, speed, free"),
+        ("allways angle >= 0", 1, 1, "did you mean always"),
+        ("always action == rihgt", 1, 18, "did you mean right"),
         ("always action in {left, up}", 1, 25, "no action 'up'"),
         ("always action >= left", 1, 15, "after 'action'"),
         ("always angle", 1, 8, "'angle' is a number; a condition is needed"),

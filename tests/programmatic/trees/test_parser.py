@@ -113,9 +113,9 @@ IF, ELSE = "if pole_angle <= 0.1: left\n", "else: right"
     [
         ("", 1, 1, "the text is empty"),
         ("\n# nothing\n", 1, 1, "the text is empty"),
-        ("if pole_angel <= 0.1: left\n" + ELSE, 1, 4, "did you mean 'pole_angle'?"),
-        ("if speed <= 0.1: left\n" + ELSE, 1, 4, "Known are cart_position, cart_velocity"),
-        ("if pole_angle <= 0.1: lft\n" + ELSE, 1, 23, "did you mean 'left'? Known are left, right"),
+        ("if pole_angel <= 0.1: left\n" + ELSE, 1, 4, "did you mean pole_angle?"),
+        ("if speed <= 0.1: left\n" + ELSE, 1, 4, "known are cart_position, cart_velocity"),
+        ("if pole_angle <= 0.1: lft\n" + ELSE, 1, 23, "did you mean left? Known are left, right"),
         (IF + "else: jump", 2, 7, "there is no action 'jump'"),
         ("jump", 1, 1, "there is no action 'jump'"),
         ("else: left", 1, 1, "expected an action or 'if', got 'else'"),
