@@ -48,11 +48,12 @@ def morl(
     if config.program is not None and oracle is not None:
         raise ValueError("give --oracle or --program, not both")
     size = {"height": height, "width": width}
-    chosen = {name: value for name, value in size.items() if value is not None}
-    config = with_options(config, {"env_options": chosen, **options})
     if resume is not None:
-        run, config = resume, config.resumed(resume, run=run, overwrite=overwrite)
+        others = {"run": run, "overwrite": overwrite, **size, "options": options}
+        run, config = resume, config.resumed(resume, **others)
     else:
+        chosen = {name: value for name, value in size.items() if value is not None}
+        config = with_options(config, {"env_options": chosen, **options})
         run = config.folder if run is None else run
         check_folder(run, overwrite)
     if oracle is not None:
