@@ -1,4 +1,4 @@
-"""The kinds of actions of a policy: the robot's actions, or skills."""
+"""The kinds of actions of a policy, the robot's or skills, and the limits of skills."""
 
 from __future__ import annotations
 
@@ -7,6 +7,13 @@ PRIMITIVE = "primitive"
 SKILLS = ("option", "program")
 """Latents of skills; see `agents.hierarchy.skills`."""
 OBSERVED_WITH_SKILLS = ("grid", "percepts")
+LARGEST = 3.0
+"""The largest entry of a latent: three standard deviations of those in training."""
+
+
+def share_of(max_steps: int, horizon: int | None) -> int:
+    """The most actions of one of `horizon` skills in an episode of `max_steps`."""
+    return -(-max_steps // (horizon or 1))
 
 
 def check_kinds(obs: str, action: str) -> None:

@@ -11,13 +11,12 @@ import torch
 from gymnasium.spaces import Box
 from numpy.typing import NDArray
 
+from agents.hierarchy.actions import LARGEST, share_of
 from programmatic import Program, ProgramPolicy
 from programmatic.leaps import ProgramVAE
 from programmatic.rollout import Rollout
 
 HORIZON = 5
-LARGEST = 3.0
-"""The largest entry of a latent: three standard deviations of those in training."""
 
 
 class LatentProgramEnv(
@@ -72,7 +71,7 @@ class LatentProgramEnv(
         if kind not in ("grid", "percepts"):
             raise ValueError(f"programs need an env that observes grid or percepts, got {kind!r}")
         if program_steps is None:
-            program_steps = -(-env.get_wrapper_attr("episodes").max_steps // max(horizon, 1))
+            program_steps = share_of(env.get_wrapper_attr("episodes").max_steps, horizon)
         for name, number in (("horizon", horizon), ("program_steps", program_steps)):
             if number < 1:
                 raise ValueError(f"{name} must be at least 1, got {number}")

@@ -10,7 +10,7 @@ from gymnasium.spaces import Box
 from numpy.typing import NDArray
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepReturn
 
-from agents.hierarchy.actions import SKILLS, check_kinds
+from agents.hierarchy.actions import LARGEST, SKILLS, check_kinds, share_of
 from agents.hierarchy.skills import Skills
 from karel_gym.envs.karel import is_solved
 from karel_gym.envs.observations import observe
@@ -22,9 +22,6 @@ from programmatic.machine.bytecode import compile_tokens
 from programmatic.machine.execution import NO_LIMIT
 from programmatic.machine.interpreter import run, turn_left
 from programmatic.machine.parallel import in_parallel
-
-LARGEST = 3.0
-"""The largest entry of a latent: three standard deviations of those in training."""
 
 
 @kernel
@@ -165,8 +162,3 @@ class SkillVecEnv(KarelSB3VecEnv):
             self.envs.obs, episodes.cells, episodes.robots, *self.envs.shape
         )
         return observations
-
-
-def share_of(max_steps: int, horizon: int | None) -> int:
-    """The most actions of one of `horizon` skills in an episode of `max_steps`."""
-    return -(-max_steps // (horizon or 1))

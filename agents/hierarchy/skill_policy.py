@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.hierarchy.skill_env import share_of
+from agents.hierarchy.actions import share_of
 from agents.hierarchy.skills import Skills
 from karel_gym.robot import TURN_LEFT
 from programmatic.horizon import MAX_CALLS
