@@ -58,9 +58,7 @@ class _Parser(Parser):
             raise self.error("this line is indented, but no block begins above it")
         if self.token.text == "if":
             return self.conditional(depth)
-        leaf = self.action("an action or 'if'")
-        self.end_of_line(leaf)
-        return leaf
+        return self.action("an action or 'if'")
 
     def conditional(self, depth: int) -> Split:
         opening = self.token
@@ -87,9 +85,7 @@ class _Parser(Parser):
         if self.token.text == "if":
             raise self.error("an 'if' in a block begins a line of its own, indented")
         if self.token.kind != "newline":
-            leaf = self.action("an action, or an indented block on the lines below")
-            self.end_of_line(leaf)
-            return leaf
+            return self.action("an action, or an indented block on the lines below")
         self.take()
         if self.token.kind != "indent":
             raise self.error(f"expected an indented action or 'if', {self.got}")
@@ -124,7 +120,13 @@ class _Parser(Parser):
         return self.known(self.signature.feature_names, "feature", expected)
 
     def action(self, expected: str) -> Leaf:
-        return Leaf(self.known(self.signature.actions, "action", expected))
+        """An action at the end of a line."""
+        action = self.known(self.signature.actions, "action", expected)
+        if self.token.kind != "newline":
+            name = self.signature.actions[action]
+            raise self.error(f"expected the end of the line after {name!r}, {self.got}")
+        self.take()
+        return Leaf(action)
 
     def threshold(self, op: str) -> float:
         sign = 1.0
@@ -139,10 +141,4 @@ class _Parser(Parser):
             raise self.error(f"expected ':', {self.got}: a test is one comparison; nest two 'if's")
         if self.token.text != ":":
             raise self.error(f"expected ':' behind {behind}, {self.got}")
-        self.take()
-
-    def end_of_line(self, leaf: Leaf) -> None:
-        if self.token.kind != "newline":
-            action = self.signature.actions[leaf.action]
-            raise self.error(f"expected the end of the line after {action!r}, {self.got}")
         self.take()

@@ -34,15 +34,9 @@ class TreePolicy:
         episode_start: NDArray[np.bool_] | None = None,
         deterministic: bool = True,
     ) -> tuple[NDArray[np.int64], tuple[NDArray[Any], ...] | None]:
-        """The action in each episode.
+        """The action in each episode, int64, () or (N,), for observations (D,) or (N, D).
 
-        Args:
-            observation: (D,) or (N, D).
-            state: Returned unchanged: a tree has no memory.
-            episode_start, deterministic: Ignored.
-
-        Returns:
-            Actions int64, () or (N,), and the state.
+        The state is returned unchanged: a tree has no memory. Other arguments have no effect.
 
         Raises:
             ValueError: The observation has another shape, or one is NaN.

@@ -25,11 +25,8 @@ class SourceError(ValueError):
 
     def __init__(self, message: str, line: int, column: int, text: str, name: str) -> None:
         super().__init__(message, line, column, text, name)
-        self.reason = message
-        self.line = line
-        self.column = column
-        self.text = text
-        self.name = name
+        self.reason, self.line, self.column = message, line, column
+        self.text, self.name = text, name
 
     def __str__(self) -> str:
         lines = self.text.splitlines() or [""]
