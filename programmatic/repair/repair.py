@@ -35,29 +35,25 @@ MAX_ORACLE_STATES = 128
 
 @dataclass(frozen=True, eq=False)
 class RepairResult:
-    """The result of a repair.
-
-    Args:
-        program: The repaired program, or the proposal that breaks the fewest constraints.
-        status: "proven": every constraint is proven for the program. "conflict": no policy keeps
-            all constraints. "too few guards": no change with this many guards does. "out of time".
-            "undecided": a constraint could be neither proven nor repaired.
-        verdicts: The program's verdicts, one per constraint.
-        edits: The changes.
-        counterexamples: The states in which proposals failed, in the order found.
-        conflicts: Constraints that contradict each other.
-        iterations: Number of proposed programs.
-        seconds: Wall time.
-    """
+    """The result of a repair."""
 
     program: TreeProgram
+    """The repaired program, or the proposal that breaks the fewest constraints."""
     status: Status
+    """ "proven": every constraint is proven for the program. "conflict": no policy keeps all
+    constraints. "too few guards": no change with this many guards does. "out of time". "undecided":
+    a constraint could be neither proven nor repaired."""
     verdicts: tuple[Verdict, ...]
+    """The program's verdicts, one per constraint."""
     edits: tuple[Change, ...]
     counterexamples: tuple[Counterexample, ...]
+    """The states in which proposals failed, in the order found."""
     conflicts: tuple[Conflict, ...]
+    """Constraints that contradict each other."""
     iterations: int
+    """Number of proposed programs."""
     seconds: float
+    """Wall time."""
 
     @property
     def proven(self) -> bool:

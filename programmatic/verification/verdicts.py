@@ -20,23 +20,20 @@ Precision = Literal["float32", "float64", "real"]
 
 @dataclass(frozen=True, eq=False)
 class Counterexample:
-    """A state in which a program breaks a constraint.
-
-    Args:
-        exact: The state as D rationals.
-        action: The program's action there.
-        precision: "float32": an env can observe the state. "float64": a state of doubles. Both are
-            confirmed: the program was run in the state, and its step breaks the constraint.
-            "real": no such neighbor of the state breaks the constraint.
-        next_state: float64, (D,); the state after the action, if the constraint names it.
-        steps: Number of steps from the state to the violation; 0: the state itself.
-    """
+    """A state in which a program breaks a constraint."""
 
     exact: tuple[Fraction, ...]
+    """The state as D rationals."""
     action: int
+    """The program's action there."""
     precision: Precision
+    """ "float32": an env can observe the state. "float64": a state of doubles. Both are confirmed:
+    the program was run in the state, and its step breaks the constraint. "real": no such neighbor
+    of the state breaks the constraint."""
     next_state: NDArray[np.float64] | None = None
+    """float64, (D,); the state after the action, if the constraint names it."""
     steps: int = 0
+    """Number of steps from the state to the violation; 0: the state itself."""
 
     @property
     def state(self) -> NDArray[np.float64]:
@@ -61,26 +58,22 @@ def state_text(signature: Signature, state: Iterable[float]) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Verdict:
-    """The result of checking a constraint.
-
-    Args:
-        constraint: The constraint.
-        status: "proven" for every state, "violated" in a state, or "unknown".
-        method: z3, interval arithmetic over boxes of states (one step of the dynamics), or cells
-            of a plane (forever).
-        reason: The reason why the status is unknown, or a remark.
-        counterexample: A state in which the constraint is violated.
-        share: Share of the cells fulfilling the invariant that never leave it; `Forever` alone.
-        seconds: Wall time of the check.
-    """
+    """The result of checking a constraint."""
 
     constraint: Constraint
     status: Status
+    """ "proven" for every state, "violated" in a state, or "unknown"."""
     method: Method
+    """z3, interval arithmetic over boxes of states (one step of the dynamics), or cells of a plane
+    (forever)."""
     reason: str = ""
+    """The reason why the status is unknown, or a remark."""
     counterexample: Counterexample | None = None
+    """A state in which the constraint is violated."""
     share: float | None = None
+    """Share of the cells fulfilling the invariant that never leave it; `Forever` alone."""
     seconds: float = 0.0
+    """Wall time of the check."""
 
     def __str__(self) -> str:
         text = f"{self.constraint.name}: {self.status} ({self.method})"

@@ -22,23 +22,21 @@ class ProgramBatch:
 
     S is the number of tokens of all programs without their last ones, packed: by step, then by
     program.
-
-    Attributes:
-        programs: The packed tokens of the B programs, for the encoder.
-        inputs: The packed tokens without the last ones, (S,), for the decoder.
-        rows: int64, (S,); the program of each input.
-        targets: int64, (S,); the next tokens.
-        open: int64, (F,); the inputs after which the grammar allows more than one token; after the
-            others there is nothing to learn.
-        forbidden: bool, (F, 51); the tokens that the grammar excludes there.
     """
 
     programs: PackedSequence
+    """The packed tokens of the B programs, for the encoder."""
     inputs: PackedSequence
+    """The packed tokens without the last ones, (S,), for the decoder."""
     rows: torch.Tensor
+    """int64, (S,); the program of each input."""
     targets: torch.Tensor
+    """int64, (S,); the next tokens."""
     open: torch.Tensor
+    """int64, (F,); the inputs after which the grammar allows more than one token; after the others
+    there is nothing to learn."""
     forbidden: torch.Tensor
+    """bool, (F, 51); the tokens that the grammar excludes there."""
 
 
 class Programs:

@@ -81,21 +81,18 @@ def _to_complete(phase: int, kind: int) -> int:
 
 @dataclass(frozen=True)
 class Tables:
-    """The tables of the automaton; rows are phase * KINDS + innermost block, columns tokens.
-
-    Attributes:
-        cost: int16; the token's cost in slack, NEVER if it is forbidden.
-        next: int64; the next row, without its innermost block.
-        drop: int64; the bits to drop from the stack first.
-        shift: int64; the bits to shift the stack up by then.
-        push: int64; the value of the new bits.
-    """
+    """The tables of the automaton; rows are phase * KINDS + innermost block, columns tokens."""
 
     cost: torch.Tensor
+    """int16; the token's cost in slack, NEVER if it is forbidden."""
     next: torch.Tensor
+    """int64; the next row, without its innermost block."""
     drop: torch.Tensor
+    """int64; the bits to drop from the stack first."""
     shift: torch.Tensor
+    """int64; the bits to shift the stack up by then."""
     push: torch.Tensor
+    """int64; the value of the new bits."""
 
     def to(self, device: torch.device) -> Tables:
         """The tables on a device."""

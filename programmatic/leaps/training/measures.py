@@ -20,26 +20,23 @@ BATCH = 512
 
 @dataclass(frozen=True)
 class Measures:
-    """Measures on N programs, encoded to their mean latents and decoded greedily; all in 0 .. 1.
-
-    Attributes:
-        program_accuracy: Share of programs reconstructed completely.
-        token_accuracy: Share of equal tokens in the longer of the program and its reconstruction,
-            averaged over programs.
-        validity: Share of reconstructions that are programs when decoded as in the original: cut
-            off after 45 tokens, empty blocks allowed.
-        behaviour_match: Mean match of the reconstructions' behavior with the demonstrations.
-        action_accuracy: Share of actions and stops that the neural executor finds most probable in
-            the demonstrations (teacher forcing); NaN if it was not trained.
-        programs: N.
-    """
+    """Measures on N programs, encoded to their mean latents and decoded greedily; all in 0 .. 1."""
 
     program_accuracy: float
+    """Share of programs reconstructed completely."""
     token_accuracy: float
+    """Share of equal tokens in the longer of the program and its reconstruction, averaged over
+    programs."""
     validity: float
+    """Share of reconstructions that are programs when decoded as in the original: cut off after 45
+    tokens, empty blocks allowed."""
     behaviour_match: float
+    """Mean match of the reconstructions' behavior with the demonstrations."""
     action_accuracy: float
+    """Share of actions and stops that the neural executor finds most probable in the demonstrations
+    (teacher forcing); NaN if it was not trained."""
     programs: int
+    """N."""
 
     def to_json(self) -> dict[str, float]:
         """The figures; NaN is left out."""
