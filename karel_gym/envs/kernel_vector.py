@@ -318,7 +318,7 @@ class KernelVectorEnv(OwnHorizon, VectorEnv[NDArray[Any], NDArray[np.int64], NDA
     def _check_length(self, name: str, values: Sequence[Any]) -> None:
         if len(values) != self.num_envs:
             raise ValueError(
-                f"{name} must have one entry an env: {self.num_envs}, got {len(values)}"
+                f"{name} must have one entry per env: {self.num_envs}, got {len(values)}"
             )
 
     def _check_actions(self, actions: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Every env as Stable-Baselines3's `VecEnv`: `make_sb3_vec_env`, and the classes that it makes."""
+"""Adapters that make every env a `VecEnv` of Stable-Baselines3."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import copy
 import time
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -16,15 +16,12 @@ from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvObs, VecEnvStepReturn
 
-from karel_gym.envs.cartpole import CartPoleVectorEnv
 from karel_gym.envs.karel_vector import KarelVectorEnv
 from karel_gym.envs.kernel_vector import KernelVectorEnv
-from karel_gym.envs.safety import SafetyConstraint, Verdicts, split
+from karel_gym.envs.safety import SafetyConstraint, split
 from karel_gym.envs.signature import Signature
 from karel_gym.envs.wrappers import LookAhead, MORLWrapper
 from karel_gym.registration import CARTPOLE, is_karel, obs_of, spec_of, task_of
-from karel_gym.simulation.cartpole import MAX_STEPS
-from karel_gym.specs import OwnHorizonSpec
 from karel_gym.world import World
 
 
@@ -35,21 +32,20 @@ def make_sb3_vec_env(
     constraints: Sequence[SafetyConstraint] | None = None,
     **kwargs: Any,
 ) -> MORLVecEnv:
-    """N envs for Stable-Baselines3, with names, safety constraints, states and look-ahead.
+    """Make N envs for Stable-Baselines3, with named features, constraints, states and look-ahead.
 
-    Karel tasks (observing percepts, unless `obs` or the id says otherwise) and CartPole-MORL are
-    stepped by kernels, any other env by itself, in `MORLWrapper`.
+    Compiled kernels step Karel tasks and CartPole-MORL. `MORLWrapper` adds the rest to other envs.
 
     Args:
-        env_id: A Karel task's id, CartPole-MORL's, or that of any env with numbered actions and a
-            flat observation.
+        env_id: The id of any env with numbered actions and a flat observation. Karel tasks observe
+            percepts, unless `obs` or the id says otherwise.
         num_envs: N.
         seed: Env i's first reset is seeded with `seed + i`; None draws seeds from the system.
-        constraints: What infos report on; None: what the env reports on by itself.
+        constraints: The constraints that infos report; None: the env's own.
         kwargs: Further arguments of the env.
 
     Raises:
-        ValueError: The id is unknown, or the env is of another kind; or an argument is out of its
+        ValueError: The id is unknown, the env is of another kind, or an argument is out of its
             range.
 
     Example:
@@ -59,23 +55,32 @@ def make_sb3_vec_env(
         >>> envs.look_ahead().observations.shape
         (2, 2, 4)
     """
-    spec = spec_of(env_id)
     if is_karel(env_id):
         obs = obs_of(env_id) or "percepts"
         kwargs = {"obs": obs, "constraints": constraints or (), **kwargs}
         return KarelSB3VecEnv(env_id, num_envs, seed, **kwargs)
-    if spec.id == CARTPOLE:
-        return CartPoleSB3VecEnv(num_envs, seed, constraints=constraints, **kwargs)
+    if spec_of(env_id).id == CARTPOLE:
+        return KernelSB3VecEnv(_native(env_id, num_envs, constraints=constraints, **kwargs), seed)
     return WrappedSB3VecEnv(env_id, num_envs, seed, constraints or (), **kwargs)
 
 
+def _native(env: Any, num_envs: int, **kwargs: Any) -> Any:
+    """The native vector env; episodes restart in the step in which they end, as SB3 expects."""
+    given = {name: value for name, value in kwargs.items() if value is not None}
+    return gymnasium.make_vec(env, num_envs, autoreset_mode=AutoresetMode.SAME_STEP, **given)
+
+
 class MORLVecEnv(VecEnv):
-    """N envs whose features and actions have names, and of which one can ask: what if?"""
+    """N envs with named features and actions, states that can be set, and look-ahead."""
 
     @property
     @abstractmethod
     def signature(self) -> Signature:
-        """What a policy maps."""
+        """The features and the actions.
+
+        Raises:
+            ValueError: The observations are grids, whose entries have no names.
+        """
 
     @abstractmethod
     def look_ahead(self) -> LookAhead:
@@ -87,14 +92,14 @@ class MORLVecEnv(VecEnv):
 
     @abstractmethod
     def get_states(self) -> list[Any]:
-        """A copy of all that each env's episode is."""
+        """A copy of the state of each env's episode."""
 
     @abstractmethod
     def set_states(self, states: Sequence[Any]) -> VecEnvObs:
-        """Let the envs' episodes go on from states that `get_states` copied.
+        """Continue the episodes from states that `get_states` copied.
 
         Returns:
-            What is observed there, (N, D).
+            The observations there, (N, D).
 
         Raises:
             ValueError: There are not N states, or one is of other envs.
@@ -102,12 +107,12 @@ class MORLVecEnv(VecEnv):
 
 
 class KernelSB3VecEnv(MORLVecEnv):
-    """N episodes for Stable-Baselines3, over the kernels of a vector env.
+    """Adapter of a `KernelVectorEnv` for Stable-Baselines3.
 
-    It tells what SB3's `Monitor` tells: at the end of an episode `info["episode"]` has its return
-    `r`, length `l` and end `t` in seconds since the env was made; besides `is_success`,
-    `terminal_observation` and `TimeLimit.truncated`. `info["constraints"]`, if there are any, has
-    by their names the `margin` and whether it is `violated` by the step.
+    At the end of an episode its info has `is_success`, `terminal_observation`,
+    `TimeLimit.truncated` and, as with SB3's `Monitor`, `episode`: the return `r`, the length `l`
+    and the time `t` in seconds since the env was made. `info["constraints"]`, if there are any, has
+    for each constraint's name the `margin` and whether the step `violated` it.
 
     Args:
         envs: The vector env, in the autoreset mode "SameStep".
@@ -127,32 +132,24 @@ class KernelSB3VecEnv(MORLVecEnv):
 
     @property
     def signature(self) -> Signature:
-        """What a policy maps.
-
-        Raises:
-            ValueError: The observations are grids, whose entries have no names.
-        """
         if self.envs.signature is None:
             raise ValueError('grids have no named features: make the envs with obs="percepts"')
         return self.envs.signature
 
     def look_ahead(self) -> LookAhead:
-        """What each action would lead to in each env; see `KernelVectorEnv.look_ahead`."""
         return self.envs.look_ahead()
 
     def get_states(self) -> list[Any]:
-        """A copy of all that each env's episode is; see `KernelVectorEnv.get_states`."""
         return self.envs.get_states()
 
     def set_states(self, states: Sequence[Any]) -> VecEnvObs:
-        """Let the envs' episodes go on from states; see `KernelVectorEnv.set_states`."""
         return self.envs.set_states(states)
 
     def reset(self) -> VecEnvObs:
         """Begin an episode in every env, with the seeds and options given before.
 
         Raises:
-            ValueError: An option is unknown, or a start is none of these envs'.
+            ValueError: An option is unknown, or its start does not fit these envs.
         """
         plural = self.envs.start_option
         option = plural[:-1]
@@ -171,7 +168,7 @@ class KernelSB3VecEnv(MORLVecEnv):
         return observations
 
     def step_async(self, actions: NDArray[Any]) -> None:
-        """Take the actions, int, (N,), that `step_wait` will do."""
+        """Store the actions, int, (N,), for `step_wait`."""
         self._actions = actions
 
     def step_wait(self) -> VecEnvStepReturn:
@@ -179,8 +176,7 @@ class KernelSB3VecEnv(MORLVecEnv):
         observations, rewards, terminated, truncated, info = self.envs.step(self._actions)
         infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
         if "constraints" in info:
-            verdicts = split(_verdicts(info), range(self.num_envs))
-            infos = [{"constraints": verdict} for verdict in verdicts]
+            infos = _infos({"constraints": info["constraints"]}, range(self.num_envs))
         if "final_obs" in info:
             now = round(time.time() - self._start, 6)
             ended = np.flatnonzero(info["_final_obs"]).tolist()
@@ -196,10 +192,10 @@ class KernelSB3VecEnv(MORLVecEnv):
         return observations, rewards.astype(np.float32), terminated | truncated, infos
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: no resource is open."""
 
     def get_images(self) -> Sequence[NDArray[np.uint8] | None]:
-        """An rgb array an env, or None each without a render mode."""
+        """An rgb array per env, or None for each without a render mode."""
         return self.envs.render() or [None] * self.num_envs
 
     def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
@@ -207,10 +203,10 @@ class KernelSB3VecEnv(MORLVecEnv):
         return [getattr(view, attr_name) for view in self._views(indices)]
 
     def set_attr(self, attr_name: str, value: Any, indices: VecEnvIndices = None) -> None:
-        """Set an attribute of some envs, or one that all envs share of all of them.
+        """Set an attribute of some envs, or a shared attribute of all envs.
 
         Raises:
-            ValueError: All envs share the attribute, and `indices` leaves one out.
+            ValueError: All envs share the attribute, and `indices` does not name all of them.
             AttributeError: The attribute cannot be set.
         """
         which = self._get_indices(indices)
@@ -221,8 +217,8 @@ class KernelSB3VecEnv(MORLVecEnv):
                 self._own[i][attr_name] = value
         elif len(set(which)) < self.num_envs:
             raise ValueError(
-                f"the {self.num_envs} envs share {attr_name!r}: set it in all of them, or in a "
-                "DummyVecEnv, which has an env of its own for each"
+                f"the {self.num_envs} envs share {attr_name!r}: set it in all of them, or use a "
+                "DummyVecEnv, whose envs share nothing"
             )
         else:
             setattr(self.envs, attr_name, value)
@@ -230,19 +226,22 @@ class KernelSB3VecEnv(MORLVecEnv):
     def env_method(
         self, method_name: str, *args: Any, indices: VecEnvIndices = None, **kwargs: Any
     ) -> list[Any]:
-        """Call a method of each env.
+        """Call a method of each env; MaskablePPO calls `action_masks`, bool, (5,), this way.
 
         Raises:
-            AttributeError: There is none, or it is "reset" or "step", which are of all envs.
+            AttributeError: The method is unknown, or it is "reset" or "step".
         """
         if method_name == "set_wrapper_attr":
             return self._set_wrapper_attr(indices, *args, **kwargs)
+        if method_name == "action_masks":  # one kernel call for all envs
+            masks = self.get_attr(method_name, 0)[0]()
+            return [masks[i] for i in self._get_indices(indices)]
         return [getattr(view, method_name)(*args, **kwargs) for view in self._views(indices)]
 
     def _set_wrapper_attr(
         self, indices: VecEnvIndices, name: str, value: Any, *, force: bool = True
     ) -> list[bool]:
-        """What `gymnasium.Env.set_wrapper_attr` does, in some envs."""
+        """Do what `gymnasium.Env.set_wrapper_attr` does, in some envs."""
         views = self._views(indices)
         are_set = [force or view.has_wrapper_attr(name) for view in views]
         which = [view.index for view, is_set in zip(views, are_set, strict=True) if is_set]
@@ -251,7 +250,7 @@ class KernelSB3VecEnv(MORLVecEnv):
         return are_set
 
     def env_is_wrapped(self, wrapper_class: type[Any], indices: VecEnvIndices = None) -> list[bool]:
-        """Whether each env does what `wrapper_class` does: so it is with `Monitor`."""
+        """True for `Monitor`, whose job these envs do themselves."""
         return [wrapper_class is Monitor for _ in self._get_indices(indices)]
 
     def _views(self, indices: VecEnvIndices) -> list[_EnvView]:
@@ -267,10 +266,10 @@ class KarelSB3VecEnv(KernelSB3VecEnv):
         env_id: The task's id.
         num_envs: N.
         seed: Env i's first reset is seeded with `seed + i`; None draws seeds from the system.
-        obs, height, width, max_steps, reward: As `KarelEnv`'s; None: what is registered under the
-            id, or the default.
+        obs, height, width, max_steps, reward: As for `KarelEnv`; None: as registered under the id,
+            or the default.
         render_mode: None or "rgb_array".
-        constraints: What infos report on; they need the observations "percepts".
+        constraints: The constraints that infos report; they need the observation "percepts".
 
     Raises:
         ValueError: An argument is out of its range; the message says what is allowed.
@@ -291,70 +290,33 @@ class KarelSB3VecEnv(KernelSB3VecEnv):
         render_mode: str | None = None,
         constraints: Sequence[SafetyConstraint] = (),
     ) -> None:
-        task_of(env_id)  # or the error that says what there is
-        spec = copy.deepcopy(OwnHorizonSpec.of(spec_of(env_id)))
-        given = {"obs": obs, "height": height, "width": width, "reward": reward}
-        limit = spec.time_limit if max_steps is None else max_steps
-        given |= {"max_steps": limit, "render_mode": render_mode}
-        kwargs = {name: value for name, value in given.items() if value is not None}
-        spec.kwargs = {"obs": "grid"} | spec.kwargs | kwargs
-        spec.max_episode_steps = None  # it follows from the arguments
-        mode = AutoresetMode.SAME_STEP
-        envs = KarelVectorEnv(
-            num_envs=num_envs, autoreset_mode=mode, constraints=constraints, **spec.kwargs
+        task_of(env_id)  # raises for other ids
+        spec = copy.deepcopy(spec_of(env_id))
+        spec.vector_entry_point = KarelVectorEnv
+        envs = _native(
+            spec,
+            num_envs,
+            obs=obs,
+            height=height,
+            width=width,
+            max_episode_steps=max_steps,
+            reward=reward,
+            render_mode=render_mode,
+            constraints=constraints,
         )
-        envs.spec = spec
         super().__init__(envs, seed)
-
-    def env_method(
-        self, method_name: str, *args: Any, indices: VecEnvIndices = None, **kwargs: Any
-    ) -> list[Any]:
-        """Call a method of each env; MaskablePPO asks for `action_masks`, bool, (5,), this way."""
-        if method_name == "action_masks":
-            masks = self.envs.action_masks()
-            return [masks[i] for i in self._get_indices(indices)]
-        return super().env_method(method_name, *args, indices=indices, **kwargs)
-
-
-class CartPoleSB3VecEnv(KernelSB3VecEnv):
-    """N episodes of CartPole-MORL for Stable-Baselines3, over the kernels of `CartPoleVectorEnv`.
-
-    Infos are those of `KernelSB3VecEnv`.
-
-    Args:
-        num_envs: N.
-        seed: Env i's first reset is seeded with `seed + i`; None draws seeds from the system.
-        max_steps, constraints: As `CartPoleMORLEnv`'s.
-        render_mode: None or "rgb_array".
-
-    Raises:
-        ValueError: An argument is out of its range; the message says what is allowed.
-    """
-
-    def __init__(
-        self,
-        num_envs: int = 1,
-        seed: int | None = None,
-        max_steps: int = MAX_STEPS,
-        render_mode: str | None = None,
-        constraints: Sequence[SafetyConstraint] | None = None,
-    ) -> None:
-        mode = AutoresetMode.SAME_STEP
-        super().__init__(
-            CartPoleVectorEnv(num_envs, max_steps, mode, render_mode, constraints), seed
-        )
 
 
 class WrappedSB3VecEnv(DummyVecEnv, MORLVecEnv):
     """N envs of any kind for Stable-Baselines3, each in `MORLWrapper` and SB3's `Monitor`.
 
-    `Monitor` counts an episode from its reset on: `set_states` does not change what it has counted.
+    `Monitor` counts an episode from its reset: `set_states` does not change its counts.
 
     Args:
         env_id: The id of an env with numbered actions and a flat observation.
         num_envs: N.
         seed: Env i's first reset is seeded with `seed + i`; None draws seeds from the system.
-        constraints: What infos report on, beside what the env itself reports on.
+        constraints: The constraints that infos report, in addition to the env's own.
         signature: The names; None: those of `signature_of`.
         kwargs: Further arguments of `gymnasium.make`.
 
@@ -383,37 +345,26 @@ class WrappedSB3VecEnv(DummyVecEnv, MORLVecEnv):
 
     @property
     def signature(self) -> Signature:
-        """What a policy maps."""
-        return self._wrappers()[0].signature
+        return self.get_attr("signature", 0)[0]
 
     def look_ahead(self) -> LookAhead:
-        """What each action would lead to in each env; see `MORLWrapper.look_ahead`."""
-        outcomes = [wrapper.look_ahead() for wrapper in self._wrappers()]
+        outcomes = self.env_method("look_ahead")
         return LookAhead(*(np.stack(parts) for parts in zip(*outcomes, strict=True)))
 
     def get_states(self) -> list[Any]:
-        """A copy of all that each env's episode is; see `MORLWrapper.get_state`."""
-        return [wrapper.get_state() for wrapper in self._wrappers()]
+        return self.env_method("get_state")
 
     def set_states(self, states: Sequence[Any]) -> VecEnvObs:
-        """Let the envs' episodes go on from states; see `MORLWrapper.set_state`.
-
-        Raises:
-            ValueError: There are not N states.
-        """
         if len(states) != self.num_envs:
             raise ValueError(
-                f"states must have one entry an env: {self.num_envs}, got {len(states)}"
+                f"states must have one entry per env: {self.num_envs}, got {len(states)}"
             )
-        observed = [w.set_state(state) for w, state in zip(self._wrappers(), states, strict=True)]
+        observed = [self.env_method("set_state", s, indices=i)[0] for i, s in enumerate(states)]
         return np.stack(observed)
-
-    def _wrappers(self) -> list[MORLWrapper]:
-        return [cast(MORLWrapper, cast(Monitor, env).env) for env in self.envs]
 
 
 class _EnvView:
-    """One env of a `KernelVectorEnv`, as `get_attr` and `env_method` see it."""
+    """One env of a `KernelVectorEnv`, for `get_attr` and `env_method`."""
 
     def __init__(self, envs: Any, index: int, own: dict[str, Any]) -> None:
         self._envs = envs
@@ -456,17 +407,12 @@ class _EnvView:
 
 
 def _infos(info: dict[str, Any], which: Sequence[int]) -> list[dict[str, Any]]:
-    """What the info of a vector env tells of some envs, one by one."""
-    keys = ("return", "length", "is_success")
+    """The entries of a vector env's info for some envs, one dict per env."""
+    keys = [key for key in ("return", "length", "is_success") if key in info]
     columns = [(key, info[key].tolist()) for key in keys]
     infos = [{key: values[i] for key, values in columns} for i in which]
-    if "constraints" in info:
-        for own, verdict in zip(infos, split(_verdicts(info), which), strict=True):
+    if "constraints" in info:  # without Gymnasium's masks
+        verdicts = {k: v for k, v in info["constraints"].items() if isinstance(v, dict)}
+        for own, verdict in zip(infos, split(verdicts, which), strict=True):
             own["constraints"] = verdict
     return infos
-
-
-def _verdicts(info: dict[str, Any]) -> Verdicts:
-    """The verdicts in the info of a vector env, without Gymnasium's masks."""
-    verdicts: Verdicts = info["constraints"]
-    return {name: verdict for name, verdict in verdicts.items() if isinstance(verdict, dict)}

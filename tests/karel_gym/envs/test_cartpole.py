@@ -287,7 +287,7 @@ def test_states_go_from_a_vector_env_to_a_single_one() -> None:
     own_observation, *_, own = env.step(1)
     assert np.array_equal(observations[2], own_observation)
     assert flat(info, 2) == own
-    with pytest.raises(ValueError, match="states must have one entry an env: 5, got 1"):
+    with pytest.raises(ValueError, match="states must have one entry per env: 5, got 1"):
         envs.set_states(envs.get_states()[:1])
 
 

@@ -17,12 +17,12 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
 from karel_gym import make_sb3_vec_env, sample_worlds, signature_of
 from karel_gym.envs.safety import Bound
-from karel_gym.envs.sb3 import CartPoleSB3VecEnv, KarelSB3VecEnv, WrappedSB3VecEnv
+from karel_gym.envs.sb3 import KarelSB3VecEnv, KernelSB3VecEnv, WrappedSB3VecEnv
 from karel_gym.envs.signature import Feature, Signature
 from karel_gym.simulation.cartpole import sample_states
 
 ENVS: dict[str, tuple[type, dict[str, Any]]] = {
-    "CartPole-MORL-v0": (CartPoleSB3VecEnv, {"max_steps": 25}),
+    "CartPole-MORL-v0": (KernelSB3VecEnv, {"max_steps": 25}),
     "MountainCar-v0": (WrappedSB3VecEnv, {"max_episode_steps": 25}),
     "Acrobot-v1": (WrappedSB3VecEnv, {"max_episode_steps": 25}),
     "Karel-Harvester-v0": (KarelSB3VecEnv, {"max_steps": 25}),
@@ -113,7 +113,7 @@ def test_look_ahead_and_states(env_id: str) -> None:
             assert np.array_equal(outcomes.terminated[:, action], dones)
             assert np.array_equal(envs.set_states(states), observations)
         observations, *_ = envs.step(actions)
-    with pytest.raises(ValueError, match="states must have one entry an env: 3, got 2"):
+    with pytest.raises(ValueError, match="states must have one entry per env: 3, got 2"):
         envs.set_states(states[:2])
 
 

@@ -280,10 +280,10 @@ def test_bad_actions_are_refused_and_do_nothing(actions: Any, message: str) -> N
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"seed": [1, 2]}, "seed must have one entry an env: 6, got 2"),
+        ({"seed": [1, 2]}, "seed must have one entry per env: 6, got 2"),
         ({"seed": [-1] * N}, "seed"),
         ({"options": {"world": 1}}, "'worlds' and 'reset_mask', got .'world'"),
-        ({"options": {"worlds": []}}, "worlds must have one entry an env: 6, got 0"),
+        ({"options": {"worlds": []}}, "worlds must have one entry per env: 6, got 0"),
         ({"options": {"worlds": sample_worlds("Karel-Maze-v0", N, 0, 9, 9)}}, "got one of 9x9"),
     ],
 )
