@@ -21,18 +21,19 @@ def report(
 ) -> None:
     """Write results, curves and replays of runs as one HTML file that needs no network.
 
+    Policies without results are evaluated first.
+
     Args:
-        runs: Run folders of trainings and searches, folders of them, benchmarks' and evaluations'
-            folders, programs in quotes or their files, or random. NAME=RUN gives what it holds a
-            name of its own.
-        out: The HTML file, .html.
+        runs: Folders of runs, benchmarks or evaluations, folders of such folders, programs in
+            quotes or their files, or random. NAME=RUN names the method.
+        out: The HTML file.
         env: The task of programs and of random.
         title: The heading.
-        overwrite: Replace the file if there is one.
-        settings: How it is made.
+        overwrite: Replace an existing file.
+        settings: The settings of the report.
     """
     if not runs:
-        raise ValueError("name at least one run: a folder, a program in quotes, or its file")
+        raise ValueError("give at least one run: a folder, a program in quotes, or its file")
     check_file(out, overwrite, (".html",))
     from rich.console import Console
 

@@ -1,45 +1,49 @@
-"""What the page shows, section by section."""
+"""The contents of the page, section by section."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.report.findings import Findings, Origin, Rates, Run, Score, listed, range_text
-from benchmarks.report.loading import contestant_of
+from agents.policies import Contestant, contestants
+from benchmarks.report.findings import Findings, Rates, Run, Score
+from benchmarks.report.origins import Origin, listed, range_text
 from benchmarks.report.players import Listing, Player, chosen, listing, player_of
-from benchmarks.report.scores import (
+from benchmarks.report.settings import Settings
+from benchmarks.report.svg_curves import Chart, learning_charts, search_charts
+from benchmarks.report.table import (
+    MethodRow,
     PublishedResult,
     evaluate_run,
     kinds_of_worlds,
     needs_evaluation,
+    rows_of,
 )
-from benchmarks.report.settings import Settings
-from benchmarks.report.svg_curves import Panel, learning_panels, search_panels
-from benchmarks.report.table import Row, rows_of
 from benchmarks.report.tasks import ReportedTask, reported_task
 from programmatic.dsl import Program
+from programmatic.runs import RunError
 
 
 @dataclass(frozen=True)
 class Section:
-    """What there is of a task.
+    """The section of a task.
 
     Args:
         task: The task.
-        rows: Of the results table.
-        elsewhere: What was published of methods without a row.
-        panels: Its curves.
+        rows: Its rows of the results table.
+        elsewhere: Published results of methods without a row.
+        charts: Its curves.
         curve_methods: The methods that have curves, with their numbers.
         player: Its player.
         others: Programs that the player does not show.
     """
 
     task: ReportedTask
-    rows: list[Row]
+    rows: list[MethodRow]
     elsewhere: list[PublishedResult]
-    panels: list[Panel]
+    charts: list[Chart]
     curve_methods: dict[str, int]
     player: Player | None
     others: list[tuple[Run, Listing]]
@@ -47,17 +51,17 @@ class Section:
 
 @dataclass(frozen=True)
 class Contents:
-    """All that the page shows.
+    """The contents of the page.
 
     Args:
-        title: Of the page.
-        kinds: The kinds of worlds that the results table has columns of.
-        sections: A section a task.
+        title: The heading.
+        kinds: The kinds of worlds, one per column of the results table.
+        sections: One per task.
         rates: Tables of rates.
-        origins: Where what was found came from.
-        evaluated: Methods that were evaluated for this report, by task.
-        settings: How.
-        made: Where the report itself came from.
+        origins: The origins of all that was found.
+        evaluated: The methods that were evaluated for this report, by task.
+        settings: The settings of the report.
+        made: The origin of the report itself.
     """
 
     title: str
@@ -71,33 +75,23 @@ class Contents:
 
     @property
     def sources(self) -> list[str]:
-        """Where the published numbers that are shown come from, in the order of their first use."""
-        shown = [
-            published
-            for section in self.sections
-            for published in (
-                *(
-                    number
-                    for row in section.rows
-                    for place in row.places
-                    for number in place.published
-                ),
-                *section.elsewhere,
-            )
-        ]
-        return list(dict.fromkeys(published.source for published in shown))
+        """The sources of the published numbers on the page, in the order of their first use."""
+        sources = []
+        for section in self.sections:
+            for row in section.rows:
+                sources += [number.source for place in row.places for number in place.published]
+            sources += [number.source for number in section.elsewhere]
+        return list(dict.fromkeys(sources))
 
     @property
     def summary(self) -> str:
-        """What the report is of, in a sentence."""
+        """The numbers of tasks, methods and replayed policies, in a sentence."""
         methods = {row.method for section in self.sections for row in section.rows}
         replayed = sum(len(s.player.seats) for s in self.sections if s.player)
-        told = [
-            _counted(len(self.sections), "task"),
-            _counted(len(methods), "method"),
-            f"{_counted(replayed, 'policy', 'policies')} to watch",
-        ]
-        return f"{', '.join(told[:-1])}, {told[-1]}." if replayed else f"{', '.join(told[:-1])}."
+        parts = [_counted(len(self.sections), "task"), _counted(len(methods), "method")]
+        if replayed:
+            parts.append(f"{_counted(replayed, 'policy', 'policies')} to watch")
+        return f"{', '.join(parts)}."
 
 
 def _counted(n: int, what: str, several: str | None = None) -> str:
@@ -111,14 +105,14 @@ def contents_of(
     title: str,
     tell: Callable[[str], Any] = str,
 ) -> Contents:
-    """Evaluate, draw and record what was found.
+    """Evaluate policies, draw curves and record replays.
 
     Args:
-        findings: What was found.
-        settings: How.
-        made: Where the report itself comes from.
-        title: Of the page.
-        tell: What is told which task is at work.
+        findings: All that was found.
+        settings: The settings of the report.
+        made: The origin of the report itself.
+        title: The heading.
+        tell: Called with the id of each task when work on it begins.
 
     Raises:
         RunError: A run folder is damaged.
@@ -143,14 +137,7 @@ def contents_of(
 
 
 class _Work:
-    """The work on one task: policies are loaded, evaluated where that is needed, and recorded.
-
-    Args:
-        findings: What was found, of all tasks.
-        env_id: The task's id.
-        numbers: Of the methods.
-        settings: How.
-    """
+    """The work on one task: load policies, evaluate those without scores, record replays."""
 
     def __init__(
         self, findings: Findings, env_id: str, numbers: dict[str, int], settings: Settings
@@ -167,21 +154,9 @@ class _Work:
             self.scores += evaluate_run(
                 run, loaded[run], self.task, settings.episodes, settings.seed
             )
-        self.player = player_of(
-            [(run, loaded[run]) for run in shown],
-            self.task,
-            numbers,
-            settings.worlds,
-            settings.seed,
-            settings.max_frames,
-        )
+        self.player = player_of([(run, loaded[run]) for run in shown], self.task, numbers, settings)
 
     def section(self, kinds: list[str]) -> Section:
-        """What the page shows of the task.
-
-        Args:
-            kinds: The kinds of worlds that the results table has columns of.
-        """
         rows, elsewhere = rows_of(self.scores, self.task.env_id, kinds, self.numbers)
         curved = [r for r in self.runs if r.learning is not None or r.searching is not None]
         shown = {seat.run for seat in self.player.seats} if self.player else set()
@@ -189,8 +164,8 @@ class _Work:
             self.task,
             rows,
             elsewhere,
-            learning_panels(self.runs, self.numbers, self.task.title)
-            + search_panels(self.runs, self.numbers, self.task.title),
+            learning_charts(self.runs, self.numbers, self.task.title)
+            + search_charts(self.runs, self.numbers, self.task.title),
             {run.method: self.numbers[run.method] for run in curved},
             self.player,
             [
@@ -201,20 +176,35 @@ class _Work:
         )
 
 
+def contestant_of(run: Run, seed: int) -> Contestant:
+    """The loaded policy of a run that has one.
+
+    Raises:
+        RunError: The run folder is damaged, or loading its model would run code from the file.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", ".* was not written by karel-gym", UserWarning)
+        try:
+            (contestant,) = contestants({run.method: run.policy}, seed, run.env_id)
+        except UserWarning as warning:
+            raise RunError(f"{warning}: the report loads no such model") from None
+    return contestant
+
+
 def _origins_of(runs: Iterable[Run]) -> list[Origin]:
-    """Where runs came from: an origin a method and task, with the command of its first seed."""
+    """One origin per method and task, with the command of the first seed."""
     groups: dict[tuple[str, str], list[Run]] = {}
     for run in runs:
         groups.setdefault((run.method, run.env_id), []).append(run)
     origins = []
     for (method, env_id), group in groups.items():
-        told = [run.origin for run in group]
-        both = {
-            name: listed(getattr(origin, name) for origin in told)
+        all_of = [run.origin for run in group]
+        joined = {
+            name: listed(getattr(origin, name) for origin in all_of)
             for name in ("commit", "machine", "date", "versions")
         }
-        where = told[0].where + (f" and {len(told) - 1} more" if len(told) > 1 else "")
+        where = all_of[0].where + (f" and {len(all_of) - 1} more" if len(all_of) > 1 else "")
         seeds = range_text(sorted(run.seed for run in group if run.seed is not None))
         name = f"{method} on {env_id}"
-        origins.append(Origin(name, where, told[0].command, seeds or told[0].seed, **both))
+        origins.append(Origin(name, where, all_of[0].command, seeds or all_of[0].seed, **joined))
     return origins

@@ -1,33 +1,22 @@
-"""What the report is made of: runs, scores and rates, and where each came from."""
+"""The contents of a report: runs, scores and rates, each with its origin."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
 
+from benchmarks.report.origins import Origin
+
 OWN_WORLDS, SEARCH_WORLDS = "own", "search"
-"""Kinds of worlds: fresh ones of the task's own size, and those that a search saw. Others are
-called by their size, such as "16x16"."""
+"""Kinds of worlds: fresh ones of the task's own size, and those of a search. Others are named by
+their size, such as "16x16"."""
+WITHIN = " within "
+"""It precedes the horizon in the name of a kind, if that is not the task's own."""
 NOTHING = float("nan")
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where a figure came from, as texts to be shown; empty where it is not known."""
-
-    name: str
-    where: str
-    command: str = ""
-    seed: str = ""
-    commit: str = ""
-    machine: str = ""
-    date: str = ""
-    versions: str = ""
-    horizon: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,18 +24,17 @@ class Run:
     """A policy, and how it was found.
 
     Args:
-        method: The row of the results table.
+        method: Its row of the results table.
         env_id: The task's id.
-        policy: What acts, as `agents.policies.contestants` takes it; None: there is nothing yet.
-        origin: Where it came from.
-        seed: Of the training or the search; None where there was none.
-        settings: All that tells its kind from others, the seed apart; runs of one method that
-            differ here are no seeds of each other.
+        policy: The policy, as `agents.policies.contestants` takes it; None: not found yet.
+        origin: Its origin.
+        seed: The seed of the training or the search; None: it has none.
+        settings: All settings but the seed. Runs of one method with different settings are not
+            seeds of one experiment.
         learning: `frames`, `seconds`, `return`: the evaluations of a training.
-        searching: `evaluations`, `seconds`, `return`: the best program so far of a search, a row
-            each time that a better one was found, and the end of the search.
-        search_return: What its program reached in the worlds of the search; NaN where it is not
-            known, or told by a score.
+        searching: `evaluations`, `seconds`, `return`: the improvements and the end of a search.
+        search_return: The return of its program in the worlds of the search; NaN: unknown, or
+            there is a score of it.
     """
 
     method: str
@@ -61,7 +49,7 @@ class Run:
 
     @property
     def score(self) -> Score | None:
-        """What its program reached in the worlds of the search; None where it is not known."""
+        """The score of its program in the worlds of the search; None: unknown."""
         if math.isnan(self.search_return):
             return None
         return Score(self.method, self.env_id, SEARCH_WORLDS, self.search_return, self.seed)
@@ -76,9 +64,9 @@ class Score:
         env_id: The task's id.
         worlds: The kind of worlds.
         value: The mean return of one policy.
-        seed: Of the run that the policy is of; None where there was none.
-        low, high: The 95 % interval of the mean over episodes; NaN where it is not known.
-        episodes: How many episodes the mean is of; 0 where it is not known.
+        seed: The seed of the policy's run; None: it has none.
+        low, high: The 95 % interval of the mean over episodes; NaN: unknown.
+        episodes: The number of episodes; 0: unknown.
     """
 
     method: str
@@ -101,37 +89,32 @@ class Rates:
 
 @dataclass
 class Findings:
-    """What was found in the folders and files that a report is of."""
+    """All that the folders and files of a report hold."""
 
     runs: list[Run] = field(default_factory=list)
     scores: list[Score] = field(default_factory=list)
     rates: list[Rates] = field(default_factory=list)
     origins: list[Origin] = field(default_factory=list)
-    """Of the scores."""
+    """The origins of the scores."""
 
     def add(self, other: Findings) -> None:
-        """Take in what another has."""
+        """Add all of `other`."""
         self.runs += other.runs
         self.scores += other.scores
         self.rates += other.rates
         self.origins += other.origins
 
-    def is_empty(self) -> bool:
-        """Whether there is nothing."""
-        return not (self.runs or self.scores or self.rates)
-
     def named(self, name: str) -> Findings:
-        """The same with all methods called `name`."""
-        return Findings(
-            [replace(run, method=name) for run in self.runs],
-            [replace(score, method=name) for score in self.scores],
-            self.rates,
-            self.origins,
+        """A copy in which all methods are called `name`."""
+        return replace(
+            self,
+            runs=[replace(run, method=name) for run in self.runs],
+            scores=[replace(score, method=name) for score in self.scores],
         )
 
 
 def told_apart(runs: Iterable[Run]) -> list[Run]:
-    """The runs, with names of their own for methods of one name but with other settings.
+    """The runs; methods of one name but different settings get names of their own.
 
     A policy without a seed, such as a program, may be in several evaluations; it is taken once.
 
@@ -140,48 +123,27 @@ def told_apart(runs: Iterable[Run]) -> list[Run]:
     """
     names: dict[tuple[str, str, str], str] = {}
     seen: dict[tuple[str, str, int | None], Run] = {}
-    apart = []
     for run in runs:
         kind = run.method, run.env_id, run.settings
         if kind not in names:
             like = sum(other[:2] == kind[:2] for other in names)
             names[kind] = f"{run.method} #{like + 1}" if like else run.method
         run = replace(run, method=names[kind])
-        key = run.method, run.env_id, run.seed
-        if key in seen:
-            if run.seed is None and run.policy == seen[key].policy:
-                continue
-            places = f"{seen[key].origin.where} and {run.origin.where}"
-            raise ValueError(
-                f"{places} are runs of one seed and of the same settings: name one of them"
-            )
-        seen[key] = run
-        apart.append(run)
-    return apart
+        first = seen.setdefault((run.method, run.env_id, run.seed), run)
+        if first is run or (run.seed is None and run.policy == first.policy):
+            continue
+        raise ValueError(
+            f"{first.origin.where} and {run.origin.where} are runs of one seed and of the same "
+            "settings: name one of them, NAME=RUN"
+        )
+    return list(seen.values())
 
 
 def size_name(shape: tuple[int, int]) -> str:
-    """What worlds of a size are called.
+    """The name of a size of worlds.
 
     Example:
         >>> size_name((8, 5))
         '8x5'
     """
     return f"{shape[0]}x{shape[1]}"
-
-
-def listed(texts: Iterable[str]) -> str:
-    """Texts in one, each once, in order, and without empty ones."""
-    return ", ".join(sorted({text for text in texts if text}))
-
-
-def range_text(seeds: Sequence[int]) -> str:
-    """Ascending seeds as a text, those that follow each other as a range.
-
-    Example:
-        >>> range_text([0, 1, 2, 3]), range_text([0, 7])
-        ('0 to 3', '0, 7')
-    """
-    if len(seeds) > 2 and list(seeds) == list(range(seeds[0], seeds[-1] + 1)):
-        return f"{seeds[0]} to {seeds[-1]}"
-    return ", ".join(map(str, seeds))

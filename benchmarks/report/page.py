@@ -1,4 +1,4 @@
-"""The page: what was found, evaluated, drawn and recorded, as one HTML file."""
+"""The page as one HTML file."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from benchmarks.report.svg_curves import DASHES, N_COLOURS
 TEMPLATES = files("benchmarks.report") / "templates"
 PAGE, STYLE, SCRIPTS = "report.html.j2", "style.css", ("worlds.js", "player.js", "copy.js")
 DASH_ARRAYS = ("none", "5 2", "1.5 1.5")
-"""Those of `DASHES`, for the swatch of a method."""
+"""`DASHES` as CSS, for the swatches of methods."""
 
 
 def render(contents: Contents) -> str:
-    """The page as a text.
+    """The page as HTML.
 
-    Whatever comes from files is escaped: in the text by Jinja2, in data by `script_json`. Should
-    something slip through, the page's policy lets no other script run than its own.
+    Jinja2 escapes all text that comes from files, and `script_json` all data. In addition, the
+    page's content security policy allows only its own script.
     """
     script = "\n".join(_text(name) for name in SCRIPTS)
     env = jinja2.Environment(
@@ -37,7 +37,7 @@ def render(contents: Contents) -> str:
     env.filters["script_json"] = script_json
     env.filters["number"] = number
     env.filters["rate"] = rate
-    env.filters["svg"] = Markup  # drawn here, of numbers and of words that are ours
+    env.filters["svg"] = Markup  # from `svg_curves`: numbers and fixed words only
     env.globals["swatch"] = swatch
     return env.get_template(PAGE).render(
         contents=contents,
@@ -51,7 +51,7 @@ def render(contents: Contents) -> str:
 
 
 def script_json(value: Any) -> Markup:
-    """A value as JSON that may stand in a script element: nothing in it can close the element.
+    """A value as JSON for a script element: nothing in it can close the element.
 
     Example:
         >>> print(script_json(["</script>", "a & b"]))
@@ -64,7 +64,7 @@ def script_json(value: Any) -> Markup:
 
 
 def number(value: float) -> str:
-    r"""A return as a text, with a proper minus sign.
+    r"""A return with two digits and a typographic minus sign.
 
     Example:
         >>> number(-0.333) == "\N{MINUS SIGN}0.33", number(-0.001), number(104.0)
@@ -75,7 +75,7 @@ def number(value: float) -> str:
 
 
 def rate(value: float) -> str:
-    """A rate as a text, with three figures.
+    """A rate with three significant digits.
 
     Example:
         >>> rate(1234567.0), rate(12.345)
@@ -85,9 +85,9 @@ def rate(value: float) -> str:
 
 
 def swatch(index: int) -> dict[str, str]:
-    """The colour and the dashes of the method of a number."""
+    """The color and the dashes of a method, by its number."""
     return {
-        "colour": f"var(--s{index % N_COLOURS})",
+        "color": f"var(--s{index % N_COLOURS})",
         "dashes": DASH_ARRAYS[index // N_COLOURS % len(DASHES)],
     }
 
@@ -97,5 +97,5 @@ def _text(name: str) -> str:
 
 
 def _digest(script: str) -> str:
-    """What a content security policy calls a script by."""
+    """The name of a script in a content security policy."""
     return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

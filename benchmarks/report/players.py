@@ -1,4 +1,4 @@
-"""The players: of each task the policies side by side, on the same worlds, as data."""
+"""Players: the policies of a task side by side on the same worlds, as data."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from agents.policies import Contestant, RandomPolicy
 from benchmarks.report.findings import OWN_WORLDS, Run, size_name
 from benchmarks.report.replays import as_json, record, start_of
+from benchmarks.report.settings import Settings
 from benchmarks.report.tasks import ReportedTask
 from karel_gym.registration import sample_worlds
 from programmatic.dsl import Program, pretty_lines
@@ -17,15 +18,15 @@ from programmatic.trees.policy import TreePolicy
 
 SIGHTS = {
     "grid": "A network that sees the whole world.",
-    "percepts": "A network that perceives what a program does.",
-    "percepts+action": "A network that perceives what a program does, and knows its last action.",
+    "percepts": "A network that has the same percepts as a program.",
+    "percepts+action": "A network that has the percepts of a program and its last action.",
 }
 ACTION_WORDS = {TOKENS[token] for token in ACTION_TOKENS}
 
 
 @dataclass(frozen=True)
 class Word:
-    """A word of a program, and what it is: "keyword", "bracket", "action" or "percept"."""
+    """A word of a program; its kind is "keyword", "bracket", "action" or "percept"."""
 
     text: str
     kind: str
@@ -44,8 +45,8 @@ class Listing:
     """A program as text.
 
     Args:
-        lines: Its lines; empty where they are not told apart.
-        text: All of it.
+        lines: Its lines; empty for a tree.
+        text: The whole text.
     """
 
     lines: tuple[Line, ...]
@@ -57,10 +58,10 @@ class Seat:
     """A policy in a player.
 
     Args:
-        run: The run that it is of.
-        number: That of its method.
-        listing: Its program; None where a network acts.
-        sees: What it goes by.
+        run: Its run.
+        number: The number of its method.
+        listing: Its program; None for a network.
+        sees: What it observes, in words.
     """
 
     run: Run
@@ -71,7 +72,7 @@ class Seat:
 
 @dataclass(frozen=True)
 class Player:
-    """What a player shows.
+    """The contents of a player.
 
     Args:
         seats: The policies.
@@ -83,7 +84,7 @@ class Player:
 
 
 def chosen(runs: Iterable[Run], numbers: Mapping[str, int]) -> list[Run]:
-    """A run a method, that of the lowest seed which has a policy, in the order of the methods."""
+    """One run per method: the one with the lowest seed that has a policy."""
     able = [run for run in runs if run.policy is not None]
     first: dict[str, Run] = {}
     for run in sorted(able, key=lambda run: (numbers[run.method], run.seed or 0)):
@@ -95,22 +96,19 @@ def player_of(
     contestants: Sequence[tuple[Run, Contestant]],
     task: ReportedTask,
     numbers: Mapping[str, int],
-    worlds: int,
-    seed: int,
-    max_frames: int,
+    settings: Settings,
 ) -> Player | None:
-    """The player of a task; None where there is no policy or no world.
+    """The player of a task; None without a policy or a world.
 
     Args:
         contestants: The runs, with their policies.
         task: The task.
-        numbers: Of the methods.
-        worlds: Start worlds of each size.
-        seed: Of the worlds, and of policies that draw.
-        max_frames: Steps that are shown of an episode at most.
+        numbers: The numbers of the methods.
+        settings: The numbers of worlds and frames, and the seed.
     """
     if not contestants or not task.shapes:
         return None
+    worlds, seed, max_frames = settings.worlds, settings.seed, settings.max_frames
     sizes = []
     for name, shape in task.shapes.items():
         starts = sample_worlds(task.env_id, worlds, seed, *shape)
@@ -130,19 +128,18 @@ def player_of(
             }
         )
     seats = tuple(
-        Seat(run, numbers[run.method], listing_of(contestant), _sees(contestant))
+        Seat(run, numbers[run.method], _listing_of(contestant), _sees(contestant))
         for run, contestant in contestants
     )
     return Player(seats, {"sizes": sizes, "maxFrames": max_frames})
 
 
 def _sees(contestant: Contestant) -> str:
-    """What a policy goes by, in words."""
     return "" if isinstance(contestant.policy, RandomPolicy) else SIGHTS.get(contestant.obs, "")
 
 
-def listing_of(contestant: Contestant) -> Listing | None:
-    """The program that acts; None where none does."""
+def _listing_of(contestant: Contestant) -> Listing | None:
+    """The listing of a program or tree; None for other policies."""
     if contestant.program is not None:
         return listing(contestant.program)
     if isinstance(contestant.policy, TreePolicy):
@@ -151,7 +148,7 @@ def listing_of(contestant: Contestant) -> Listing | None:
 
 
 def listing(program: Program) -> Listing:
-    """A program as text, its words told apart.
+    """The listing of a program.
 
     Example:
         >>> shown = listing(Program.parse("DEF run m( turnLeft m)"))

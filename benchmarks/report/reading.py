@@ -1,4 +1,4 @@
-"""What the report's arguments name: run folders, folders of them, tables, programs."""
+"""The arguments of a report: run folders, folders of them, tables, programs."""
 
 from __future__ import annotations
 
@@ -6,14 +6,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.report.findings import Findings, Origin, Run, told_apart
-from benchmarks.report.run_folders import day_of, read_run
-from benchmarks.report.tables import (
-    TABLE_FILE,
-    read_evaluation,
-    read_rates,
-    read_results,
-)
+from benchmarks.report.findings import Findings, Run, told_apart
+from benchmarks.report.origins import Origin, day_of
+from benchmarks.report.run_folders import read_run
+from benchmarks.report.tables import TABLE_FILE, read_evaluation, read_rates, read_results
 from benchmarks.speed.rates import RATES_FILE
 from benchmarks.statistics.tidy import RESULTS_FILE
 from karel_gym.registration import plain_id
@@ -22,23 +18,23 @@ from programmatic.options import split_name
 from programmatic.runs import CONFIG_FILE, RunError
 
 RANDOM = "random"
-BEGINNING = "DEF"  # of a program's text
-DEPTH = 4  # of folders that are looked into, below one that is named
+BEGINNING = "DEF"  # the first word of a program
+DEPTH = 4  # levels of folders that are searched below a named one
 READERS = {
     CONFIG_FILE: read_run,
     RESULTS_FILE: read_results,
     RATES_FILE: read_rates,
     TABLE_FILE: read_evaluation,
 }
-"""What reads a folder that has such a file."""
+"""The kinds of folders: a file that one of a kind has, and the reader of the folder."""
 
 
 def read_all(sources: Iterable[str], env_id: str | None = None) -> Findings:
-    """What all sources hold; what is in several of them is taken once.
+    """All that the sources hold; what is in several of them is taken once.
 
     Args:
-        sources: Each a folder, a program in quotes or its file, or "random"; `NAME=` before it
-            gives what it holds another name.
+        sources: Folders, programs or their files, or "random". `NAME=` before a source names the
+            method.
         env_id: The task of programs and of "random".
 
     Raises:
@@ -57,35 +53,31 @@ def read_all(sources: Iterable[str], env_id: str | None = None) -> Findings:
     return found
 
 
-def _exists(place: str) -> bool:
-    try:
-        return Path(place).exists()
-    except (OSError, ValueError):  # too long for a file's name, or with a null character
-        return False
-
-
 def _held(place: str, env_id: str | None, seen: set[Path]) -> Findings:
-    """What a source holds, without its name."""
+    """The contents of a source without its name."""
     if place == RANDOM:
-        return _policy(RANDOM, RANDOM, env_id, Origin(RANDOM, RANDOM))
+        return _policy(RANDOM, RANDOM, env_id, RANDOM)
     if place.split()[:1] == [BEGINNING]:
-        origin = Origin("program", "the command line")
-        return _policy("program", Program.parse(place), env_id, origin)
-    if not _exists(place):
+        return _policy("program", Program.parse(place), env_id, "the command line")
+    path = Path(place)
+    try:
+        exists = path.exists()
+    except (OSError, ValueError):  # too long for a file name, or with a null character
+        exists = False
+    if not exists:
         raise ValueError(
-            f"{place!r} is neither a folder nor a program's file that is there, nor a program "
+            f"{place!r} is neither an existing folder, nor an existing program file, nor a program "
             f"(DEF run m( ... m)), nor {RANDOM!r}"
         )
-    path = Path(place)
     if path.is_dir():
         return _in_folder(path, seen)
-    origin = Origin(path.stem, place, date=day_of(path))
-    return _policy(path.stem, Program.load(path), env_id, origin)
+    return _policy(path.stem, Program.load(path), env_id, place, day_of(path))
 
 
-def _policy(name: str, policy: object, env_id: str | None, origin: Origin) -> Findings:
+def _policy(name: str, policy: object, env_id: str | None, where: str, date: str = "") -> Findings:
     if env_id is None:
         raise ValueError(f"name the task of {name} with --env")
+    origin = Origin(name, where, date=date)
     return Findings([Run(name, env_id, policy, origin, settings=str(policy))])
 
 
@@ -100,14 +92,14 @@ def _in_folder(folder: Path, seen: set[Path]) -> Findings:
 
 
 def _read(folder: Path, seen: set[Path], depth: int) -> Findings:
-    """What a folder holds; if nothing itself, what the folders in it do."""
+    """The contents of a folder; if it holds nothing itself, those of the folders in it."""
     found = Findings()
     if folder.resolve() in seen:
         return found
     for name, read in READERS.items():
         if (folder / name).is_file():
             found.add(read(folder))
-    if not found.is_empty():
+    if found.runs or found.scores or found.rates:
         seen.add(folder.resolve())
     elif depth:
         for inner in sorted(path for path in folder.iterdir() if path.is_dir()):

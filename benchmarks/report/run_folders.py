@@ -1,12 +1,9 @@
-"""What is in a run folder: the run of a training, of a search, or of another way to a policy."""
+"""Run folders: trainings, searches, and other ways to a policy."""
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from datetime import datetime, timezone
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,25 +16,25 @@ from agents.hierarchy.actions import PRIMITIVE
 from agents.morl.run_folder import MODEL_FILES
 from agents.morl.run_folder import PROGRAM_FILE as TREE_FILE
 from agents.program import PROGRAM_FILE
-from benchmarks.report.findings import Findings, Origin, Run
+from benchmarks.report.findings import NOTHING, Findings, Run
+from benchmarks.report.origins import origin_of
 from benchmarks.runs.methods import BASELINES, search_name
-from programmatic.horizon import TASK, horizon_text
+from programmatic.horizon import TASK
 from programmatic.provenance import PROVENANCE
-from programmatic.runs import CONFIG_FILE, RunError, read_config
+from programmatic.runs import RunError, read_config
 from programmatic.search.logs import HISTORY_FILE, read_history
 from programmatic.search.result import SearchResult
 from programmatic.search.run_settings import SearchSettings
 from programmatic.search.searching import RESULT_FILE
 
 POLICY_FILES = (PROGRAM_FILE, RESULT_FILE, *MODEL_FILES, TREE_FILE, BEST_FILE)
-"""What tells that a folder holds a policy."""
+"""A folder with one of these holds a policy."""
 NO_SETTINGS = ("seed", "versions", "device", *PROVENANCE)
-"""What runs of one kind may differ in."""
-EVENTS = re.compile(r"events\.out\.tfevents\.(\d{9,11})\.")
+"""The entries of config.json in which seeds of one experiment may differ."""
 
 
 def read_run(folder: Path) -> Findings:
-    """The run in a folder; nothing where it holds no policy of a task.
+    """The run in a folder; nothing if it holds no policy of a task.
 
     Raises:
         RunError: It is no run folder, or a file in it is damaged; the message names it.
@@ -47,14 +44,13 @@ def read_run(folder: Path) -> Findings:
     if command == TrainConfig.COMMAND:
         return Findings([_training(folder, config)])
     if command == SearchSettings.COMMAND:
-        return _search(folder, config)
+        return Findings([_search(folder, config)])
     if "env_id" not in config or not any((folder / name).exists() for name in POLICY_FILES):
         return Findings()
     name = str(config.get("method") or config.get("algo") or folder.name)
     origin = origin_of(folder, config, f"karel-gym {command}")
-    return Findings(
-        [Run(name, str(config["env_id"]), folder, origin, whole_number(config.get("seed")))]
-    )
+    seed = whole_number(config.get("seed"))
+    return Findings([Run(name, str(config["env_id"]), folder, origin, seed)])
 
 
 def _training(folder: Path, config: Mapping[str, Any]) -> Run:
@@ -75,7 +71,7 @@ def _training(folder: Path, config: Mapping[str, Any]) -> Run:
 
 
 def baseline_name(config: Mapping[str, Any]) -> str:
-    """The literature's name for a training of these settings, or the algorithm and what it sees.
+    """The literature's name of a training with these settings, or its algorithm and observation.
 
     Example:
         >>> baseline_name({"algo": "ppo", "obs": "percepts+action"})
@@ -94,7 +90,7 @@ def baseline_name(config: Mapping[str, Any]) -> str:
         and not baseline.becomes_tree
         and all(given.get(key) == value for key, value in baseline.hyperparameters.items())
     ]
-    # Of several the one that asks for most: a fully convolutional policy is a grid policy too.
+    # Of several, take the most specific: a fully convolutional policy is a grid policy too.
     fitting.sort(key=lambda name: len(BASELINES[name].hyperparameters))
     return fitting[-1] if fitting else ", ".join(str(part) for part in kind if part != PRIMITIVE)
 
@@ -108,50 +104,39 @@ def _learning_curve(folder: Path) -> pd.DataFrame | None:
     return curve if len(curve) else None
 
 
-def _search(folder: Path, config: Mapping[str, Any]) -> Findings:
+def _search(folder: Path, config: Mapping[str, Any]) -> Run:
     method, env_id = str(config.get("method")), str(config.get("env_id"))
-    name = search_name(method)
     command = f"karel-gym search {method} --env {env_id} --seed {config.get('seed')}"
     if config.get("budget") is not None:
         command += f" --budget {config['budget']}"
     horizon = (config.get("config") or {}).get("horizon")
     if horizon not in (None, TASK):
         command += f" --horizon {horizon}"
-    seed = whole_number(config.get("seed"))
-    run = Run(
-        name,
+    result = None
+    if (folder / RESULT_FILE).exists():
+        result = SearchResult.load(folder / RESULT_FILE)
+    return Run(
+        search_name(method),
         env_id,
-        None,
-        origin_of(folder, config, command, horizon=horizon),
-        seed,
+        None if result is None else result.program,
+        origin_of(folder, config, command, horizon),
+        whole_number(config.get("seed")),
         _settings_text(config),
-    )
-    if not (folder / RESULT_FILE).exists():
-        return Findings([replace(run, searching=_curve_so_far(folder / HISTORY_FILE))])
-    result = SearchResult.load(folder / RESULT_FILE)
-    curve = search_curve(result)
-    return Findings(
-        [replace(run, policy=result.program, searching=curve, search_return=result.mean_return)]
+        searching=_curve_so_far(folder / HISTORY_FILE) if result is None else search_curve(result),
+        search_return=NOTHING if result is None else result.mean_return,
     )
 
 
 def _curve_so_far(file: Path) -> pd.DataFrame | None:
-    """The curve of a search that has not come to its end; None before its first iteration."""
+    """The curve of an unfinished search; None before its first iteration."""
     rows = pd.DataFrame(read_history(file) if file.exists() else [])
     if rows.empty:
         return None
     return rows.rename(columns={"best_return": "return"})[["evaluations", "seconds", "return"]]
 
 
-def _settings_text(config: Mapping[str, Any]) -> str:
-    """What tells runs of one method apart that are no seeds of each other."""
-    return json.dumps({k: v for k, v in config.items() if k not in NO_SETTINGS}, sort_keys=True)
-
-
 def search_curve(result: SearchResult) -> pd.DataFrame:
-    """`evaluations`, `seconds`, `return` each time that a search found a better program.
-
-    The last row is its end.
+    """`evaluations`, `seconds`, `return` of each improvement of a search, and of its end.
 
     Raises:
         RunError: The history is damaged.
@@ -168,85 +153,13 @@ def search_curve(result: SearchResult) -> pd.DataFrame:
         raise RunError(f"the history of a search is damaged: {error}") from None
 
 
-def origin_of(
-    folder: Path,
-    config: Mapping[str, Any],
-    command: str,
-    name: str = "",
-    horizon: str | int | None = None,
-) -> Origin:
-    """Where the figures in a folder with a config.json came from.
-
-    Args:
-        folder: The folder.
-        config: What is in its config.json.
-        command: What to show where it does not hold the command line.
-        name: Of the origin; by default the folder's.
-        horizon: Of the episodes; None: not known.
-    """
-    used = config.get("versions")
-    return Origin(
-        name or folder.name,
-        str(folder),
-        str(config.get("command_line") or command),
-        str(config.get("seed", "")),
-        str(config.get("commit", "")),
-        str(config.get("machine", "")),
-        date_of(folder),
-        ", ".join(f"{k} {v}" for k, v in used.items()) if isinstance(used, dict) else "",
-        "" if horizon is None else horizon_text(horizon),
-    )
-
-
-def date_of(folder: Path) -> str:
-    """The day on which the first file of TensorBoard events was begun, or config.json written."""
-    begun = [
-        int(match[1])
-        for path in folder.glob("events.out.tfevents.*")
-        if (match := EVENTS.match(path.name))
-    ]
-    return _day(min(begun)) if begun else day_of(folder / CONFIG_FILE)
-
-
-def day_of(file: Path) -> str:
-    """The day on which a file was written; empty where there is none."""
-    return _day(file.stat().st_mtime) if file.exists() else ""
-
-
-def _day(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%d")
+def _settings_text(config: Mapping[str, Any]) -> str:
+    return json.dumps({k: v for k, v in config.items() if k not in NO_SETTINGS}, sort_keys=True)
 
 
 def whole_number(value: Any) -> int | None:
-    """A seed from a table or a configuration; None where there is none."""
+    """A seed in a table or a configuration; None if there is none."""
     try:
         return int(value)
     except (TypeError, ValueError):
         return None
-
-
-def read_columns(file: Path, numbers: Sequence[str], texts: Sequence[str] = ()) -> pd.DataFrame:
-    """A table that has certain columns, and maybe others.
-
-    Args:
-        file: A CSV file.
-        numbers: The columns that there must be. Numbers are in those that are not in `texts` too.
-        texts: Columns of texts, though they may look like numbers; an empty one is "".
-
-    Raises:
-        RunError: It is missing or damaged.
-    """
-    try:
-        rows = pd.read_csv(file, dtype=str, keep_default_na=False, on_bad_lines="skip")
-        for name in numbers:
-            if name not in texts:
-                rows[name] = pd.to_numeric(rows[name])
-            elif name not in rows:
-                raise KeyError(name)
-    except OSError as error:
-        raise RunError(f"{file} cannot be read: {error.strerror}") from None
-    except KeyError as error:
-        raise RunError(f"{file} is damaged: it has no column {error}") from None
-    except ValueError as error:
-        raise RunError(f"{file} is damaged: {error}") from None
-    return rows

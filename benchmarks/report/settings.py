@@ -1,37 +1,34 @@
-"""How a report is made."""
+"""Settings of a report."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
 from karel_gym.registration import FRESH_SEED
-
-MAX_FRAMES = 400
+from programmatic.options import check_whole
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How a report is made.
+    """Settings of a report.
 
     Raises:
-        ValueError: A number is too small; the message says which.
+        ValueError: A number is too small; the message names it.
     """
 
     episodes: int = 100
     """Fresh worlds, of each size, in which policies without results are evaluated."""
     worlds: int = 3
-    """Start worlds, of each size, that replays can be seen in."""
+    """Start worlds, of each size, in which replays are shown."""
     larger: int | None = None
     """Side of the larger worlds in cells, walls included; by default twice the task's own."""
-    max_frames: int = MAX_FRAMES
-    """Longer episodes are shown up to this step."""
+    max_frames: int = 400
+    """Number of steps of an episode that a replay shows at most."""
     seed: int = FRESH_SEED
-    """Of fresh worlds and of policies that draw."""
+    """Seed of the fresh worlds and of policies that draw their actions."""
 
     def __post_init__(self) -> None:
-        for name in ("episodes", "worlds", "max_frames"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        check_whole(self, "episodes", "worlds", "max_frames")
 
     def arguments(self) -> list[str]:
         """The options of the command that give these settings.
@@ -40,9 +37,9 @@ class Settings:
             >>> Settings(worlds=5).arguments()
             ['--worlds', '5']
         """
-        differing = [f for f in fields(self) if getattr(self, f.name) != f.default]
         return [
             text
-            for field in differing
+            for field in fields(self)
+            if getattr(self, field.name) != field.default
             for text in (f"--{field.name.replace('_', '-')}", str(getattr(self, field.name)))
         ]

@@ -1,4 +1,4 @@
-"""Learning and search curves as SVG whose colours the page chooses, so that they suit its theme."""
+"""Learning and search curves as SVG; the page chooses the colors, to suit its theme."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from benchmarks.statistics.panels import LOWEST_SHOWN
 POINTS = 120
 N_COLOURS = 8
 DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1.5, 1.5)))
-"""Lines that share a colour differ in these."""
+"""Dashes of the lines that share a color."""
 SIZE = 4.6, 2.7  # inches
 INK, GRID = "#0000f1", "#0000f2"
 STAND_INS = {INK: "--muted", GRID: "--hairline"} | {
     f"#0000c{i}": f"--s{i}" for i in range(N_COLOURS)
 }
-"""The colours that matplotlib draws in, and the variables of the page that take their place."""
+"""The colors that matplotlib draws, and the CSS variables that replace them."""
 STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "karel-gym",
@@ -45,7 +45,7 @@ IDS = re.compile(r'(?<=\bid=")|(?<=href="#)|(?<=url\(#)')
 
 @dataclass(frozen=True)
 class Axis:
-    """What a curve is drawn over."""
+    """A horizontal axis."""
 
     column: str
     name: str
@@ -53,15 +53,15 @@ class Axis:
 
 
 @dataclass(frozen=True)
-class Line:
+class Curve:
     """The mean of a method's runs at points of an axis, and its interval.
 
     Args:
         method: The method.
-        number: Its number in the report, which gives its colour.
+        number: Its number in the report, which determines its color.
         x: (T,).
         band: (3, T); mean, low, high.
-        runs: How many.
+        runs: The number of runs.
     """
 
     method: str
@@ -72,8 +72,8 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Panel:
-    """A picture: its title, itself as SVG, and the same in words."""
+class Chart:
+    """A chart: its title, the SVG, and a description in words."""
 
     title: str
     svg: str
@@ -84,36 +84,36 @@ LEARNING = Axis("frames", "frames"), Axis("seconds", "seconds")
 SEARCHING = Axis("evaluations", "programs evaluated", True), Axis("seconds", "seconds", True)
 
 
-def learning_panels(runs: Sequence[Run], numbers: dict[str, int], prefix: str) -> list[Panel]:
-    """Return over frames and over wall time, of the trainings among runs of one task.
+def learning_charts(runs: Sequence[Run], numbers: dict[str, int], prefix: str) -> list[Chart]:
+    """The returns of trainings in one task over frames and over wall time.
 
     Args:
         runs: The runs.
-        numbers: Of the methods, which give their colours.
-        prefix: Of ids in the pictures, which the page has once.
+        numbers: The numbers of the methods, which determine their colors.
+        prefix: The prefix of ids in the SVG, which must be unique on the page.
     """
     curves = [(run.method, run.learning) for run in runs if run.learning is not None]
-    return _panels(curves, LEARNING, _interpolated, "Return", numbers, f"{prefix}-learning")
+    return _charts(curves, LEARNING, _interpolated, "Return", numbers, f"{prefix}-learning")
 
 
-def search_panels(runs: Sequence[Run], numbers: dict[str, int], prefix: str) -> list[Panel]:
-    """The best return over programs evaluated and over wall time; see `learning_panels`."""
+def search_charts(runs: Sequence[Run], numbers: dict[str, int], prefix: str) -> list[Chart]:
+    """The best returns over programs evaluated and over wall time; see `learning_charts`."""
     curves = [(run.method, run.searching) for run in runs if run.searching is not None]
-    return _panels(curves, SEARCHING, _last_before, "Best return", numbers, f"{prefix}-search")
+    return _charts(curves, SEARCHING, _last_before, "Best return", numbers, f"{prefix}-search")
 
 
 Resample = Callable[[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]], Any]
 
 
-def _panels(
+def _charts(
     curves: Sequence[tuple[str, pd.DataFrame]],
     axes: Iterable[Axis],
     resample: Resample,
     what: str,
     numbers: dict[str, int],
     prefix: str,
-) -> list[Panel]:
-    panels = []
+) -> list[Chart]:
+    charts = []
     for axis in axes:
         lines = []
         for method in dict.fromkeys(method for method, _ in curves):
@@ -124,14 +124,14 @@ def _panels(
         if lines:
             title = f"{what} over {axis.name}"
             svg = _drawn(lines, axis, what, f"{prefix}-{axis.column}")
-            panels.append(Panel(title, svg, _in_words(title, lines, axis)))
-    return panels
+            charts.append(Chart(title, svg, _in_words(title, lines, axis)))
+    return charts
 
 
 def _line(
     method: str, number: int, tables: Sequence[pd.DataFrame], axis: Axis, resample: Resample
-) -> Line:
-    """A method's line; a run that has ended stays where it is."""
+) -> Curve:
+    """A method's curve; a run that has ended keeps its last value."""
     columns = [(t[axis.column].to_numpy(float), t["return"].to_numpy(float)) for t in tables]
     last = max(x.max() for x, _ in columns)
     if axis.is_log:
@@ -140,7 +140,7 @@ def _line(
     else:
         grid = np.linspace(0, last, POINTS)
     band = mean_band(np.array([resample(grid, x, y) for x, y in columns]))
-    return Line(method, number, grid, band, len(tables))
+    return Curve(method, number, grid, band, len(tables))
 
 
 def _interpolated(grid: Any, x: Any, y: Any) -> Any:
@@ -152,7 +152,7 @@ def _last_before(grid: Any, x: Any, y: Any) -> Any:
     return y[np.maximum(np.searchsorted(x, grid * (1 + 1e-9), side="right") - 1, 0)]
 
 
-def _drawn(lines: Sequence[Line], axis: Axis, what: str, prefix: str) -> str:
+def _drawn(lines: Sequence[Curve], axis: Axis, what: str, prefix: str) -> str:
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=SIZE, layout="constrained")
         figure.patch.set_alpha(0)
@@ -164,13 +164,13 @@ def _drawn(lines: Sequence[Line], axis: Axis, what: str, prefix: str) -> str:
         axes.tick_params(length=0)
         for line in lines:
             mean, low, high = line.band
-            colour = f"#0000c{line.number % N_COLOURS}"
+            color = f"#0000c{line.number % N_COLOURS}"
             dash = DASHES[line.number // N_COLOURS % len(DASHES)]
-            look: Any = {"color": colour, "linestyle": dash, "linewidth": 1.8}
+            look: Any = {"color": color, "linestyle": dash, "linewidth": 1.8}
             step: Any = "post" if axis.is_log else None
             if line.runs > 1:
                 axes.fill_between(
-                    line.x, low, high, color=colour, alpha=0.16, linewidth=0, step=step
+                    line.x, low, high, color=color, alpha=0.16, linewidth=0, step=step
                 )
             axes.plot(line.x, mean, drawstyle="steps-post" if axis.is_log else "default", **look)
         lowest = min(0.0, *(float(line.band[0].min()) for line in lines))
@@ -191,15 +191,15 @@ def _drawn(lines: Sequence[Line], axis: Axis, what: str, prefix: str) -> str:
             figure.savefig(file, format="svg", metadata={"Date": None})
             drawn = file.getvalue()
     svg = IDS.sub(f"{prefix}-", drawn[drawn.index("<svg") :])
-    for colour, variable in STAND_INS.items():
-        svg = svg.replace(colour, f"var({variable})")
+    for color, variable in STAND_INS.items():
+        svg = svg.replace(color, f"var({variable})")
     return svg
 
 
-def _in_words(title: str, lines: Sequence[Line], axis: Axis) -> str:
-    told = [
+def _in_words(title: str, lines: Sequence[Curve], axis: Axis) -> str:
+    parts = [
         f"{line.method} ({line.runs} run{'s' * (line.runs > 1)}): from {line.band[0, 0]:.2f} "
         f"to {line.band[0, -1]:.2f} after {line.x[-1]:,.0f} {axis.name}"
         for line in lines
     ]
-    return f"{title}. {'; '.join(told)}."
+    return f"{title}. {'; '.join(parts)}."

@@ -1,4 +1,4 @@
-"""The results table as the page shows it: a row a method, a bar an interval."""
+"""The results table: one row per method, one column per kind of worlds."""
 
 from __future__ import annotations
 
@@ -7,15 +7,52 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.report.findings import Score
-from benchmarks.report.scores import Cell, PublishedResult, cells, is_published_as, published_of
+from agents.evaluation import evaluate_episodes, summarise
+from agents.intervals import MeanInterval, mean_interval
+from agents.policies import Contestant
+from benchmarks.report.findings import OWN_WORLDS, SEARCH_WORLDS, WITHIN, Run, Score
+from benchmarks.report.tasks import ReportedTask
+from benchmarks.statistics.published import Published, published_number, published_returns
 
 WIDTH, MARGIN = 120, 6  # of a bar, in pixels
 
 
 @dataclass(frozen=True)
+class PublishedResult:
+    """A number from the literature, with its method's name there and its kind of worlds."""
+
+    method: str
+    worlds: str
+    number: Published
+
+    @property
+    def source(self) -> str:
+        """Its publication, and how the evaluation there differs from ours."""
+        note = f" ({self.number.note})" if self.number.note else ""
+        return f"{self.number.source}, {self.number.table}{note}"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The result of a method in one kind of worlds.
+
+    Args:
+        interval: The mean and its 95 % interval.
+        over: What was averaged: "5 seeds", "100 worlds".
+    """
+
+    interval: MeanInterval
+    over: str
+
+    @property
+    def has_interval(self) -> bool:
+        """Whether the interval is known."""
+        return not np.isnan(self.interval.low)
+
+
+@dataclass(frozen=True)
 class Bar:
-    """Where in a bar's picture things are, in pixels from its left."""
+    """The parts of a bar, in pixels from the left."""
 
     zero: float
     mean: float
@@ -26,7 +63,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Place:
-    """A place in the table: what a method reached in a kind of worlds, and what was published."""
+    """A result of a method in a kind of worlds beside the published ones."""
 
     cell: Cell | None
     published: tuple[PublishedResult, ...]
@@ -34,13 +71,13 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Row:
-    """What a method reached in a task.
+class MethodRow:
+    """The results of a method in a task.
 
     Args:
         method: Its name.
-        number: Its number in the report, which gives its colour.
-        places: A place a kind of worlds.
+        number: Its number in the report, which determines its color.
+        places: One per kind of worlds.
     """
 
     method: str
@@ -48,19 +85,67 @@ class Row:
     places: tuple[Place, ...]
 
 
-def rows_of(
-    scores: Iterable[Score], env_id: str, kinds: Sequence[str], numbers: Mapping[str, int]
-) -> tuple[list[Row], list[PublishedResult]]:
-    """The rows of a task, and what was published of methods that have no row.
+def needs_evaluation(runs: Iterable[Run], scores: Iterable[Score]) -> list[Run]:
+    """The runs whose method has no score in fresh worlds; runs and scores are of one task."""
+    known = {score.method for score in scores if score.worlds != SEARCH_WORLDS}
+    return [run for run in runs if run.policy is not None and run.method not in known]
+
+
+def evaluate_run(
+    run: Run, contestant: Contestant, task: ReportedTask, episodes: int, seed: int
+) -> list[Score]:
+    """Evaluate the policy of a run in fresh worlds of each size that it can take.
 
     Args:
-        scores: Of the task.
-        env_id: The task's id.
-        kinds: The kinds of worlds that the table has columns of.
-        numbers: Of the methods.
+        run: The run.
+        contestant: Its policy.
+        task: Its task.
+        episodes: The number of worlds of each size.
+        seed: The seed of the worlds.
     """
-    reached, published = cells(scores), published_of(env_id)
-    methods = list(dict.fromkeys(method for method, _ in reached))
+    scores = []
+    for worlds, shape in task.sizes.items():
+        rows = evaluate_episodes([contestant], task.env_id, episodes, seed, *shape, compiled=True)
+        row = summarise(rows, seed).iloc[0]
+        if row["episodes"]:
+            value, low, high = (float(row[name]) for name in ("mean_return", "ci_low", "ci_high"))
+            scores.append(
+                Score(run.method, task.env_id, worlds, value, run.seed, low, high, episodes)
+            )
+    return scores
+
+
+def kinds_of_worlds(scores: Iterable[Score]) -> list[str]:
+    """The kinds of worlds in the order of the table: a search's, the tasks' own, then by size."""
+
+    def rank(kind: str) -> tuple[int, int, str]:
+        worlds = kind.partition(WITHIN)[0]
+        if worlds in (SEARCH_WORLDS, OWN_WORLDS):
+            return (SEARCH_WORLDS, OWN_WORLDS).index(worlds), 0, kind
+        sides = worlds.split("x")
+        area = int(np.prod([int(s) for s in sides])) if all(s.isdecimal() for s in sides) else 0
+        return 2, area, kind
+
+    return sorted({score.worlds for score in scores}, key=rank)
+
+
+def rows_of(
+    scores: Iterable[Score], env_id: str, kinds: Sequence[str], numbers: Mapping[str, int]
+) -> tuple[list[MethodRow], list[PublishedResult]]:
+    """The rows of a task, and the published results of methods that have no row.
+
+    Args:
+        scores: The scores of the task.
+        env_id: The task's id.
+        kinds: The kinds of worlds that have a column.
+        numbers: The numbers of the methods.
+    """
+    grouped: dict[tuple[str, str], list[Score]] = {}
+    for score in scores:
+        grouped.setdefault((score.method, score.worlds), []).append(score)
+    reached = {place: _cell(group) for place, group in grouped.items()}
+    published = _published_of(env_id)
+    methods = {method for method, _ in reached}
     known = [result for result in published if result.worlds in kinds]
     scale = _scale(reached.values(), known)
     rows = []
@@ -74,13 +159,43 @@ def rows_of(
                 if result.worlds == kind and is_published_as(method, result.method)
             )
             places.append(Place(cell, beside, _bar(cell, beside, scale)))
-        rows.append(Row(method, numbers[method], tuple(places)))
+        rows.append(MethodRow(method, numbers[method], tuple(places)))
     others = [p for p in published if not any(is_published_as(m, p.method) for m in methods)]
     return rows, others
 
 
+def _cell(scores: Sequence[Score]) -> Cell:
+    """The mean over several seeds, or the score of one with the interval over its episodes."""
+    if len(scores) > 1:
+        interval = mean_interval([score.value for score in scores])
+        return Cell(interval, f"{len(scores)} seeds")
+    (score,) = scores
+    over = f"{score.episodes:,} worlds" if score.episodes else "1 seed"
+    return Cell(MeanInterval(score.value, score.low, score.high), over)
+
+
+def _published_of(env_id: str) -> list[PublishedResult]:
+    rows = published_returns()
+    found = []
+    for row in rows[rows["task"] == env_id].itertuples(index=False):
+        number = published_number(row.method, env_id, row.worlds)
+        if number is not None:
+            found.append(PublishedResult(row.method, row.worlds, number))
+    return found
+
+
+def is_published_as(method: str, name: str) -> bool:
+    """Whether the literature's name means this method or a repetition of it.
+
+    Example:
+        >>> is_published_as("leaps", "LEAPS run again by HPRL"), is_published_as("DRL", "DRL-abs")
+        (True, False)
+    """
+    return f"{name} ".casefold().startswith(f"{method} ".casefold())
+
+
 def _scale(reached: Iterable[Cell], published: Iterable[PublishedResult]) -> tuple[float, float]:
-    """The least and the largest return that a task's bars show; all of them the same."""
+    """The least and the greatest return in all bars of a task."""
     values = [0.0, 1.0, *(result.number.value for result in published)]
     for cell in reached:
         values += [value for value in cell.interval if not np.isnan(value)]
@@ -92,18 +207,12 @@ def _bar(
 ) -> Bar | None:
     if cell is None:
         return None
-    least, largest = scale
+    least, greatest = scale
 
     def at(value: float) -> float:
-        share = (value - least) / (largest - least)
+        share = (value - least) / (greatest - least)
         return round(MARGIN + share * (WIDTH - 2 * MARGIN), 1)
 
-    mean, low, high = cell.interval
-    known = not np.isnan(low)
-    return Bar(
-        at(0),
-        at(mean),
-        at(low if known else mean),
-        at(high if known else mean),
-        tuple(at(result.number.value) for result in published),
-    )
+    mean, low, high = cell.interval if cell.has_interval else (cell.interval.mean,) * 3
+    shown = tuple(at(result.number.value) for result in published)
+    return Bar(at(0), at(mean), at(low), at(high), shown)

@@ -1,4 +1,4 @@
-"""The tasks of a report: what they are called, and in which sizes of worlds policies act."""
+"""The tasks of a report: their names and the sizes of their worlds."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class ReportedTask:
     """A task of the report.
 
     Args:
-        env_id: Its id, which need not be one that is known here.
-        sizes: The height and width of worlds by what they are called: the task's own and, where
-            the task has others, larger ones. Of an env without worlds (None, None).
+        env_id: Its id, possibly one that is not registered here.
+        sizes: Height and width of its worlds by name: its own and, unless it has only one size,
+            larger ones. (None, None) for an env without worlds.
     """
 
     env_id: str
@@ -27,7 +27,7 @@ class ReportedTask:
 
     @property
     def shapes(self) -> dict[str, Shape]:
-        """The sizes of worlds that there are to be seen."""
+        """The sizes that replays can show."""
         return {
             name: (height, width)
             for name, (height, width) in self.sizes.items()
@@ -36,27 +36,25 @@ class ReportedTask:
 
     @property
     def title(self) -> str:
-        """The id without what all have in common."""
+        """The id without its prefix Karel-."""
         return self.env_id.removeprefix("Karel-")
 
     @property
     def summary(self) -> str:
-        """What the robot must do, in a sentence; empty where that is not known."""
+        """The first sentence of the task's documentation; empty if unknown."""
         if not self.shapes:
             return ""
         line = task_of(self.env_id).doc.strip().partition("\n")[0]
-        told = line.partition(": ")[2] or line
-        return told[:1].upper() + told[1:]
+        goal = line.partition(": ")[2] or line
+        return goal[:1].upper() + goal[1:]
 
 
 def reported_task(env_id: str, larger: int | None = None) -> ReportedTask:
-    """A task, with its sizes of worlds.
-
-    An id that is not registered has none: no module that it may name is imported.
+    """A task with the sizes of its worlds; an id that is not registered has none.
 
     Args:
-        env_id: The id.
-        larger: Side of the larger worlds; by default they are twice as high and wide as its own.
+        env_id: The id; the module in it is not imported.
+        larger: Side of the larger worlds; None: twice the height and width of its own.
 
     Example:
         >>> reported_task("Karel-WallAvoider-v0").sizes

@@ -1,4 +1,4 @@
-"""`write_report`: from the names of runs to the file."""
+"""`write_report`: write the report of runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.report.contents import contents_of
-from benchmarks.report.findings import Origin
+from benchmarks.report.origins import Origin, versions_text
 from benchmarks.report.page import render
 from benchmarks.report.reading import read_all
 from benchmarks.report.settings import Settings
@@ -31,20 +31,20 @@ def write_report(
     """Write the report of runs.
 
     Args:
-        runs: What it is of; see `benchmarks.report.reading.read_all`.
+        runs: Folders, programs and others; see `benchmarks.report.reading.read_all`.
         out: The HTML file.
-        env_id: The task of programs and of "random"; a module that it names is imported.
+        env_id: The task of programs and of "random"; a module in it is imported.
         title: The heading.
-        settings: How it is made.
-        date: The day to be shown; None: today.
-        tell: What is told which task is at work.
+        settings: The settings of the report.
+        date: The day to show; None: today.
+        tell: Called with the id of each task when work on it begins.
 
     Returns:
         The file's size in bytes.
 
     Raises:
-        ValueError: A run is none, or a program has no task.
-        RunError: A run folder is damaged, or holds a model that would have to be unpickled.
+        ValueError: A run is unknown, or a program has no task.
+        RunError: A run folder is damaged, or holds a model whose loading would run its code.
     """
     settings = settings or Settings()
     if env_id is not None:
@@ -60,7 +60,7 @@ def write_report(
         commit_name(),
         machine_name(),
         date or datetime.now(timezone.utc).strftime("%Y-%m-%d"),
-        ", ".join(f"{name} {number}" for name, number in versions((*PACKAGES, "numba")).items()),
+        versions_text(versions((*PACKAGES, "numba"))),
     )
     page = render(contents_of(findings, settings, made, title, tell))
     path = Path(out)

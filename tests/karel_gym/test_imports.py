@@ -101,6 +101,16 @@ def test_nothing_is_loaded_from_the_tests(path: Path) -> None:
     assert not [text for text in texts if re.search(r"^tests$|\btests/|\btests\.\w", text)]
 
 
+def test_no_module_loads_tests_by_path() -> None:
+    loading = [
+        path
+        for path in MODULES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and str(node.value).partition("/")[0] == "tests"
+    ]
+    assert loading == []
+
+
 def modules_imported_by(path: Path, modules: set[str]) -> set[str]:
     """The modules of ours that a file imports anywhere, in functions and for type checking too."""
     found = set()

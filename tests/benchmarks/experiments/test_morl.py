@@ -18,7 +18,7 @@ from benchmarks.experiments.morl import (
     morl_results,
 )
 from benchmarks.experiments.morl_report import first_solved, report_morl
-from benchmarks.report.loading import contestant_of
+from benchmarks.report.contents import contestant_of
 from benchmarks.report.reading import read_all
 from benchmarks.runs.ledger import FileLedger, Record, do_jobs
 from benchmarks.settings import MORLSettings

@@ -111,7 +111,7 @@ def test_the_table_has_means_intervals_and_published_numbers(
     assert "DRL-abs 1.00" in elsewhere
     assert "DRL 1.00" not in elsewhere
     assert any("Trivedi et al., NeurIPS 2021, Table 3" in text for text in page.text_of("li"))
-    columns = ["Method", "Worlds it learned on", "Fresh worlds of its own size"]
+    columns = ["Method", "Worlds of the search", "Fresh worlds of its own size"]
     assert page.text_of("th")[:4] == [*columns, "100 \N{MULTIPLICATION SIGN} 100"]
 
 
@@ -288,6 +288,6 @@ def test_the_command_writes_the_page(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "karel-gym report &#39;DEF run m( WHILE" in text
     assert "--episodes 2 --worlds 1 --max-frames 5" in text
     assert main(["report", "nowhere"]) == 2
-    assert "'nowhere' is neither a folder" in capsys.readouterr().err
+    assert "'nowhere' is neither an existing folder" in capsys.readouterr().err
     assert main(["report", TURN, "--worlds", "0", "--env", MAZE]) == 2
-    assert "worlds must be at least 1, got 0" in capsys.readouterr().err
+    assert "worlds must be a whole number from 1 up, got 0" in capsys.readouterr().err

@@ -9,9 +9,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from benchmarks.report.loading import contestant_of
+from benchmarks.report.contents import contestant_of
 from benchmarks.report.reading import read_all
 from benchmarks.report.run_folders import read_run
+from benchmarks.report.table import kinds_of_worlds
+from karel_gym.registration import task_of
 from programmatic import Program
 from programmatic.provenance import PROVENANCE
 from programmatic.runs import RunError
@@ -184,6 +186,17 @@ def test_an_evaluation_and_its_programs(training: Path, tmp_path: Path) -> None:
     assert {s.worlds for s in read_all([str(tmp_path / "large")]).scores} == {"16x12"}
 
 
+def test_evaluations_within_other_horizons_are_other_columns(tmp_path: Path) -> None:
+    size, horizon = {"height": 8, "width": 8}, task_of(MAZE).horizon(8, 8)
+    for max_steps in (horizon, 50, 60):
+        write_evaluation(tmp_path / f"{max_steps}", [MOVE], max_steps=max_steps, **size)
+    write_evaluation(tmp_path / "large", [MOVE], height=16, width=16, max_steps=50)
+    found = read_all([str(tmp_path)])
+    kinds = ["own", "own within 50 steps", "own within 60 steps", "16x16 within 50 steps"]
+    assert sorted(score.worlds for score in found.scores) == sorted(kinds)
+    assert kinds_of_worlds(found.scores) == kinds
+
+
 def test_evaluations_of_several_sizes(tmp_path: Path) -> None:
     policies = [MOVE, "random"]
     for side in (8, 16):
@@ -213,7 +226,7 @@ def test_rates(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("nowhere", "'nowhere' is neither a folder nor a program's file"),
+        ("nowhere", "'nowhere' is neither an existing folder"),
         ("DEF run m( mvoe m)", "expected a statement"),
         (".", r"holds nothing to report: no run of a training or a search \(config.json\)"),
     ],
