@@ -1,4 +1,4 @@
-"""The four packages of this distribution, and whether Python finds ours under their names."""
+"""The four packages of this distribution, and a warning if others hide them."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ ROOMS = ("karel_gym", "programmatic", "agents", "benchmarks")
 
 
 def shadowing(room: str) -> str | None:
-    """Where Python finds another package of this name than ours; None if it finds ours.
+    """The place of another package that hides ours of this name; None: ours is found.
 
-    Nothing is imported. `agents` and `benchmarks` are common names: a folder of that name in the
-    working directory, or another distribution, can come first on the path.
+    `agents` and `benchmarks` are common names: a folder in the working directory or another
+    distribution can come first on the path. Nothing is imported.
     """
     ours = Path(__file__).resolve().parent.parent / room
     spec = importlib.util.find_spec(room)
@@ -28,7 +28,7 @@ def shadowing(room: str) -> str | None:
 
 
 def explain(room: str, found: str) -> str:
-    """What to tell a user whose `room` is hidden by `found`."""
+    """The message for a package of ours that `found` hides."""
     return (
         f"the package {room!r} of karel-gym is hidden: Python finds {found} under that name first. "
         f"Rename it, or run from another directory, to use karel-gym's {room}"
@@ -36,7 +36,7 @@ def explain(room: str, found: str) -> str:
 
 
 def warn_if_shadowed() -> None:
-    """Warn of each of our packages that another one hides."""
+    """Warn of each hidden package."""
     for room in ROOMS:
         found = shadowing(room)
         if found is not None:

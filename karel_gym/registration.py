@@ -1,4 +1,4 @@
-"""The table of ids, and the way from an id to its task."""
+"""The table of ids, and lookups by id."""
 
 from __future__ import annotations
 
@@ -41,34 +41,31 @@ TASKS = {
 
 CARTPOLE = "CartPole-MORL-v0"
 FRESH_SEED = 1_000_000
-"""The seed of fresh worlds, in which what was found is evaluated, programs and networks alike; far
-from the seeds that people give."""
+"""The seed of fresh worlds for the evaluation of programs and networks, far from usual seeds."""
 FRESH_WORLDS = 1000
-"""The number of fresh worlds in which policies are usually compared."""
-
+"""The usual number of fresh worlds in comparisons of policies."""
 
 BOUND = {"percepts": "percepts", "percepts+action": "percepts-action"}
-"""Observations that have ids of their own, for clients that take nothing but an id, and what these
-ids have before their version."""
+"""The observations that an id can bind, and the part of such an id before its version."""
 BOUND_PART = re.compile(r"-percepts(-action)?(?=(-v\d+)?$)")
 
 
 def register(env_id: str, task: str) -> None:
-    """Register a Karel task with Gymnasium, and ids that bind the observation.
+    """Register a Karel task with Gymnasium.
 
-    'Karel-Maze-v0' is followed by 'Karel-Maze-percepts-v0' and 'Karel-Maze-percepts-action-v0'.
+    Beside 'Karel-Maze-v0' this registers 'Karel-Maze-percepts-v0' and
+    'Karel-Maze-percepts-action-v0', which bind the observation.
 
     Args:
         env_id: The id for `gymnasium.make`.
-        task: Where the `Task` is: 'module:NAME', imported when the first env is made.
+        task: The place of the `Task`, 'module:NAME'; it is imported when the first env is made.
     """
-    _register(env_id, "karel:KarelEnv", "karel_vector:KarelVectorEnv", {"task": task})
+    envs = "karel:KarelEnv", "karel_vector:KarelVectorEnv"
+    _register(env_id, *envs, {"task": task})
     namespace, name, version = parse_env_id(env_id)
     for obs, part in BOUND.items():
         bound_id = get_env_id(namespace, f"{name}-{part}", version)
-        _register(
-            bound_id, "karel:KarelEnv", "karel_vector:KarelVectorEnv", {"task": task, "obs": obs}
-        )
+        _register(bound_id, *envs, {"task": task, "obs": obs})
 
 
 def register_all() -> None:
@@ -102,27 +99,21 @@ def _register(
 
 
 def task_of(env_id: str) -> Task:
-    """The task that is registered under an id.
-
-    Args:
-        env_id: The id; in 'module:ID' the module, which registers the id, is imported before.
+    """The Karel task of an id; the module in 'module:ID' is imported first.
 
     Raises:
-        ValueError: No Karel task is, or there is no such module; the message has ids like it.
-        TypeError: It is no text.
+        ValueError: There is no such Karel task or module; the message suggests similar ids.
+        TypeError: The id is not a str.
     """
     return task_named(_arguments_of(env_id)["task"])
 
 
 def spec_of(env_id: str) -> EnvSpec:
-    """What is registered under an id, a Karel task's or any other.
-
-    Args:
-        env_id: The id; in 'module:ID' the module, which registers the id, is imported before.
+    """The spec of any env's id; the module in 'module:ID' is imported first.
 
     Raises:
-        ValueError: Nothing is, or there is no such module; the message has ids like it.
-        TypeError: It is no text.
+        ValueError: There is no such env or module; the message suggests similar ids.
+        TypeError: The id is not a str.
     """
     try:
         return gymnasium.spec(_registered_name(env_id))
@@ -132,19 +123,12 @@ def spec_of(env_id: str) -> EnvSpec:
 
 
 def is_karel(env_id: str) -> bool:
-    """Whether an id is a Karel task's.
-
-    Raises:
-        ValueError: Nothing is registered under it.
-    """
+    """Whether an id is that of a Karel task; errors are those of `spec_of`."""
     return "task" in spec_of(env_id).kwargs
 
 
 def obs_of(env_id: str) -> str | None:
-    """The observation that a Karel task's id binds; None: it binds none.
-
-    Raises:
-        ValueError: It is no Karel task's; the message has ids like it.
+    """The observation that a Karel task's id binds, or None; errors are those of `task_of`.
 
     Example:
         >>> obs_of("Karel-Maze-percepts-action-v0")
@@ -155,12 +139,12 @@ def obs_of(env_id: str) -> str | None:
 
 
 def unbound_id(env_id: str) -> str:
-    """The id of the same task that binds no observation."""
+    """The id of the same task without an observation."""
     return BOUND_PART.sub("", env_id)
 
 
 def plain_id(env_id: str) -> str:
-    """An id without the module that it may name, which is not imported, and binding nothing.
+    """An id without module and observation; the module is not imported.
 
     Example:
         >>> plain_id("my_tasks:Karel-Ring-v0"), plain_id("Karel-Maze-percepts-v0")
@@ -170,7 +154,7 @@ def plain_id(env_id: str) -> str:
 
 
 def _arguments_of(env_id: str) -> dict[str, Any]:
-    """The arguments that are registered under a Karel task's id."""
+    """The registered arguments of a Karel task's id."""
     spec = gymnasium.registry.get(_registered_name(env_id))
     if spec is None or "task" not in spec.kwargs:
         known = [i for i, s in gymnasium.registry.items() if "task" in s.kwargs]
@@ -179,23 +163,23 @@ def _arguments_of(env_id: str) -> dict[str, Any]:
 
 
 def _registered_name(env_id: str) -> str:
-    """An id without its module, which is imported."""
+    """An id without its module; imports the module."""
     if not isinstance(env_id, str):
         of_env = f", whose id is {env_id.spec.id!r}" if getattr(env_id, "spec", None) else ""
         raise TypeError(
-            f"an env's id is a text, such as 'Karel-Maze-v0'; got a {type(env_id).__name__}{of_env}"
+            f"an env's id is a str, such as 'Karel-Maze-v0'; got a {type(env_id).__name__}{of_env}"
         )
     module, _, name = env_id.rpartition(":")
     if module:
         try:
             importlib.import_module(module)
-        except (ImportError, TypeError, ValueError) as error:  # no name of a module, for example
+        except (ImportError, TypeError, ValueError) as error:  # such as an invalid module name
             raise ValueError(f"the module of {env_id!r} cannot be imported: {error}") from None
     return name
 
 
 def _suggestion(env_id: str, known: Sequence[str]) -> str:
-    """The end of an error's line: the ids that a wrong one may stand for."""
+    """The end of an error message: known ids that are similar to a wrong one."""
     names = {i: _plain_name(i) for i in known if i == unbound_id(i)}
     name = _plain_name(env_id)
     like = get_close_matches(name, set(names.values()), n=3) if name else []
@@ -207,7 +191,7 @@ def _suggestion(env_id: str, known: Sequence[str]) -> str:
 
 
 def _plain_name(env_id: str) -> str:
-    """What ids of one task have in common, such as maze of Karel-Maze-v0."""
+    """The part that all ids of a task share, such as maze of Karel-Maze-v0."""
     return re.sub(r"^karel-|-v\d+$", "", plain_id(env_id).lower())
 
 
@@ -216,12 +200,12 @@ def sample_worlds(
 ) -> WorldBatch:
     """Random start worlds of a task.
 
-    They are the worlds in which an env starts at `reset(seed=seed)` and at the resets after it;
-    world i is the same whatever `n` is.
+    An env starts in them at `reset(seed=seed)` and at the following resets. World i does not depend
+    on `n`.
 
     Args:
         env_id: The task's id.
-        n: How many, from 1 up.
+        n: Their number, from 1 up.
         seed: 0 .. 2**64 - 1.
         height, width: Size, walls included; default the task's own.
 

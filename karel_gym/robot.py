@@ -1,4 +1,4 @@
-"""The rules of Karel: what the robot perceives, and what its actions do. Written here only.
+"""The rules of Karel: percepts and actions. They are written only here.
 
 Inside kernels a world is `cells`, uint8, (H*W,), row by row (see `karel_gym.world` for the bits),
 its `width`, and the robot's `position` (an index into `cells`) and `heading` (N, E, S, W = 0..3).
@@ -23,18 +23,13 @@ NORTH, EAST, SOUTH, WEST = range(4)
 
 
 class Effect(NamedTuple):
-    """What an action did: the argument of every task's `reward`."""
+    """The effect of an action, an argument of every task's `reward`."""
 
-    action: int
-    """The action's number."""
-    origin: int
-    """The robot's position before."""
-    position: int
-    """The robot's position after; equal to `origin` unless the robot moved."""
-    heading: int
-    """The robot's heading after."""
-    change: int
-    """Markers added to the robot's cell: +1 put, -1 picked, 0 neither."""
+    action: int  # the action's number
+    origin: int  # the robot's position before
+    position: int  # the robot's position after; equal to `origin` unless the robot moved
+    heading: int  # the robot's heading after
+    change: int  # markers added to the robot's cell: +1 put, -1 picked, 0 neither
 
 
 @inner
@@ -46,7 +41,7 @@ def ahead(position: int, heading: int, width: int) -> int:
 
 @inner
 def is_clear(cells: Any, position: int) -> bool:
-    """Whether a cell is no wall."""
+    """Whether a cell is not a wall."""
     return cells[index(position)] & WALL == 0
 
 
@@ -66,9 +61,9 @@ def sense(cells: Any, width: int, position: int, heading: int) -> int:
 
 @inner
 def useful(cells: Any, width: int, position: int, heading: int) -> int:
-    """The actions that are of use: bit k of the result is action k.
+    """The useful actions: bit k of the result is action k.
 
-    Of none are a move into a wall, picking from an empty cell and putting on a full one.
+    Useless are a move into a wall, picking from an empty cell and putting on a full one.
     """
     markers = cells[index(position)] & MARKERS
     actions = 1 << TURN_LEFT | 1 << TURN_RIGHT
@@ -83,8 +78,8 @@ def useful(cells: Any, width: int, position: int, heading: int) -> int:
 
 @inner
 def act(cells: Any, width: int, position: int, heading: int, action: int) -> Effect:
-    """Do one action: changes `cells`, returns the `Effect`."""
-    # All uses of `cells` are outside the branches: numba then counts no references at every action.
+    """Do one action: change `cells` and return the `Effect`."""
+    # All uses of `cells` are outside the branches: numba then counts no references per action.
     origin = position
     ahead_of_it = ahead(position, heading, width)
     is_free = is_clear(cells, ahead_of_it)

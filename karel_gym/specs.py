@@ -1,7 +1,7 @@
-"""Gymnasium's specs of envs that truncate their episodes themselves.
+"""Specs of envs that truncate their episodes themselves.
 
 `gymnasium.make` puts a `TimeLimit` of the spec's `max_episode_steps` around an env, whatever its
-arguments. The horizon of our envs follows from them: larger worlds have a longer one.
+arguments. The horizon of our envs depends on them: it is longer in larger worlds.
 """
 
 from __future__ import annotations
@@ -27,11 +27,9 @@ class OwnHorizonSpec(EnvSpec):
     """The spec of an env that truncates its episodes itself.
 
     `max_episode_steps` and `reward_threshold`, unless they are set, are those of the env that the
-    spec makes: a task's are known only when it is imported, and the horizon follows from `kwargs`.
-
-    `gymnasium.make` and `make_vec` read a `max_episode_steps` of None unless it was set: they know
-    the arguments of the env, the spec in the registry does not. They cannot be told otherwise,
-    since they take the value from the spec that `gymnasium.spec` returns.
+    spec makes. They are computed when read: the task must be imported, and the horizon depends on
+    `kwargs`. Only `gymnasium.make` and `make_vec` read a `max_episode_steps` of None, since the
+    arguments of their calls may change the horizon.
     """
 
     _limit: int | None = None
@@ -40,20 +38,20 @@ class OwnHorizonSpec(EnvSpec):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.version:
-            # The versions of a task are definitions side by side. Gymnasium calls a version out of
-            # date if the registry has a higher one of the same name.
+            # Both versions of a task are current. Gymnasium calls a version out of date if the
+            # registry has a higher one of the same name.
             self.name, self.version = f"{self.name}-v{self.version}", None
 
     @classmethod
     def of(cls, spec: EnvSpec) -> OwnHorizonSpec:
-        """A spec as one of this kind."""
+        """A spec as an `OwnHorizonSpec`."""
         if isinstance(spec, OwnHorizonSpec):
             return spec
         return cls(**{name: getattr(spec, name) for name in FIELDS})
 
     @property
     def time_limit(self) -> int | None:
-        """The `max_episode_steps` that was set; None: the env has the horizon of its arguments."""
+        """The `max_episode_steps` that was set; None: the horizon depends on the arguments."""
         return self._limit
 
     @property
@@ -71,7 +69,7 @@ class OwnHorizonSpec(EnvSpec):
 
     @property
     def reward_threshold(self) -> float | None:
-        """The mean return from which on the env counts as solved."""
+        """The mean return at which the env counts as solved."""
         if self._threshold is not None or "task" not in self.kwargs:
             return self._threshold
         return _task(self.kwargs["task"]).reward_threshold
@@ -89,10 +87,10 @@ class OwnHorizonSpec(EnvSpec):
 
 
 class OwnHorizon:
-    """Mixin of envs that truncate their episodes themselves: their spec has their horizon.
+    """Mixin of envs that truncate their episodes themselves.
 
-    `gymnasium.make(..., max_episode_steps=n)` gives n to a `TimeLimit` and not to the env, whose
-    own horizon may be shorter. When `make` assigns the spec, n becomes the env's horizon too.
+    `gymnasium.make(..., max_episode_steps=n)` passes n to a `TimeLimit` and not to the env, whose
+    horizon may be shorter. When `make` assigns the spec, n becomes the env's horizon too.
     """
 
     episodes: Any
@@ -100,7 +98,7 @@ class OwnHorizon:
 
     @property
     def spec(self) -> EnvSpec | None:
-        """The spec that the env was made from; None if it was made by its class."""
+        """The spec that the env was made from; None if it was made without `gymnasium.make`."""
         return self._spec
 
     @spec.setter
@@ -133,7 +131,7 @@ def _task(task: Task | str) -> Task:
 
 
 def _horizon(kwargs: Mapping[str, Any]) -> int | None:
-    """The horizon of the env that has these arguments."""
+    """The horizon of an env with these arguments."""
     for name in ("max_episode_steps", "max_steps"):
         if kwargs.get(name) is not None:
             return int(kwargs[name])
@@ -144,7 +142,7 @@ def _horizon(kwargs: Mapping[str, Any]) -> int | None:
 
 
 def _limit_in(frame: FrameType) -> int | None:
-    """The steps of the `TimeLimit` that `gymnasium.make`, if this is its frame, is to add."""
+    """The steps of the `TimeLimit` that `gymnasium.make` will add, if this is its frame."""
     if frame.f_code is not registration.make.__code__:
         return None
     limit: int | None = frame.f_locals["max_episode_steps"]

@@ -1,4 +1,4 @@
-"""Karel worlds: one (`World`), many of one size (`WorldBatch`), and their text and JSON forms."""
+"""Karel worlds: `World`, `WorldBatch`, and their forms as text and JSON."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ class World:
         row: The robot's row; row 0 is the top.
         col: The robot's column; column 0 is the left.
         heading: 0 north, 1 east, 2 south, 3 west.
-        random_state: 64-bit state of the world's random stream, from which tasks in which things
-            appear during the episode draw.
+        random_state: 64-bit state of the world's random numbers, for tasks that draw some during
+            the episode.
 
     Raises:
         WorldError: The size is out of range, the border is open, the robot stands in a wall or
-            outside, or a cell's markers are impossible.
+            outside, or a cell has too many markers.
 
     Example:
         >>> world = World.from_text(\"\"\"
@@ -101,7 +101,7 @@ class World:
 
     @property
     def walls(self) -> NDArray[np.bool_]:
-        """Where walls are: bool, (H, W)."""
+        """Whether a cell is a wall: bool, (H, W)."""
         return (self.cells & WALL) != 0
 
     @property
@@ -152,10 +152,9 @@ class World:
                 `markers`: a list of [row, column, count]; `agent`: [row, column, 'N'|'E'|'S'|'W'];
                 optionally `random_state`: an integer.
 
-        Markers in walls are refused, though a task in which walls appear can end with some.
-
         Raises:
-            WorldError: A key is missing or a value is not a world; the message gives the place.
+            WorldError: A key is missing, a value is wrong, or a wall holds markers; the message
+                gives the place.
         """
         for key in ("walls", "markers", "agent"):
             if not isinstance(data, Mapping) or key not in data:
@@ -202,12 +201,13 @@ class World:
     def from_text(cls, text: str) -> World:
         """A world from a map, the form that `str(world)` prints.
 
-        One line a row: '#' wall, '.' floor, '1' to '9' and 'X' (ten) markers, and the robot as
-        '^', '>', 'v' or '<'. Markers below the robot are told on a line behind the map:
+        One line per row: '#' wall, '.' floor, '1' to '9' and 'X' (ten) markers, and the robot as
+        '^', '>', 'v' or '<'. Markers below the robot are on a line after the map:
         `markers under the robot: 2`.
 
         Raises:
-            WorldError: Unknown glyphs, ragged rows, no robot or several; with line and column.
+            WorldError: A glyph is unknown, rows differ in length, or there is not one robot; the
+                message gives the place.
             TypeError: `text` is not a str.
         """
         if not isinstance(text, str):
@@ -292,7 +292,7 @@ class WorldBatch:
         """The batch of `worlds`.
 
         Raises:
-            WorldError: There is no world, or two differ in size.
+            WorldError: There is no world, or the worlds differ in size.
         """
         if not len(worlds):
             raise WorldError("a batch needs at least one world")
@@ -316,7 +316,7 @@ class WorldBatch:
 
     @property
     def walls(self) -> NDArray[np.bool_]:
-        """Where walls are: bool, (N, H, W)."""
+        """Whether a cell is a wall: bool, (N, H, W)."""
         return (self.cells & WALL) != 0
 
     @property

@@ -1,4 +1,4 @@
-"""What a world can be: the bits of a cell, the limits, and the checks of both."""
+"""Rules of worlds: the bits of a cell, the limits, and their checks."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ MIN_SIDE = 3
 MARKERS = 0x0F
 """The bits of a cell that count its markers."""
 WALL = 0x80
-"""The bit of a cell that says that it is a wall. The bits between are the tasks' own."""
+"""The bit of a wall. The bits in between belong to the tasks."""
 
 HEADINGS = "NESW"
 """The headings' letters; a heading is an index into it."""
 
 
 class WorldError(ValueError):
-    """A world that cannot be: the message says what is wrong, and where."""
+    """An invalid world; the message says what is wrong, and where."""
 
 
 def check_world(cells: NDArray[np.uint8], robot: tuple[int, int, int], random_state: int) -> None:
@@ -57,7 +57,7 @@ def check_world(cells: NDArray[np.uint8], robot: tuple[int, int, int], random_st
 
 
 def faulty_worlds(cells: NDArray[np.uint8], robots: NDArray[np.int32]) -> NDArray[np.bool_]:
-    """Which worlds of a batch break a rule: bool, (N,).
+    """Whether each world of a batch breaks a rule: bool, (N,).
 
     Args:
         cells: (N, H, W).

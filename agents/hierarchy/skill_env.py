@@ -15,7 +15,7 @@ from agents.hierarchy.skills import Skills
 from karel_gym.envs.karel import is_solved
 from karel_gym.envs.observations import observe
 from karel_gym.envs.sb3 import KarelSB3VecEnv
-from karel_gym.simulation.episode_arrays import WorldArrays, world_at
+from karel_gym.simulation.episode_arrays import world_at
 from karel_gym.simulation.kernels import kernel
 from programmatic.horizon import Limits
 from programmatic.machine.bytecode import compile_tokens
@@ -146,10 +146,7 @@ class SkillVecEnv(KarelSB3VecEnv):
         episodes, n = self.envs.episodes, self.num_envs
         results = np.empty(n), np.empty(n, dtype=np.int64), np.empty(n, dtype=np.bool_)
         left = np.minimum(episodes.max_steps - episodes.lengths, self.skill_steps)
-        worlds = WorldArrays(
-            episodes.cells, episodes.width, episodes.robots, episodes.rngs, episodes.counters
-        )
-        run = self._run
+        worlds, run = episodes.worlds, self._run
         in_parallel(lambda first, last: run(first, last, codes, worlds, left, *results), n)
         rewards, steps, terminated = results
         episodes.returns += rewards
@@ -157,8 +154,5 @@ class SkillVecEnv(KarelSB3VecEnv):
         return rewards, terminated
 
     def _observed(self) -> NDArray[Any]:
-        episodes = self.envs.episodes
-        observations: NDArray[Any] = observe(
-            self.envs.obs, episodes.cells, episodes.robots, *self.envs.shape
-        )
+        observations: NDArray[Any] = observe(self.envs.obs, self.envs.episodes.worlds)
         return observations

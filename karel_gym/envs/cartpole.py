@@ -1,11 +1,10 @@
 """CartPole-MORL: keep a pole upright on a cart.
 
 What the cart must do
-    Balance a pole, hinged to its top, by moving left and right on a track, for 200 time steps of
-    20 ms: CartPole-v0 with named features, safety constraints, and states that can be set.
+    Balance a pole that is hinged to its top for 200 time steps of 20 ms, by moving left and right:
+    CartPole-v0 with named features, safety constraints, and states that can be set.
 Start states
-    Every feature is uniform in -0.05 .. 0.05. `reset(options={"state": (4,)})` starts from another
-    state.
+    Every feature is uniform in -0.05 .. 0.05. `reset(options={"state": (4,)})` gives another state.
 Observation
     float32, (4,): cart_position in m, cart_velocity in m/s, pole_angle in rad and
     pole_angular_velocity in rad/s.
@@ -14,12 +13,12 @@ Actions
 Reward
     1 a step, the last one included; 195 or more on average is a solution.
 Termination
-    When the pole tilts by more than 12 degrees or the cart's middle is more than 2.4 m from the
-    track's. After 200 steps the episode is truncated, which is a success.
+    The pole tilts by more than 12 degrees, or the cart is more than 2.4 m from the middle of the
+    track. After 200 steps the episode is truncated, which is a success.
 Constraints
     pole_upright: the pole tilts by at most 12 degrees. cart_on_track: the cart is at most 2.4 m
-    from the middle. `info["constraints"]` has the margin of each, in rad and m, and whether it is
-    violated; `make(..., constraints=[...])` replaces them.
+    from the middle. `info["constraints"]` has the margin of each, in rad and m, and whether the
+    step violated it; `make(..., constraints=[...])` replaces them.
 Definition
     Gymnasium's CartPole-v0 (Barto, Sutton and Anderson, 1983), as in MORL (Bhupatiraju et al.,
     NAMPI 2018).
@@ -38,15 +37,7 @@ from numpy.typing import NDArray
 
 from karel_gym.envs.kernel_env import KernelEnv
 from karel_gym.envs.kernel_vector import KernelVectorEnv
-from karel_gym.envs.safety import (
-    Bound,
-    SafetyConstraint,
-    Verdicts,
-    at_reset,
-    check_constraints,
-    judge,
-    split,
-)
+from karel_gym.envs.safety import Bound, SafetyConstraint, check_constraints
 from karel_gym.envs.signature import Feature, Signature
 from karel_gym.simulation.cartpole import (
     ACTIONS,
@@ -86,13 +77,13 @@ class CartPoleMORLEnv(KernelEnv, CartPoleEnv):
     """CartPole-MORL, one episode at a time; `help(karel_gym.envs.cartpole)` describes the task.
 
     `info` has `return`, the sum of the episode's rewards so far, `length`, the number of actions so
-    far, `is_success`, whether the episode ended at the horizon, and `constraints`: by their names
-    the `margin` and whether it is `violated` by the step; at a reset margins are infinite.
+    far, `is_success`, whether the episode ended at the horizon, and `constraints`: for each name
+    the `margin` and whether the step `violated` it; at a reset margins are infinite.
 
     Args:
         max_steps: Horizon after which an episode is truncated.
         render_mode: None, "human" (a window) or "rgb_array".
-        constraints: What infos report on; None: pole_upright and cart_on_track.
+        constraints: The constraints that infos report; None: pole_upright and cart_on_track.
 
     Attributes:
         signature: The names and bounds of features, and the names of actions.
@@ -143,63 +134,30 @@ class CartPoleMORLEnv(KernelEnv, CartPoleEnv):
         if value is not None:  # as it is in the constructor of the base class
             raise AttributeError('to set the state call reset(options={"state": ...})')
 
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[NDArray[np.float32], dict[str, Any]]:
-        """Begin an episode.
-
-        Args:
-            seed: Of this and the following start states, which are those of
-                `karel_gym.simulation.cartpole.sample_states(n, seed)`, one after the other.
-            options: `{"state": float (4,)}` starts from that state instead of a random one.
-
-        Raises:
-            ValueError: An option is unknown, or the state is not four finite numbers.
-        """
-        self._begin(seed, options)
-        if self.render_mode == "human":
-            self.render()
-        return self.episodes.observe()[0], self._reported(False, at_reset(self.constraints, 1))
-
-    def step(
-        self, action: np.int64 | int
-    ) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
-        """Do one action, 0 or 1.
-
-        Raises:
-            ValueError: The action is neither.
-            gymnasium.error.ResetNeeded: The episode has ended, or none was begun.
-        """
-        before = self.episodes.observe()
-        reward, terminated, truncated = self._act(action)
-        if self.render_mode == "human":
-            self.render()
-        after = self.episodes.observe()
-        verdicts = judge(self.constraints, before, np.array([action]), after)
-        return after[0], reward, terminated, truncated, self._reported(truncated, verdicts)
-
     def render(self) -> Any:
-        """The present state as `render_mode` says: an rgb array, or None and a window."""
+        """Draw the present state: an rgb array, or None and a window (`render_mode`)."""
         return cast(Any, super()).render()
 
-    def _reported(self, solved: bool, verdicts: Verdicts) -> dict[str, Any]:
-        own = {"constraints": split(verdicts, [0])[0]} if verdicts else {}
-        return self._info(solved) | own
+    def _observe(self) -> NDArray[Any]:
+        return self.episodes.observe()
+
+    def _solved(self, terminated: bool, truncated: bool) -> bool:
+        return truncated
 
 
 class CartPoleVectorEnv(KernelVectorEnv):
     """N episodes of CartPole-MORL, stepped by one call of a kernel.
 
-    Env i behaves like a `CartPoleMORLEnv` of its own: the same seed gives the same trajectory,
-    through every reset. `info` has what `CartPoleMORLEnv`'s has, as arrays of shape (N,). The
-    option `states` of `reset` is float, (N, 4), the states to start from.
+    Env i behaves like a `CartPoleMORLEnv`: the same seed gives the same trajectory, through every
+    reset. `info` has the entries of `CartPoleMORLEnv`, as arrays of shape (N,). The option `states`
+    of `reset` gives the start states, float, (N, 4).
 
     Args:
         num_envs: N.
-        max_steps, constraints: As `CartPoleMORLEnv`'s.
-        autoreset_mode: As `KernelVectorEnv`'s: "NextStep", "SameStep" or "Disabled".
+        max_steps, constraints: As in `CartPoleMORLEnv`.
+        autoreset_mode: "NextStep", "SameStep" or "Disabled"; see `KernelVectorEnv`.
         render_mode: None, "rgb_array" or "rgb_array_list"; see `KernelVectorEnv`.
-        max_episode_steps: Gymnasium's name of `max_steps`; it takes the place of that.
+        max_episode_steps: Gymnasium's name of `max_steps`; it takes precedence.
 
     Raises:
         ValueError: An argument is out of its range; the message says what is allowed.

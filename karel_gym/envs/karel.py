@@ -1,17 +1,21 @@
-"""`KarelEnv`: one episode of a Karel task at a time."""
+"""`KarelEnv`: a Karel task as a Gymnasium env."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
 from karel_gym.envs.kernel_env import KernelEnv
-from karel_gym.envs.masks import action_masks
-from karel_gym.envs.observations import observation_space, observe, signature_of_kind
+from karel_gym.envs.observations import (
+    action_masks,
+    observation_space,
+    observe,
+    signature_of_kind,
+)
 from karel_gym.rendering.layout import Frame, PanelLine
 from karel_gym.rendering.renderer import Renderer, ansi
 from karel_gym.rendering.window import Window, keys_to_commands
@@ -22,8 +26,7 @@ from karel_gym.specs import task_named
 from karel_gym.tasks.task import Task
 from karel_gym.world import World
 
-Observation = NDArray[np.uint8] | NDArray[np.float32]
-SOLVED_MARGIN = 1e-6  # a return this close to the task's largest is that: rewards are fractions
+SOLVED_MARGIN = 1e-6  # of rounding: rewards are fractions
 
 
 class KarelEnv(KernelEnv):
@@ -35,13 +38,13 @@ class KarelEnv(KernelEnv):
     Observations: `obs="grid"`: uint8, (16, H, W), one-hot planes: 0-3 robot facing N, E, S, W; 4
     wall; 5-15 cell holds 0..10 markers. `obs="percepts"`: float32, (5,), each 0 or 1: front, left,
     right is clear, markers present, no markers present. `obs="percepts+action"`: float32, (10,):
-    the same, and the previous action one-hot, none at the start.
+    the percepts, then the previous action one-hot, zeros at the start.
 
     `info` has `return`, the sum of the episode's rewards so far, `length`, the number of actions so
     far, and `is_success`, whether the episode ended with the task solved.
 
     Args:
-        task: The task, or where it is: 'module:NAME'. `gymnasium.make` fills it in.
+        task: The task, or its place 'module:NAME'. `gymnasium.make` fills it in.
         obs: "grid", "percepts" or "percepts+action".
         height, width: Size of the worlds, walls included; default the task's own.
         max_steps: Horizon after which an episode is truncated; default the task's own. In
@@ -51,10 +54,10 @@ class KarelEnv(KernelEnv):
         render_mode: None, "human" (a window), "rgb_array" or "ansi".
 
     Attributes:
-        signature: What a policy maps that observes percepts; None with grids.
-        title: What pictures call the episode; by default the id.
-        panel: Lines beside the world in pictures, such as `ProgramPolicy.panel(state)`: the program
-            that drives, with the statement highlighted that acted last.
+        signature: The names of features and actions; None with grids.
+        title: The title in pictures; by default the id.
+        panel: Lines beside the world in pictures, such as `ProgramPolicy.panel(state)`: the
+            program, with the statement highlighted that acted last.
 
     Raises:
         ValueError: An argument is out of its range; the message says what is allowed.
@@ -113,50 +116,12 @@ class KarelEnv(KernelEnv):
         """The present world."""
         return self.episodes.world(0)
 
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Observation, dict[str, Any]]:
-        """Begin an episode.
-
-        Args:
-            seed: Of this and the following worlds, which are those of
-                `karel_gym.sample_worlds(env_id, n, seed)`, one after the other.
-            options: `{"world": World}` starts from that world instead of a random one.
-
-        Raises:
-            ValueError: An option is unknown, or the world has another size than this env's.
-        """
-        self._begin(seed, options)
-        self._status = ""
-        if self.render_mode == "human":
-            self.render()
-        return self._observe(), self._info(solved=False)
-
-    def step(self, action: np.int64 | int) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
-        """Do one action, 0..4.
-
-        Raises:
-            ValueError: The action is none of 0..4.
-            gymnasium.error.ResetNeeded: The episode has ended, or none was begun.
-        """
-        reward, terminated, truncated = self._act(action)
-        solved = terminated and bool(is_solved(self.task, self.episodes.returns[0]))
-        self._status = "" if self._running else "solved" if solved else "failed"
-        if self.render_mode == "human":
-            self.render()
-        return self._observe(), reward, terminated, truncated, self._info(solved)
-
     def set_state(self, state: EpisodeState) -> None:
-        """Go on from a state that `get_state`, or a vector env, copied.
-
-        Raises:
-            ValueError: It is the state of an episode in worlds of another size.
-        """
         super().set_state(state)
         self._status = ""
 
     def render(self) -> Any:
-        """The present world as `render_mode` says: an rgb array, a text, or None and a window."""
+        """Draw the present world: an rgb array, a text, or None and a window (`render_mode`)."""
         if self.render_mode is None:
             gymnasium.logger.warn(
                 "render() does nothing without a render_mode: make the env with "
@@ -189,7 +154,7 @@ class KarelEnv(KernelEnv):
             self._window = None
 
     def get_keys_to_action(self) -> dict[tuple[int, ...], int]:
-        """The action of each key, by pygame's number of the key, for `gymnasium.utils.play`.
+        """The action of each key, by its number in pygame, for `gymnasium.utils.play`.
 
         Raises:
             ImportError: pygame is not installed.
@@ -198,23 +163,23 @@ class KarelEnv(KernelEnv):
         return {(key,): command for key, command in commands if isinstance(command, int)}
 
     def action_masks(self) -> NDArray[np.bool_]:
-        """The actions that are of use now, bool, (5,); see `karel_gym.envs.masks`."""
-        episodes = self.episodes
-        masks: NDArray[np.bool_] = action_masks(episodes.cells, episodes.robots, episodes.width)
+        """The useful actions, bool, (5,); see `karel_gym.robot.useful`."""
+        masks: NDArray[np.bool_] = action_masks(self.episodes.worlds)
         return masks[0]
 
-    def _observe(self) -> Observation:
+    def _show(self, solved: bool) -> None:
+        self._status = "" if self._running else "solved" if solved else "failed"
+        super()._show(solved)
+
+    def _observe(self) -> NDArray[Any]:
         episodes = self.episodes
-        observations = observe(
-            self.obs,
-            episodes.cells,
-            episodes.robots,
-            *self.shape,
-            previous=episodes.previous,
-        )
-        return cast(Observation, observations[0])
+        observations: NDArray[Any] = observe(self.obs, episodes.worlds, episodes.previous)
+        return observations
+
+    def _solved(self, terminated: bool, truncated: bool) -> bool:
+        return terminated and bool(is_solved(self.task, self.episodes.returns[0]))
 
 
 def is_solved(task: Task, episode_return: Any) -> Any:
-    """Whether an episode of this return, a number or an array, solved the task."""
+    """Whether episodes of these returns, a number or an array, solved the task."""
     return episode_return >= task.max_return - SOLVED_MARGIN

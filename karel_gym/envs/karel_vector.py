@@ -1,4 +1,4 @@
-"""`KarelVectorEnv`: many Karel episodes at once, over the same kernels as `KarelEnv`."""
+"""`KarelVectorEnv`: many episodes of a Karel task, stepped by the kernels of `KarelEnv`."""
 
 from __future__ import annotations
 
@@ -11,8 +11,12 @@ from numpy.typing import NDArray
 
 from karel_gym.envs.karel import is_solved
 from karel_gym.envs.kernel_vector import KernelVectorEnv
-from karel_gym.envs.masks import action_masks
-from karel_gym.envs.observations import observation_space, observe, signature_of_kind
+from karel_gym.envs.observations import (
+    action_masks,
+    observation_space,
+    observe,
+    signature_of_kind,
+)
 from karel_gym.envs.safety import SafetyConstraint
 from karel_gym.rendering.layout import Frame
 from karel_gym.rendering.renderer import Renderer
@@ -27,21 +31,21 @@ from karel_gym.world import World
 class KarelVectorEnv(KernelVectorEnv):
     """N episodes of a Karel task, stepped by one call of a kernel.
 
-    Env i behaves like a `KarelEnv` of its own: the same seed gives the same trajectory, through
-    every reset. `info` has what `KarelEnv`'s has, as arrays of shape (N,). The option `worlds` of
-    `reset` is a sequence of N Worlds to start from.
+    Env i behaves like a `KarelEnv`: the same seed gives the same trajectory, through every reset.
+    `info` has the entries of `KarelEnv`, as arrays of shape (N,). The option `worlds` of `reset` is
+    a sequence of N start worlds.
 
     Args:
-        task: The task, or where it is: 'module:NAME'. `gymnasium.make_vec` fills it in.
+        task: The task, or its place 'module:NAME'. `gymnasium.make_vec` fills it in.
         num_envs: N.
-        obs, height, width, max_steps, reward: As `KarelEnv`'s.
-        autoreset_mode: As `KernelVectorEnv`'s: "NextStep", "SameStep" or "Disabled".
+        obs, height, width, max_steps, reward: As in `KarelEnv`.
+        autoreset_mode: "NextStep", "SameStep" or "Disabled"; see `KernelVectorEnv`.
         render_mode: None, "rgb_array" or "rgb_array_list"; see `KernelVectorEnv`.
-        device: "cpu" or "cuda". The worlds of "cuda" are in the memory of torch's GPU, one thread
-            steps an env, and all arrays, those in infos too, are torch tensors there; `final_obs`
-            is one tensor, whose rows are of meaning where `_final_obs` is true.
-        constraints: What infos report on; they need the observations "percepts".
-        max_episode_steps: Gymnasium's name of `max_steps`; it takes the place of that.
+        device: "cpu" or "cuda". With "cuda", one GPU thread steps one env, and all arrays, also
+            those in infos, are torch tensors on the GPU; `final_obs` is one tensor, valid in the
+            rows where `_final_obs` is true.
+        constraints: The constraints that infos report; they need the observation "percepts".
+        max_episode_steps: Gymnasium's name of `max_steps`; it takes precedence.
 
     Raises:
         ValueError: An argument is out of its range; the message says what is allowed.
@@ -99,35 +103,23 @@ class KarelVectorEnv(KernelVectorEnv):
         return [self.episodes.world(i) for i in range(self.num_envs)]
 
     def action_masks(self) -> Any:
-        """The actions that are of use now in each env, bool, (N, 5); see `karel_gym.envs.masks`."""
-        episodes = self.episodes
-        return action_masks(episodes.cells, episodes.robots, episodes.width, self.device)
+        """The useful actions in each env, bool, (N, 5); see `karel_gym.robot.useful`."""
+        return action_masks(self.episodes.worlds, self.device)
 
     def _images(self) -> tuple[NDArray[np.uint8], ...]:
         if self._renderer is None:
             self._renderer = Renderer(self.shape)
         title = self.spec.id if self.spec else ""
+        lengths, returns = self.episodes.lengths.tolist(), self.episodes.returns.tolist()
         return tuple(
-            self._renderer.draw(
-                world,
-                Frame(
-                    step=int(self.episodes.lengths[i]),
-                    episode_return=float(self.episodes.returns[i]),
-                    title=title,
-                ),
-            )
-            for i, world in enumerate(self.worlds)
+            self._renderer.draw(world, Frame(step, episode_return, title))
+            for world, step, episode_return in zip(self.worlds, lengths, returns, strict=True)
         )
 
     def _observe(self) -> NDArray[Any]:
         episodes = self.episodes
         observations: NDArray[Any] = observe(
-            self.obs,
-            episodes.cells,
-            episodes.robots,
-            *self.shape,
-            self.device,
-            episodes.previous,
+            self.obs, episodes.worlds, episodes.previous, self.device
         )
         return observations
 

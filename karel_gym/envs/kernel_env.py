@@ -1,50 +1,47 @@
-"""`KernelEnv`: what single envs share whose episode is stepped by a kernel."""
+"""Base class of the single envs; a compiled kernel steps the episode."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import gymnasium
 import numpy as np
+from numpy.typing import NDArray
 
+from karel_gym.envs.safety import SafetyConstraint, Verdicts, at_reset, judge, split
 from karel_gym.envs.signature import unknown_action
 from karel_gym.simulation.episode_arrays import EpisodeArrays, EpisodeState
 from karel_gym.specs import OwnHorizon
 
 
 class KernelEnv(OwnHorizon, gymnasium.Env[Any, Any]):
-    """One episode, stepped by a kernel: its seeds, its starts and its states."""
+    """One episode, stepped by a compiled kernel."""
 
     start_option: ClassVar[str]
-    """What `reset` calls the start that a user gives."""
+    """The option of `reset` that gives a start."""
     action_names: ClassVar[Sequence[str]]
     episodes: EpisodeArrays
     """The episode, as the only one of a batch."""
+    constraints: Sequence[SafetyConstraint] = ()
     _seeded = False
     _running = False
 
-    def get_state(self) -> EpisodeState:
-        """A copy of all that the episode is; `set_state` takes it, as does a vector env.
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[NDArray[Any], dict[str, Any]]:
+        """Begin an episode.
+
+        Args:
+            seed: Seed of this and the following starts, as `sample_worlds` (or, for CartPole,
+                `sample_states`) returns them for this seed.
+            options: `{"world": World}` (or, for CartPole, `{"state": float (4,)}`) gives the start.
 
         Raises:
-            gymnasium.error.ResetNeeded: The episode has ended, or none was begun.
+            ValueError: An option is unknown, or the start does not fit this env.
         """
-        self._check_running()
-        return self.episodes.get_state(0)
-
-    def set_state(self, state: EpisodeState) -> None:
-        """Go on from a state that `get_state`, or a vector env, copied.
-
-        Raises:
-            ValueError: It is no state of such an episode.
-        """
-        self.episodes.set_state(0, state)
-        self._running = self._seeded = True
-
-    def _begin(self, seed: int | None, options: dict[str, Any] | None) -> None:
-        """Begin an episode, as `reset` is asked to."""
-        gymnasium.Env.reset(self, seed=seed)
+        gymnasium.Env.reset(self, seed=seed)  # not that of another base class
         unknown = set(options or ()) - {self.start_option}
         if unknown:
             raise ValueError(
@@ -60,23 +57,70 @@ class KernelEnv(OwnHorizon, gymnasium.Env[Any, Any]):
         else:
             self.episodes.reset(np.ones(1, dtype=np.bool_))
         self._running = True
+        self._show(solved=False)
+        return self._observe()[0], self._info(False, at_reset(self.constraints, 1))
 
-    def _act(self, action: Any) -> tuple[float, bool, bool]:
-        """Do an action: its reward, and whether the episode is terminated or truncated."""
+    def step(
+        self, action: np.int64 | int
+    ) -> tuple[NDArray[Any], float, bool, bool, dict[str, Any]]:
+        """Do one action.
+
+        Raises:
+            ValueError: There is no such action.
+            gymnasium.error.ResetNeeded: The episode has ended, or none was begun.
+        """
         if not self.action_space.contains(action):
             raise unknown_action(self.action_names, action)
         self._check_running()
-        rewards, terminated, truncated = self.episodes.step(np.array([action], dtype=np.int64))
-        self._running = not (terminated[0] or truncated[0])
-        return float(rewards[0]), bool(terminated[0]), bool(truncated[0])
+        actions = np.array([action], dtype=np.int64)
+        before = self._observe() if self.constraints else None
+        rewards, terminated, truncated = (values.item() for values in self.episodes.step(actions))
+        self._running = not (terminated or truncated)
+        solved = self._solved(terminated, truncated)
+        self._show(solved)
+        after = self._observe()
+        verdicts = {} if before is None else judge(self.constraints, before, actions, after)
+        return after[0], rewards, terminated, truncated, self._info(solved, verdicts)
+
+    def get_state(self) -> EpisodeState:
+        """A copy of the episode's state, for `set_state` here or in a vector env.
+
+        Raises:
+            gymnasium.error.ResetNeeded: The episode has ended, or none was begun.
+        """
+        self._check_running()
+        return self.episodes.get_state(0)
+
+    def set_state(self, state: EpisodeState) -> None:
+        """Continue from a state that `get_state`, or a vector env, copied.
+
+        Raises:
+            ValueError: It is not the state of such an episode.
+        """
+        self.episodes.set_state(0, state)
+        self._running = self._seeded = True
+
+    @abstractmethod
+    def _observe(self) -> NDArray[Any]:
+        """The present observation, (1, ...)."""
+
+    @abstractmethod
+    def _solved(self, terminated: bool, truncated: bool) -> bool:
+        """Whether the task is solved in an episode that ends in this way."""
+
+    def _show(self, solved: bool) -> None:
+        """Draw the episode after a reset or a step, if the render mode asks for it."""
+        if self.render_mode == "human":
+            self.render()
 
     def _check_running(self) -> None:
         if not self._running:
             raise gymnasium.error.ResetNeeded("call reset() to begin an episode")
 
-    def _info(self, solved: bool) -> dict[str, Any]:
-        return {
+    def _info(self, solved: bool, verdicts: Verdicts) -> dict[str, Any]:
+        info = {
             "return": float(self.episodes.returns[0]),
             "length": int(self.episodes.lengths[0]),
             "is_success": solved,
         }
+        return info | ({"constraints": split(verdicts, [0])[0]} if verdicts else {})

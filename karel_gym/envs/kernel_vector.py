@@ -1,4 +1,4 @@
-"""`KernelVectorEnv`: what vector envs share whose episodes are stepped by one call of a kernel."""
+"""Base class of the vector envs; one call of a compiled kernel steps all episodes."""
 
 from __future__ import annotations
 
@@ -32,34 +32,34 @@ Step = tuple[
 
 
 class KernelVectorEnv(OwnHorizon, VectorEnv[NDArray[Any], NDArray[np.int64], NDArray[Any]], ABC):
-    """N episodes, stepped by one call of a kernel.
+    """N episodes, stepped by one call of a compiled kernel.
 
-    Env i behaves like a single env of its own: the same seed gives the same trajectory, through
-    every reset. `info` has, as arrays of shape (N,), `return`, the sum of an episode's rewards so
-    far, `length`, the number of its actions so far, `is_success`, whether it ended with the task
-    solved, and, if there are constraints, `constraints`: by their names the `margin` and whether it
-    is `violated` by the step. As in Gymnasium's vector envs, beside each `key` there is `_key`,
-    bool, (N,): the envs that the entries are of; others are 0.
+    Env i behaves like a single env: the same seed gives the same trajectory, through every reset.
+    `info` has, as arrays of shape (N,), `return`, the sum of an episode's rewards so far, `length`,
+    the number of its actions so far, `is_success`, whether it ended with the task solved, and
+    `constraints`, if there are any: for each name the `margin` and whether the step `violated` it.
+    As in Gymnasium's vector envs, `_key`, bool, (N,), says which entries of `key` are valid; the
+    others are 0.
 
     Args:
         episodes: The episodes.
-        observation_space: Of one env.
+        observation_space: The space of one env.
         actions: The names of the actions.
-        signature: What a policy maps; None where observations are not flat.
-        autoreset_mode: When an episode that has ended gives way to the next: at the next step
-            ("NextStep": that step's action is ignored, its reward is 0), in the same one
-            ("SameStep": the last observation and info are `final_obs` and `final_info`), or when
-            `reset(options={"reset_mask": bool (N,)})` says ("Disabled").
-        render_mode: None, "rgb_array" or "rgb_array_list": `render` then gives an env's images
-            since it was called, or since the episode began, as a list.
-        constraints: What infos report on.
+        signature: The names of features and actions; None if observations are not flat.
+        autoreset_mode: The time of the next episode: the step after the end ("NextStep": that
+            step's action is ignored, its reward is 0), the same step ("SameStep": the last
+            observation and info are `final_obs` and `final_info`), or a call of
+            `reset(options={"reset_mask": bool (N,)})` ("Disabled").
+        render_mode: None, "rgb_array" or "rgb_array_list": `render` then returns for each env the
+            list of images since its last call or since the episode began.
+        constraints: The constraints that infos report.
 
     Raises:
         ValueError: An argument is out of its range; the message says what is allowed.
     """
 
     start_option: ClassVar[str]
-    """What `reset` calls the starts that a user gives; without its s, what a single env does."""
+    """The option of `reset` that gives starts; without its s, that of a single env."""
 
     def __init__(
         self,
@@ -107,12 +107,12 @@ class KernelVectorEnv(OwnHorizon, VectorEnv[NDArray[Any], NDArray[np.int64], NDA
         Args:
             seed: Env i is seeded with `seed + i`, or with `seed[i]` where that is not None; an env
                 that was never seeded draws a seed from the operating system.
-            options: A sequence of N starts, under the name that the env gives them; `reset_mask`:
-                array of bool, (N,), the envs to reset, one at least.
+            options: The N starts, and `reset_mask`, array of bool, (N,), the envs to reset, at
+                least one.
 
         Raises:
             ValueError: The seeds or an option have the wrong length or name.
-            TypeError: The mask is no array of bool.
+            TypeError: The mask is not an array of bool.
         """
         options = dict(options or {})
         which = self._reset_mask(options.pop("reset_mask", None))
@@ -140,13 +140,13 @@ class KernelVectorEnv(OwnHorizon, VectorEnv[NDArray[Any], NDArray[np.int64], NDA
         """Do one action in every env.
 
         Args:
-            actions: int, (N,); with the device "cuda" also a tensor.
+            actions: int, (N,); with the device "cuda" possibly a tensor.
 
         Returns:
             Observations (N, ...), rewards float64 (N,), terminated and truncated bool (N,), info.
 
         Raises:
-            ValueError: There are not N actions, or one is no action's number.
+            ValueError: There are not N actions, or one is out of range.
             gymnasium.error.ResetNeeded: An env was never reset, or has ended with autoreset
                 disabled.
         """
@@ -187,15 +187,15 @@ class KernelVectorEnv(OwnHorizon, VectorEnv[NDArray[Any], NDArray[np.int64], NDA
         return LookAhead(*self.episodes.outcomes(len(self._actions), self._observe))
 
     def get_states(self) -> list[EpisodeState]:
-        """A copy of all that each episode is; `set_states` takes it, as does a single env."""
+        """A copy of each episode's state, for `set_states` here or `set_state` of a single env."""
         self._check_running()
         return [self.episodes.get_state(i) for i in range(self.num_envs)]
 
     def set_states(self, states: Sequence[EpisodeState]) -> NDArray[Any]:
-        """Let episodes go on from states that `get_states`, or a single env, copied.
+        """Continue from states that `get_states`, or a single env, copied.
 
         Returns:
-            What is observed there, (N, ...).
+            The observations there, (N, ...).
 
         Raises:
             ValueError: There are not N states, or one is of other envs.
@@ -208,7 +208,7 @@ class KernelVectorEnv(OwnHorizon, VectorEnv[NDArray[Any], NDArray[np.int64], NDA
         return self._remembered()
 
     def render(self) -> tuple[Any, ...] | None:
-        """An rgb array per env, or a list of them, or None, as `render_mode` says."""
+        """An rgb array per env, a list of them per env, or None (`render_mode`)."""
         if self.render_mode is None:
             return None
         if self.render_mode == "rgb_array":
@@ -222,18 +222,18 @@ class KernelVectorEnv(OwnHorizon, VectorEnv[NDArray[Any], NDArray[np.int64], NDA
 
     @abstractmethod
     def _observe(self) -> NDArray[Any]:
-        """What is observed now, (N, ...)."""
+        """The present observations, (N, ...)."""
 
     @abstractmethod
     def _solved(self, terminated: Any, truncated: Any) -> Any:
-        """In which episodes that end in these ways the task is solved, bool, (N,)."""
+        """Whether the task is solved in episodes that end in these ways, bool, (N,)."""
 
     def _restart(
         self, ended: NDArray[np.bool_], observations: NDArray[Any], info: dict[str, Any]
     ) -> tuple[NDArray[Any], dict[str, Any], dict[str, Any]]:
-        """Reset the envs that have ended: observations, info, and what they ended with."""
+        """Reset the envs that have ended: observations, info, and final observations and infos."""
         final_obs = observations
-        if isinstance(observations, np.ndarray):  # then in the form that Gymnasium gives it
+        if isinstance(observations, np.ndarray):  # Gymnasium's form
             final_obs = np.full(self.num_envs, None, dtype=object)
             for i in self._numbers(ended):
                 final_obs[i] = observations[i]
@@ -244,7 +244,7 @@ class KernelVectorEnv(OwnHorizon, VectorEnv[NDArray[Any], NDArray[np.int64], NDA
         return self._remembered(), self._info(self._no_envs(), verdicts), final
 
     def _masked(self, info: dict[str, Any], mask: Any = None) -> dict[str, Any]:
-        """The info with a mask beside each entry, in Gymnasium's form; None: of all envs."""
+        """The info with a mask beside each entry, in Gymnasium's form; None: all envs."""
         masked: dict[str, Any] = {}
         of = ~self._no_envs() if mask is None else mask
         for key, value in info.items():
@@ -257,7 +257,7 @@ class KernelVectorEnv(OwnHorizon, VectorEnv[NDArray[Any], NDArray[np.int64], NDA
         return masked
 
     def _collect_frames(self, begun: Any) -> None:
-        """Remember the images of now, and forget those before the episodes `begun`, bool, (N,)."""
+        """Store the present images; drop those before the episodes `begun`, bool, (N,)."""
         if self.render_mode != "rgb_array_list":
             return
         for i in self._numbers(begun):
@@ -266,18 +266,18 @@ class KernelVectorEnv(OwnHorizon, VectorEnv[NDArray[Any], NDArray[np.int64], NDA
             frames.append(image)
 
     def _remembered(self) -> NDArray[Any]:
-        """What is observed now; the constraints need it again after the next step."""
+        """The present observations, also stored for the constraints of the next step."""
         observations = self._observe()
         if self.constraints:
             self._observed = observations.copy()  # users may change what they are given
         return observations
 
     def _no_envs(self) -> Any:
-        """A mask of the envs, bool, (N,), that holds none."""
+        """A mask that is false for all envs, bool, (N,)."""
         return self.device.zeros((self.num_envs,), np.bool_)
 
     def _numbers(self, mask: Any) -> list[int]:
-        """The numbers of the envs that a mask holds."""
+        """The numbers of the envs for which a mask is true."""
         numbers: list[int] = np.flatnonzero(self.device.to_host(mask)).tolist()
         return numbers
 

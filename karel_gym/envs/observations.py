@@ -1,4 +1,4 @@
-"""What an agent sees of a world: the grid, or the robot's percepts, with its last action or not."""
+"""Observations of a world (the grid, or the robot's percepts) and action masks."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from karel_gym.envs.signature import Feature, Signature
-from karel_gym.robot import ACTIONS, PERCEPTS, sense
+from karel_gym.robot import ACTIONS, PERCEPTS, sense, useful
 from karel_gym.simulation.devices import CPU, Device
+from karel_gym.simulation.episode_arrays import WorldArrays
 from karel_gym.simulation.kernels import index, inner, kernel
 from karel_gym.world import MARKERS, MAX_MARKERS, WALL
 
@@ -21,7 +22,7 @@ N_PLANES = MARKER_PLANE + MAX_MARKERS + 1
 PERCEPT_SIGNATURE = Signature(
     tuple(Feature(name, low=0.0, high=1.0, boolean=True) for name in PERCEPTS), ACTIONS
 )
-"""What a policy maps that observes percepts."""
+"""The signature of percepts."""
 PREVIOUS_ACTIONS = tuple(
     Feature(f"after_{name}", low=0.0, high=1.0, boolean=True) for name in ACTIONS
 )
@@ -60,6 +61,16 @@ def write_percepts(
 
 
 @kernel
+def write_masks(
+    first: int, last: int, step: int, cells: Any, width: int, robots: Any, masks: Any
+) -> None:
+    """Write action masks: bool, (N, 5)."""
+    for k in range(first, last, step):
+        i = index(k)
+        write_bits(useful(cells[i], width, robots[i, 0], robots[i, 1]), masks[i])
+
+
+@kernel
 def write_previous_actions(
     first: int, last: int, step: int, previous: Any, observations: Any
 ) -> None:
@@ -80,7 +91,7 @@ def sense_grids(grids: Any, width: int, percepts: Any) -> None:
         for position in range(n_positions):
             cells[position] = WALL if grids[i, WALL_PLANE, position] else 0
             if grids[i, MARKER_PLANE, position] == 0:
-                cells[position] += 1  # one or ten: percepts tell no numbers
+                cells[position] += 1  # any number: percepts do not count markers
             for k in range(WALL_PLANE):
                 if grids[i, k, position]:
                     robot, heading = position, k
@@ -88,12 +99,7 @@ def sense_grids(grids: Any, width: int, percepts: Any) -> None:
 
 
 def observation_space(kind: str, height: int, width: int) -> gymnasium.Space[Any]:
-    """The space of observations of a kind.
-
-    `grid`: uint8, (16, H, W), one-hot planes: 0-3 robot facing N, E, S, W; 4 wall; 5-15 cell holds
-    0..10 markers. `percepts`: float32, (5,), each 0 or 1: front, left, right is clear, markers, no
-    markers present. `percepts+action`: float32, (10,): the same, and the previous action one-hot,
-    none at the start.
+    """The space of observations of a kind; `KarelEnv` describes the kinds.
 
     Raises:
         ValueError: There is no such kind.
@@ -106,51 +112,46 @@ def observation_space(kind: str, height: int, width: int) -> gymnasium.Space[Any
 
 
 def signature_of_kind(kind: str) -> Signature | None:
-    """What a policy maps that observes this kind; None for grids, which are not flat."""
+    """The signature of a kind of observation; None for grids, which are not flat."""
     return SIGNATURES.get(kind)
 
 
 def kind_of(space: gymnasium.Space[Any]) -> str | None:
-    """The kind of observation of a space of some size; None where it is of no Karel task.
-
-    Models that were saved before percepts were a `Box` have them as `MultiBinary`.
-    """
+    """The kind of observation of a space; None if no Karel task has this space."""
     shape = space.shape or ()
-    if isinstance(space, gymnasium.spaces.MultiBinary):
+    if isinstance(space, gymnasium.spaces.MultiBinary):  # percepts in models of older versions
         space = gymnasium.spaces.Box(0, 1, shape, np.float32)
     height, width = shape[-2:] if len(shape) == 3 else (0, 0)
     return next((kind for kind in KINDS if space == observation_space(kind, height, width)), None)
 
 
-def observe(
-    kind: str,
-    cells: Any,
-    robots: Any,
-    height: int,
-    width: int,
-    device: Device = CPU,
-    previous: Any = None,
-) -> Any:
-    """Observations of a kind, (N, ...), of worlds with a robot each.
+def observe(kind: str, worlds: WorldArrays, previous: Any = None, device: Device = CPU) -> Any:
+    """Observations of a kind, (N, ...).
 
     Args:
         kind: One of `KINDS`.
-        cells: uint8, (N, H*W).
-        robots: int64, (N, 2); positions and headings.
-        height, width: Of the worlds.
-        device: Where these arrays are, and the observations will be.
+        worlds: N worlds.
         previous: int64, (N,); the previous actions, -1 for none. Only "percepts+action" needs them.
+        device: The device of all arrays.
     """
-    n = len(cells)
+    cells, width, robots, *_ = worlds
+    n, n_cells = cells.shape
     if kind in SIGNATURES:
         features = device.zeros((n, len(SIGNATURES[kind].features)), np.float32)
         device.kernel(write_percepts)(n, cells, width, robots, features)
         if kind == "percepts+action":
             device.kernel(write_previous_actions)(n, previous, features)
         return features
-    grids = device.zeros((n, N_PLANES, height * width), np.uint8)
+    grids = device.zeros((n, N_PLANES, n_cells), np.uint8)
     device.kernel(write_grids)(n, cells, robots, grids)
-    return grids.reshape(-1, N_PLANES, height, width)
+    return grids.reshape(n, N_PLANES, -1, width)
+
+
+def action_masks(worlds: WorldArrays, device: Device = CPU) -> Any:
+    """The useful actions in N worlds, bool, (N, 5); see `karel_gym.robot.useful`."""
+    masks = device.zeros((len(worlds.cells), len(ACTIONS)), np.bool_)
+    device.kernel(write_masks)(len(masks), worlds.cells, worlds.width, worlds.robots, masks)
+    return masks
 
 
 def percepts_of_grids(grids: NDArray[Any]) -> NDArray[np.float32]:

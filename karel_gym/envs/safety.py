@@ -1,4 +1,4 @@
-"""Safety constraints as an env sees them: how far each step is from breaking them."""
+"""Safety constraints: the margin by which each step satisfies them."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 Verdicts = dict[str, dict[str, Any]]
-"""By a constraint's name: its `margin`, and whether it is `violated`."""
+"""By constraint name: the `margin`, and whether the constraint is `violated`."""
 
 
 class SafetyConstraint(Protocol):
-    """What must hold at every step."""
+    """A condition on every step."""
 
     @property
     def name(self) -> str:
-        """Under what infos report it."""
+        """Its name in infos."""
 
     def margin(
         self,
@@ -26,26 +26,23 @@ class SafetyConstraint(Protocol):
         actions: NDArray[np.integer[Any]],
         next_observations: NDArray[Any],
     ) -> NDArray[np.float64]:
-        """How far steps are from breaking it: at least 0 where it holds, below 0 where it does not.
+        """The margins of N steps, float64, (N,): negative where the constraint is violated.
 
         Args:
-            observations: (N, D); what was observed before the actions.
+            observations: (N, D); the observations before the actions.
             actions: int, (N,).
-            next_observations: (N, D); what was observed after them.
-
-        Returns:
-            float64, (N,).
+            next_observations: (N, D); the observations after the actions.
         """
 
 
 @dataclass(frozen=True)
 class Bound:
-    """After every step a feature is within bounds; the margin is its distance to the nearer one.
+    """Bounds of a feature after every step; the margin is the distance to the nearer bound.
 
     Args:
-        name: Under what infos report it.
-        feature: The feature's number; `signature.feature(name)` tells it.
-        low, high: Its least and greatest value, in its unit; both are allowed.
+        name: Its name in infos.
+        feature: The feature's number, `signature.feature(name)`.
+        low, high: The least and the greatest allowed value, in the feature's unit.
 
     Raises:
         ValueError: The bounds are in the wrong order, or the feature's number is negative.
@@ -68,8 +65,7 @@ class Bound:
         actions: NDArray[np.integer[Any]],
         next_observations: NDArray[Any],
     ) -> NDArray[np.float64]:
-        """The distance of the next observations' feature to the nearer bound; see
-        `SafetyConstraint.margin`.
+        """The margins of N steps; see `SafetyConstraint.margin`.
 
         Raises:
             ValueError: The observations have no such feature.
@@ -85,11 +81,7 @@ class Bound:
 
 
 def check_constraints(constraints: Sequence[SafetyConstraint]) -> tuple[SafetyConstraint, ...]:
-    """The constraints, if no two have the same name.
-
-    Raises:
-        ValueError: Two have.
-    """
+    """The constraints; a `ValueError` if two have the same name."""
     names = [constraint.name for constraint in constraints]
     twice = [name for i, name in enumerate(names) if name in names[:i]]
     if twice:
@@ -105,12 +97,10 @@ def judge(
 ) -> Verdicts:
     """The verdicts on N steps; `margin` is float64, `violated` bool, each (N,).
 
-    Args:
-        constraints: What must hold.
-        observations, actions, next_observations: As `SafetyConstraint.margin`'s.
+    The arguments are those of `SafetyConstraint.margin`.
 
     Raises:
-        ValueError: A constraint returns no margin a step.
+        ValueError: A constraint does not return one margin per step.
     """
     verdicts: Verdicts = {}
     for constraint in constraints:
@@ -119,7 +109,7 @@ def judge(
         )
         if margin.shape != actions.shape:
             raise ValueError(
-                f"the constraint {constraint.name!r} must return a margin a step, "
+                f"the constraint {constraint.name!r} must return one margin per step, "
                 f"{actions.shape}, got {margin.shape}"
             )
         verdicts[constraint.name] = {"margin": margin, "violated": margin < 0}
@@ -127,10 +117,7 @@ def judge(
 
 
 def at_reset(constraints: Sequence[SafetyConstraint], n: int) -> Verdicts:
-    """The verdicts on N episodes that begin: nothing was done yet that could break a constraint.
-
-    So margins are infinite, and the least margin of an episode is that of its steps.
-    """
+    """The verdicts on N episodes that begin: infinite margins."""
     return {
         constraint.name: {"margin": np.full(n, np.inf), "violated": np.zeros(n, dtype=np.bool_)}
         for constraint in constraints
@@ -138,7 +125,7 @@ def at_reset(constraints: Sequence[SafetyConstraint], n: int) -> Verdicts:
 
 
 def cleared(verdicts: Verdicts, begun: NDArray[np.bool_]) -> Verdicts:
-    """The verdicts, but those of `at_reset` in the episodes `begun`, bool, (N,)."""
+    """The verdicts, with those of `at_reset` in the episodes `begun`, bool, (N,)."""
     if not verdicts or not begun.any():
         return verdicts
     return {
@@ -151,7 +138,7 @@ def cleared(verdicts: Verdicts, begun: NDArray[np.bool_]) -> Verdicts:
 
 
 def split(verdicts: Verdicts, which: Iterable[int]) -> list[Verdicts]:
-    """The verdicts on some of N steps one by one: `margin` is a float, `violated` a bool."""
+    """The verdicts on some of N steps, one dict per step, with a float and a bool each."""
     columns = [
         (name, verdict["margin"].tolist(), verdict["violated"].tolist())
         for name, verdict in verdicts.items()

@@ -1,4 +1,4 @@
-"""What a policy maps: named features of an observation to named actions."""
+"""Signatures: the named features of an observation and the named actions."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Feature:
     """One entry of a flat observation.
 
     Args:
-        name: An identifier, as programs and constraints write it.
+        name: An identifier, for programs and constraints.
         unit: Its unit, such as "rad/s"; empty if it has none.
-        low, high: Its least and greatest value; infinite where there is no bound.
+        low, high: Its bounds.
         boolean: Whether it is 0 or 1.
 
     Raises:
@@ -52,7 +52,7 @@ class Signature:
         actions: The name of action i.
 
     Raises:
-        ValueError: A name is given twice, or there is none.
+        ValueError: A name is given twice, or there are no names.
     """
 
     features: tuple[Feature, ...]
@@ -75,7 +75,7 @@ class Signature:
         """The number of a feature.
 
         Raises:
-            ValueError: There is none of this name; the message lists those that are.
+            ValueError: The name is unknown; the message lists the known ones.
         """
         return _index(self.feature_names, name, "feature")
 
@@ -83,7 +83,7 @@ class Signature:
         """The number of an action.
 
         Raises:
-            ValueError: There is none of this name; the message lists those that are.
+            ValueError: The name is unknown; the message lists the known ones.
         """
         return _index(self.actions, name, "action")
 
@@ -94,45 +94,30 @@ def _index(names: Sequence[str], name: str, what: str) -> int:
     return names.index(name)
 
 
-NAMES: dict[str, tuple[tuple[tuple[str, str], ...], tuple[str, ...]]] = {
+NAMES = {
     "CartPoleEnv": (
-        (
-            ("cart_position", "m"),
-            ("cart_velocity", "m/s"),
-            ("pole_angle", "rad"),
-            ("pole_angular_velocity", "rad/s"),
-        ),
-        ("left", "right"),
+        "cart_position m, cart_velocity m/s, pole_angle rad, pole_angular_velocity rad/s",
+        "left right",
     ),
-    "MountainCarEnv": (
-        (("car_position", "m"), ("car_velocity", "m/step")),
-        ("left", "coast", "right"),
-    ),
+    "MountainCarEnv": ("car_position m, car_velocity m/step", "left coast right"),
     "AcrobotEnv": (
-        (
-            ("cos_joint_1", ""),
-            ("sin_joint_1", ""),
-            ("cos_joint_2", ""),
-            ("sin_joint_2", ""),
-            ("joint_1_angular_velocity", "rad/s"),
-            ("joint_2_angular_velocity", "rad/s"),
-        ),
-        ("negative_torque", "no_torque", "positive_torque"),
+        "cos_joint_1, sin_joint_1, cos_joint_2, sin_joint_2, "
+        "joint_1_angular_velocity rad/s, joint_2_angular_velocity rad/s",
+        "negative_torque no_torque positive_torque",
     ),
 }
-"""By the class of a Gymnasium env: the name and unit of each feature, and the actions' names."""
+"""By the class of a Gymnasium env: the features with their units, and the actions."""
 
 
 def signature_of(env: str | gymnasium.Env[Any, Any] | Any) -> Signature:
-    """What a policy in an env maps.
+    """The signature of an env.
 
-    Names are those that the env gives itself, or the usual ones of Gymnasium's CartPole,
-    MountainCar and Acrobot; elsewhere features are x0, x1, ... and actions action0, action1, ...
-    Bounds are those of the observation space.
+    The names are the env's own, or the usual ones of Gymnasium's CartPole, MountainCar and Acrobot,
+    or else x0, x1, ... and action0, action1, ... The bounds are those of the observation space.
 
     Args:
-        env: An env, an SB3 vector env of `make_sb3_vec_env`, or an id; a Karel task's id that
-            binds no observation stands for its percepts.
+        env: An env, an SB3 vector env of `make_sb3_vec_env`, or an id. A Karel task's id without an
+            observation means its percepts.
 
     Raises:
         ValueError: The id is unknown, the actions are not numbered from 0, or the observation is
@@ -147,7 +132,7 @@ def signature_of(env: str | gymnasium.Env[Any, Any] | Any) -> Signature:
         with closing(gymnasium.make(env, **kwargs)) as made:
             return signature_of(made)
     for layer in layers(env):
-        # A wrapper that changes what is observed takes the names of the layers below away.
+        # The names of inner layers do not fit a wrapper that changes the observation.
         if layer.observation_space != env.observation_space:
             break
         own = getattr(layer, "signature", None)
@@ -169,7 +154,7 @@ def signature_of(env: str | gymnasium.Env[Any, Any] | Any) -> Signature:
 
 
 def layers(env: Any) -> Iterator[Any]:
-    """The wrappers of an env, the outermost first, and last the env itself."""
+    """The wrappers of an env, from the outermost one, and the env itself."""
     while isinstance(env, gymnasium.Wrapper):
         yield env
         env = env.env
@@ -177,7 +162,7 @@ def layers(env: Any) -> Iterator[Any]:
 
 
 def unknown_action(actions: Sequence[str], action: Any) -> ValueError:
-    """The error that says that `action` is the number of none of `actions`."""
+    """The error for an action that is not a number of `actions`."""
     choices = ", ".join(f"{i} {name}" for i, name in enumerate(actions))
     return ValueError(f"an action is one of {choices}; got {action!r}")
 
@@ -189,7 +174,7 @@ def _n_actions(space: gymnasium.Space[Any]) -> int:
 
 
 def _bounds(space: gymnasium.Space[Any]) -> list[tuple[float, float]]:
-    """The least and greatest value of each entry of a flat observation."""
+    """The bounds of each entry of a flat observation."""
     if isinstance(space, Box) and len(space.shape) == 1:
         low, high = space.low, space.high
     elif isinstance(space, MultiBinary) and len(space.shape) == 1:
@@ -206,11 +191,13 @@ def _bounds(space: gymnasium.Space[Any]) -> list[tuple[float, float]]:
 
 
 def _names(env: Any) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]] | None:
-    """The usual names in an env, or None: it is unknown, or a wrapper changes what it observes."""
+    """The usual names; None: the env is unknown, or a wrapper changes its observation."""
     base = getattr(env, "unwrapped", env)
     if (base.observation_space, base.action_space) != (env.observation_space, env.action_space):
         return None
-    found = (
-        NAMES[ancestor.__name__] for ancestor in type(base).__mro__ if ancestor.__name__ in NAMES
-    )
-    return next(found, None)
+    for ancestor in type(base).__mro__:
+        if ancestor.__name__ in NAMES:
+            features, actions = NAMES[ancestor.__name__]
+            pairs = (feature.partition(" ") for feature in features.split(", "))
+            return tuple((name, unit) for name, _, unit in pairs), tuple(actions.split())
+    return None

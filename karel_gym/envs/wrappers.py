@@ -33,24 +33,23 @@ NO_STATE = (
     *(gymnasium.Env, gymnasium.spaces.Space, EnvSpec),
     *(FunctionType, MethodType, ModuleType),
 )
-"""What an env's attributes may be without being part of its state."""
+"""Types of attributes that are not part of an env's state."""
 CONSTANTS = ("metadata", "_metadata", "_saved_kwargs", "render_mode")
-"""What they may be called likewise."""
+"""Names of such attributes."""
 
 
 class LastAction(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
-    """Puts the previous action behind a flat observation, one-hot; zeros before the first.
+    """Appends the previous action to a flat observation, one-hot; zeros before the first.
 
-    With it, percepts let a reactive policy follow a wall or climb stairs, in worlds of any size
-    (Rajabpour et al., 2025). Karel tasks have it built in, as `obs="percepts+action"`, and in
-    batches too; the wrapper is for other envs.
+    With it, a reactive policy of percepts can follow a wall or climb stairs, in worlds of any size
+    (Rajabpour et al., 2025). Karel tasks have it built in: `obs="percepts+action"`.
 
     Args:
-        env: An env with numbered actions from 0 up and observations in a `MultiBinary` or `Box`
-            with one axis.
+        env: An env with actions numbered from 0 and observations in a `MultiBinary` or `Box` with
+            one axis.
 
     Raises:
-        ValueError: Actions or observations are others.
+        ValueError: The env has other actions or observations.
 
     Example:
         >>> env = LastAction(gymnasium.make("CartPole-v1"))
@@ -63,7 +62,7 @@ class LastAction(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         gymnasium.Wrapper.__init__(self, env)
         actions, space = env.action_space, env.observation_space
         if not isinstance(actions, Discrete) or actions.start != 0:
-            raise ValueError(f"LastAction needs actions that are numbered from 0 up, got {actions}")
+            raise ValueError(f"LastAction needs actions numbered from 0, got {actions}")
         self.n_actions = int(actions.n)
         if isinstance(space, MultiBinary) and isinstance(space.n, int):
             self.observation_space = MultiBinary(space.n + self.n_actions)
@@ -77,12 +76,10 @@ class LastAction(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[NDArray[Any], dict[str, Any]]:
-        """Begin an episode, as the env does."""
         observation, info = self.env.reset(seed=seed, options=options)
         return self._extended(observation, None), info
 
     def step(self, action: Any) -> tuple[NDArray[Any], Any, bool, bool, dict[str, Any]]:
-        """Do one action, as the env does."""
         observation, reward, terminated, truncated, info = self.env.step(action)
         return self._extended(observation, int(action)), reward, terminated, truncated, info
 
@@ -94,31 +91,28 @@ class LastAction(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
 
 
 class LookAhead(NamedTuple):
-    """What each of A actions would lead to, in one env or, with the axis N before, in many."""
+    """The results of each of A actions, in one env or, with a leading axis N, in many."""
 
-    observations: NDArray[Any]
-    """(A, D) or (N, A, D)."""
-    rewards: NDArray[np.float64]
-    """(A,) or (N, A)."""
-    terminated: NDArray[np.bool_]
-    """(A,) or (N, A)."""
+    observations: NDArray[Any]  # (A, D) or (N, A, D)
+    rewards: NDArray[np.float64]  # (A,) or (N, A)
+    terminated: NDArray[np.bool_]  # (A,) or (N, A)
 
 
 class MORLWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
-    """An env with named features and actions, safety constraints, states and look-ahead.
+    """Adds named features and actions, safety constraints, states and look-ahead to an env.
 
-    It belongs around the wrappers that are part of the problem, such as `TimeLimit`, and under
-    those that record. `info["constraints"]` has, by a constraint's name, the `margin` and whether
-    it is `violated` by the step.
+    Put it around the wrappers that are part of the problem, such as `TimeLimit`, and inside those
+    that record. `info["constraints"]` has for each constraint's name the `margin` and whether the
+    step `violated` it.
 
     Args:
         env: An env with numbered actions and a flat observation.
-        constraints: What infos report on, beside what the env itself reports on.
+        constraints: The constraints that infos report, in addition to the env's own.
         signature: The names; None: those of `signature_of`.
 
     Raises:
-        ValueError: Actions or observations are others, the signature does not fit them, or two
-            constraints have the same name.
+        ValueError: The env has other actions or observations, the signature does not fit them, or
+            two constraints have the same name.
 
     Example:
         >>> env = MORLWrapper(gymnasium.make("MountainCar-v0"))
@@ -152,14 +146,12 @@ class MORLWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Any, dict[str, Any]]:
-        """Begin an episode, as the env does; `info` has also the constraints."""
         observation, info = self.env.reset(seed=seed, options=options)
         self._observed = np.array(observation)
         self._running = True
         return observation, self._reported(info, at_reset(self.constraints, 1))
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
-        """Do one action, as the env does; `info` has also the constraints."""
         observation, reward, terminated, truncated, info = self.env.step(action)
         before, self._observed = self._observed, np.array(observation)
         self._running = not (terminated or truncated)
@@ -167,23 +159,23 @@ class MORLWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         return observation, reward, terminated, truncated, self._reported(info, verdicts)
 
     def get_state(self) -> Any:
-        """A copy of all that an episode is, its random numbers and time limit included.
+        """A copy of the episode's state, including its random numbers and time limit.
 
-        A step from it, after `set_state`, gives the same result again.
+        After `set_state`, the same steps give the same results.
 
         Raises:
             gymnasium.error.ResetNeeded: The episode has ended, or none was begun.
-            ValueError: An attribute of the env cannot be copied; the message says which.
+            ValueError: An attribute of the env cannot be copied; the message names it.
         """
         if not self._running:
             raise gymnasium.error.ResetNeeded("call reset() to begin an episode: it has a state")
         return self._observed.copy(), [_state_of(layer) for layer in layers(self.env)]
 
     def set_state(self, state: Any) -> Any:
-        """Go on from a state that `get_state` copied here or in another env of the same make.
+        """Continue from a state that `get_state` copied here or in an equal env.
 
         Returns:
-            What is observed there.
+            The observation there.
         """
         observed, states = state
         for layer, own in zip(layers(self.env), states, strict=True):
@@ -193,16 +185,16 @@ class MORLWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         return observed.copy()
 
     def look_ahead(self) -> LookAhead:
-        """What each action would lead to from here; the env stays as it is.
+        """What each action would lead to, with the random numbers of the next step.
 
-        Where the env draws random numbers, they are those that the next step will draw.
+        The env stays as it is.
 
         Returns:
             Observations (A, D), rewards (A,) and terminated (A,).
 
         Raises:
             gymnasium.error.ResetNeeded: The episode has ended, or none was begun.
-            ValueError: An attribute of the env cannot be copied; the message says which.
+            ValueError: An attribute of the env cannot be copied; the message names it.
         """
         state, steps = self.get_state(), []
         with _unseen(self.unwrapped):
@@ -223,13 +215,13 @@ class MORLWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
 
 
 class _Draws(NamedTuple):
-    """Where a random generator is: much cheaper to copy than the generator."""
+    """The state of a random generator, much cheaper to copy than the generator."""
 
     state: Any
 
 
 def _state_of(layer: Any) -> Any:
-    """A copy of what changes as a wrapper, or an env, runs."""
+    """A copy of the changing attributes of a wrapper or env."""
     if hasattr(layer, "get_state"):
         return layer.get_state()
     state: dict[str, Any] = {}
@@ -267,14 +259,14 @@ def _set_state(layer: Any, state: Any) -> None:
 
 
 def _is_state(name: str, value: Any) -> bool:
-    """Whether an attribute is part of the state: neither how the env was made nor what draws it."""
+    """Whether an attribute is part of the state, and not of the env's making or drawing."""
     is_drawing = type(value).__module__.startswith("pygame")
     return not (name in CONSTANTS or is_drawing or isinstance(value, NO_STATE))
 
 
 @contextmanager
 def _unseen(env: Any) -> Iterator[None]:
-    """Keep an env from drawing what it does."""
+    """Keep an env from rendering."""
     mode, env.render_mode = env.render_mode, None
     try:
         yield

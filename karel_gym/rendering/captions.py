@@ -8,17 +8,17 @@ import warnings
 import pygame
 
 from karel_gym.rendering.layout import Frame, PanelLine
-from karel_gym.rendering.sprites import Colour, mix
+from karel_gym.rendering.sprites import Color, mix
 
-BACKGROUND: Colour = (24, 30, 43)
-PANEL: Colour = (31, 38, 54)
-TEXT: Colour = (236, 239, 244)
-MUTED: Colour = (148, 160, 182)
-KEYWORD: Colour = (134, 196, 250)
-HIGHLIGHT: Colour = (62, 84, 124)
-ACCENT: Colour = (250, 190, 60)
-GOOD: Colour = (72, 190, 160)
-BAD: Colour = (240, 128, 88)
+BACKGROUND: Color = (24, 30, 43)
+PANEL: Color = (31, 38, 54)
+TEXT: Color = (236, 239, 244)
+MUTED: Color = (148, 160, 182)
+KEYWORD: Color = (134, 196, 250)
+HIGHLIGHT: Color = (62, 84, 124)
+ACCENT: Color = (250, 190, 60)
+GOOD: Color = (72, 190, 160)
+BAD: Color = (240, 128, 88)
 
 MONOSPACE = "dejavusansmono,liberationmono,menlo,consolas,notosansmono,couriernew"
 LARGEST_LINE, SCROLLED_LINE, SMALLEST_LINE = 16, 14, 11  # pixels
@@ -28,62 +28,59 @@ MOST_PICTURES = 2_000
 
 @functools.cache
 def _monospace() -> str | None:
-    """The file of a monospace font of this machine; None where there is none."""
+    """The file of a monospace font of this machine; None if there is none."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that this machine cannot list its fonts
+        warnings.simplefilter("ignore")
         return pygame.font.match_font(MONOSPACE)
 
 
-class Typeface:
-    """A font in every size; None is the font that pygame brings along.
+@functools.cache
+def _height(file: str | None, size: int) -> int:
+    return _font(file, size).get_linesize()
 
-    It keeps pictures of texts and no font: whoever calls `pygame.quit()` frees all fonts, and
-    the next use of one would crash.
-    """
+
+@functools.lru_cache(maxsize=MOST_PICTURES)
+def _width(file: str | None, text: str, size: int) -> int:
+    return _font(file, size).size(text)[0]
+
+
+@functools.lru_cache(maxsize=MOST_PICTURES)
+def _picture(file: str | None, text: str, size: int, color: Color) -> pygame.Surface:
+    return _font(file, size).render(text, True, color)
+
+
+def _font(file: str | None, size: int) -> pygame.font.Font:
+    """A font, not cached: `pygame.quit()` frees all fonts, and using one then would crash."""
+    if not pygame.font.get_init():
+        pygame.font.init()
+    return pygame.font.Font(file, size)
+
+
+class Typeface:
+    """A font in every size; None is the font of pygame."""
 
     def __init__(self, file: str | None = None) -> None:
         self._file = file
-        self._pictures: dict[tuple[str, int, Colour], pygame.Surface] = {}
-        self._widths: dict[tuple[str, int], int] = {}
-        self._heights: dict[int, int] = {}
 
-    def render(self, text: str, size: int, colour: Colour) -> pygame.Surface:
+    def render(self, text: str, size: int, color: Color) -> pygame.Surface:
         """`text` in `size` pixels, on a transparent ground."""
-        key = (text, size, colour)
-        if key not in self._pictures:
-            if len(self._pictures) >= MOST_PICTURES:
-                self._pictures.clear()
-            self._pictures[key] = self._font(size).render(text, True, colour)
-        return self._pictures[key]
+        return _picture(self._file, text, size, color)
 
     def width(self, text: str, size: int) -> int:
-        """The pixels that `text` takes."""
-        key = (text, size)
-        if key not in self._widths:
-            if len(self._widths) >= MOST_PICTURES:
-                self._widths.clear()
-            self._widths[key] = self._font(size).size(text)[0]
-        return self._widths[key]
+        """The width of `text` in pixels."""
+        return _width(self._file, text, size)
 
     def height(self, size: int) -> int:
-        """The pixels from one line to the next."""
-        if size not in self._heights:
-            self._heights[size] = self._font(size).get_linesize()
-        return self._heights[size]
+        """The distance of lines in pixels."""
+        return _height(self._file, size)
 
     def fit(self, text: str, size: int, width: int) -> str:
-        """`text`, cut short with an ellipsis where it is wider than `width` pixels."""
+        """`text`, cut short with an ellipsis if it is wider than `width` pixels."""
         if self.width(text, size) <= width:
             return text
-        font = self._font(size)
-        while text and font.size(text + "...")[0] > width:
+        while text and self.width(text + "...", size) > width:
             text = text[:-1]
         return text + "..."
-
-    def _font(self, size: int) -> pygame.font.Font:
-        if not pygame.font.get_init():
-            pygame.font.init()
-        return pygame.font.Font(self._file, size)
 
 
 class Caption:
@@ -104,7 +101,7 @@ class Caption:
             name = self._type.render(label, 17, MUTED)
             surface.blit(name, (right - name.get_width(), top))
             start = right
-            for digit in reversed(value):  # one by one, as numbers are ever new and digits are not
+            for digit in reversed(value):  # single digits are cached, numbers are not
                 picture = self._type.render(digit, 26, TEXT)
                 start -= picture.get_width()
                 surface.blit(picture, (start, bottom))
@@ -116,10 +113,10 @@ class Caption:
         line = self._type.render(title, 24, TEXT)
         surface.blit(line, (left, top - 2 if below else area.centery - line.get_height() // 2))
         if frame.status:
-            colour = {"solved": GOOD, "failed": BAD}.get(frame.status, MUTED)
+            color = {"solved": GOOD, "failed": BAD}.get(frame.status, MUTED)
             chip = self._type.render(frame.status, 17, BACKGROUND)
             box = pygame.Rect(left, bottom + 1, chip.get_width() + 14, chip.get_height() + 5)
-            pygame.draw.rect(surface, colour, box, border_radius=box.height // 2)
+            pygame.draw.rect(surface, color, box, border_radius=box.height // 2)
             surface.blit(chip, chip.get_rect(center=box.center))
             left = box.right + 8
         hint = self._type.fit(frame.hint, 17, right - left)
@@ -127,10 +124,10 @@ class Caption:
 
 
 class Panel:
-    """A list of lines, of which those that are at work now stand out.
+    """A list of lines, some of them highlighted.
 
-    The type is so large that all lines fit, in width and in number. More lines than fit in the
-    smallest type scroll, so that the first highlighted line stays in view.
+    The type is as large as fits. Lines that do not fit in the smallest type scroll with the first
+    highlighted line.
     """
 
     def __init__(self) -> None:
@@ -141,7 +138,7 @@ class Panel:
         self._shown: dict[int, PanelLine] = {}
 
     def draw(self, surface: pygame.Surface, area: pygame.Rect, frame: Frame) -> None:
-        """Draw the panel of `frame` on `area`; `surface` shows there what this drew last."""
+        """Draw the panel of `frame` on `area`, where the last one still is."""
         inner = pygame.Rect(area.left + 16, area.top + 36, area.width - 28, area.height - 46)
         lines = frame.panel
         size = self._line_size(lines, inner)
@@ -195,14 +192,14 @@ class Panel:
         space = self._type.width(" ", size)
         for word in self._type.fit(line.text, size, box.right - x).split(" "):
             if word:
-                picture = self._type.render(word, size, _word_colour(word, line.highlighted))
+                picture = self._type.render(word, size, _word_color(word, line.highlighted))
                 surface.blit(picture, (x, box.top))
                 x += picture.get_width()
             x += space
 
 
-def _word_colour(word: str, highlighted: bool) -> Colour:
-    """Words in capitals read as keywords, brackets as punctuation."""
+def _word_color(word: str, highlighted: bool) -> Color:
+    """The color of keywords (in capitals), brackets, or other words."""
     if word.endswith(("(", ")")) and len(word) <= 2:
         return mix(MUTED, TEXT, 0.3) if highlighted else mix(MUTED, PANEL, 0.3)
     if word[:1].isupper() and word.split("=")[0].isupper():
@@ -211,12 +208,12 @@ def _word_colour(word: str, highlighted: bool) -> Colour:
 
 
 def _first_in_view(lines: tuple[PanelLine, ...], room: int) -> int:
-    """The index of the top line, when `room` lines are in view: the highlighted one is amidst."""
+    """The index of the top line of `room` lines, with the highlighted one in the middle."""
     highlighted = next((i for i, line in enumerate(lines) if line.highlighted), 0)
     return min(max(0, highlighted - room // 2), max(0, len(lines) - room))
 
 
 def _draw_more(surface: pygame.Surface, x: int, y: int, up: bool) -> None:
-    """A small arrowhead: there are more lines this way."""
+    """Draw an arrowhead that points to more lines."""
     tip = -5 if up else 5
     pygame.draw.polygon(surface, MUTED, [(x - 6, y), (x + 6, y), (x, y + tip)])

@@ -1,4 +1,4 @@
-"""The parts of a picture of an episode: what stands in them, and where they are."""
+"""The parts of a picture of an episode: their contents and places."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PANEL_WIDTH, PANEL_HEIGHT = 360, 260
 
 
 class PanelLine(NamedTuple):
-    """One line of the panel: how deep it is indented, its text, whether it is at work now."""
+    """One line of the panel: indentation, text, and whether it is highlighted."""
 
     indent: int
     text: str
@@ -23,17 +23,17 @@ class PanelLine(NamedTuple):
 
 @dataclass(frozen=True)
 class Frame:
-    """What is told beside the world.
+    """The texts beside a drawn world.
 
     Args:
         step: Actions taken in this episode.
         episode_return: The undiscounted sum of their rewards.
-        title: Who acts, or where: "PPO", "Karel-Maze-v0".
-        status: How it stands: "", "solved", "failed", or any short word.
+        title: The policy or the task: "PPO", "Karel-Maze-v0".
+        status: "", "solved", "failed", or any short word.
         hint: A short sentence in smaller type.
         panel: Lines beside the world, such as a program with the executing statement
             highlighted; without lines there is no panel.
-        panel_title: What the lines are.
+        panel_title: The title of the lines.
     """
 
     step: int = 0
@@ -50,12 +50,12 @@ class Frame:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the parts of an image are, in pixels.
+    """The places of the parts of an image, in pixels.
 
     Args:
         shape: Height and width of the worlds, in cells.
         with_panel: Whether there is a panel: to the right, or below worlds that are very wide.
-        extent: The longest side of the drawn world, at most; None chooses by `shape`.
+        extent: Maximum of the longest side of the drawn world; None: it depends on `shape`.
     """
 
     shape: tuple[int, int]

@@ -1,4 +1,4 @@
-"""A person drives the robot with the keyboard."""
+"""Driving the robot with the keyboard."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LEGEND = tuple(
         ("q esc", "quit"),
     )
 )
-"""The keys, as lines of the panel; the table itself is `karel_gym.rendering.window.KEYS`."""
+"""The keys of `karel_gym.rendering.window.KEYS` as lines of the panel."""
 NEW_WORLD_HINT = "press r for a new world"
 
 
@@ -39,18 +39,17 @@ def play(
     fps: float = 30,
     **options: Any,
 ) -> list[float]:
-    """Open a window in which a person drives the robot, until they close it.
+    """Open a window in which the user drives the robot.
 
     Args:
-        env_id: Such as "Karel-Maze-v0".
-        height: Height of the worlds in cells, walls included; None is the task's own.
-        width: Width of the worlds.
-        seed: Of the first world; those after it follow from it. None draws one at random.
-        fps: How often a second the keys are read.
-        options: More arguments of `gymnasium.make`, such as `reward="sparse"`.
+        env_id: The task's id, such as "Karel-Maze-v0".
+        height, width: Size of the worlds in cells, walls included; None: the task's own.
+        seed: The seed of the worlds; None draws one at random.
+        fps: Images per second.
+        options: Further arguments of `gymnasium.make`, such as `reward="sparse"`.
 
     Returns:
-        The returns of the episodes that came to their end.
+        The returns of the finished episodes.
 
     Raises:
         ValueError: The task is unknown or has no robot, or an argument is out of its range.
@@ -73,19 +72,10 @@ def play(
 def play_in(
     env: gymnasium.Env[Any, Any], window: Window, *, seed: int | None = None, title: str = ""
 ) -> list[float]:
-    """Let a person drive the robot of `env`, shown in `window`, until the window is closed.
-
-    Args:
-        env: Its `unwrapped.world` is the present `World`.
-        window: Where to show it, and whose keys to follow.
-        seed: Of the first world.
-        title: What the caption calls it.
-
-    Returns:
-        The returns of the episodes that came to their end.
+    """Let the user drive the robot of `env` until `window` is closed; see `play`.
 
     Raises:
-        ValueError: The env has no such world.
+        ValueError: The env is not a Karel task.
     """
     returns: list[float] = []
     karel: Any = env.unwrapped
@@ -109,7 +99,7 @@ def play_in(
 
 
 def _after(env: gymnasium.Env[Any, Any], action: int, frame: Frame) -> Frame:
-    """Do `action`; what to tell of the episode now."""
+    """Do an action; returns the texts of the next image."""
     _, reward, terminated, truncated, info = env.step(action)
     status = ""
     if terminated or truncated:

@@ -1,12 +1,14 @@
-"""Drawing Karel episodes: a world, a caption, and a program's lines, as an image or as text.
+"""Drawing of Karel episodes: a world, a caption, and a program's lines, as an image or as text.
 
-pygame is imported when the first `Renderer` is made, not before; an image needs no display.
+The first `Renderer` imports pygame. Images need no display.
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,14 +27,14 @@ GAP_COLOUR = (255, 255, 255)
 
 
 class Renderer:
-    """Draws the worlds of one size, fast: of each world, only what the last one did not show.
+    """Draws worlds of one size; it redraws only the cells that have changed.
 
-    A copy of it, or an unpickled one, draws its first image anew.
+    A copy, or an unpickled `Renderer`, draws its first image completely.
 
     Args:
         shape: Height and width of the worlds in cells, walls included.
-        extent: The longest side of the drawn world in pixels, at most; None: 640 pixels for
-            worlds of up to 12 cells, rising to 900 for large ones. No cell is under one pixel.
+        extent: Maximum of the longest side of the drawn world in pixels; None: 640 for worlds of
+            up to 12 cells, rising to 900 for large ones. A cell has at least one pixel.
 
     Raises:
         ImportError: pygame is not installed.
@@ -63,10 +65,10 @@ class Renderer:
         return Renderer, (self.shape, self._extent)
 
     def draw(self, world: World, frame: Frame | None = None) -> Image:
-        """The picture of `world`, and of what `frame` tells of it: uint8, (height, width, 3).
+        """The image of a world and the texts of `frame`: uint8, (height, width, 3).
 
         Raises:
-            ValueError: `world` has another size than this renderer's.
+            ValueError: The world has another size.
         """
         if world.shape != self.shape:
             raise ValueError(
@@ -85,16 +87,14 @@ class Renderer:
         return self._pixels.copy()
 
     def _start(self, with_panel: bool) -> None:
-        import pygame
-
         from karel_gym.rendering.captions import BACKGROUND, Panel
 
         self._layout = Layout(self.shape, with_panel, self._extent)
         width, height = self._layout.size
         self._pixels = np.empty((height, width, 3), dtype=np.uint8)
         self._pixels[:] = BACKGROUND
-        self._surface = pygame.image.frombuffer(self._pixels.data, (width, height), "RGB")
-        self._codes = np.full(self.shape, -1, dtype=np.int16)  # nothing is shown yet
+        self._surface = import_pygame().image.frombuffer(self._pixels.data, (width, height), "RGB")
+        self._codes = np.full(self.shape, -1, dtype=np.int16)
         self._panel = Panel()
         self._shown = None
 
@@ -104,7 +104,7 @@ class Renderer:
         cell, (left, top) = self._layout.cell, self._layout.world
         codes = tile_codes(world)
         count = int(codes[world.row, world.col] & MARKERS)
-        codes[world.row, world.col] &= ~MARKERS  # the robot's picture shows the markers below it
+        codes[world.row, world.col] &= ~MARKERS  # the robot's sprite shows the markers below it
         changed = np.argwhere(codes != self._codes)
         self._surface.set_clip((left, top, self.shape[1] * cell, self.shape[0] * cell))
         self._surface.blits(
@@ -124,11 +124,11 @@ class Renderer:
         reach = -(-overhang // cell) + 1
         rows = slice(max(0, world.row - reach), world.row + reach + 1)
         cols = slice(max(0, world.col - reach), world.col + reach + 1)
-        self._codes[rows, cols] = -1  # the robot covers these; draw them anew when it moves
+        self._codes[rows, cols] = -1  # the robot covers these
 
 
-def import_pygame() -> None:
-    """Import pygame, without the warnings of its own imports; `gymnasium` hides its greeting.
+def import_pygame() -> ModuleType:
+    """Import pygame without the warnings of its own imports.
 
     Raises:
         ImportError: pygame is not installed.
@@ -136,31 +136,30 @@ def import_pygame() -> None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            import pygame  # noqa: F401
+            return import_module("pygame")
     except ImportError as error:
         raise ImportError("drawing needs pygame: pip install pygame") from error
 
 
 def ansi(world: World, frame: Frame | None = None) -> str:
-    """`world` as text: its map, and a line with title, step, return and status below."""
+    """A world as text: its map, and below it title, step, return and status."""
     frame = frame or Frame()
-    told = (
+    texts = (
         frame.title,
         f"step {frame.step}",
         f"return {round(frame.episode_return, 3) + 0.0:.3f}",
         frame.status,
     )
-    return f"{world}\n" + "  ".join(text for text in told if text)
+    return f"{world}\n" + "  ".join(text for text in texts if text)
 
 
 def image_grid(rows: Sequence[Sequence[Image]], gap: int = 12) -> Image:
-    """Images in rows (say, of policies) and columns (say, of worlds), `gap` pixels apart.
+    """Images in rows and columns, `gap` pixels apart, centered on white.
 
-    A row is as high as its highest image and a column as wide as its widest; smaller images are
-    centred on white. Rows may have fewer images than others.
+    Rows may have different numbers of images.
 
     Raises:
-        ValueError: There is none, or one is not uint8 of shape (height, width, 3).
+        ValueError: There is no image, or one is not uint8 of shape (height, width, 3).
     """
     for r, row in enumerate(rows):
         for c, image in enumerate(row):
@@ -196,6 +195,5 @@ def _panel_of(frame: Frame) -> tuple[object, ...]:
 
 
 def _rect(box: tuple[int, int, int, int]) -> pygame.Rect:
-    import pygame
-
-    return pygame.Rect(*box)
+    rect: pygame.Rect = import_pygame().Rect(*box)
+    return rect

@@ -1,9 +1,8 @@
-"""The pictures of cells and of the robot, as vector shapes: floor, walls, markers, robot.
+"""The sprites of cells and of the robot: floor, walls, markers, robot.
 
-Lengths are shares of a cell's side: 0 is its left or top edge, 1 its right or bottom edge. Every
-picture is drawn `SUPERSAMPLING` times too large and scaled down, which smooths its edges. The
-colours (blue robot, amber markers, slate walls) differ in lightness too, so that they stay apart
-for colour-blind eyes and in grey print.
+Lengths are fractions of a cell's side, from its left or top edge. Every sprite is drawn
+`SUPERSAMPLING` times too large and scaled down, which smooths its edges. The colors differ in
+lightness too, for color-blind readers and gray print.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 
 from karel_gym.world import MARKERS, MAX_MARKERS, World
 
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 
 SUPERSAMPLING = 4
 FIGURE_FROM, COUNT_FROM, SHAPES_FROM = 36, 20, 5
@@ -26,21 +25,21 @@ markers and walls are plain squares."""
 SMALLEST_ROBOT = 13
 """Pixels; in smaller cells the robot is drawn larger than its cell, so that it can be seen."""
 
-FLOOR: Colour = (247, 245, 240)
-GRID: Colour = (229, 225, 215)
-SHADOW: Colour = (214, 209, 199)
-WALL_TOP: Colour = (82, 97, 122)
-WALL_LIGHT: Colour = (112, 128, 155)
-WALL_FRONT: Colour = (52, 63, 84)
-FEW_MARKERS: Colour = (250, 190, 60)
-MANY_MARKERS: Colour = (172, 52, 8)
-WHITE: Colour = (255, 255, 255)
-INK: Colour = (58, 34, 4)
-ROBOT: Colour = (0, 98, 170)
-ROBOT_DARK: Colour = (17, 38, 66)
+FLOOR: Color = (247, 245, 240)
+GRID: Color = (229, 225, 215)
+SHADOW: Color = (214, 209, 199)
+WALL_TOP: Color = (82, 97, 122)
+WALL_LIGHT: Color = (112, 128, 155)
+WALL_FRONT: Color = (52, 63, 84)
+FEW_MARKERS: Color = (250, 190, 60)
+MANY_MARKERS: Color = (172, 52, 8)
+WHITE: Color = (255, 255, 255)
+INK: Color = (58, 34, 4)
+ROBOT: Color = (0, 98, 170)
+ROBOT_DARK: Color = (17, 38, 66)
 HALO = (*ROBOT, 60)
 CLEAR = (*FLOOR, 0)
-"""Transparent, but not black: scaling down mixes the colour into the edges."""
+"""Transparent, but not black: scaling down mixes the color into the edges."""
 
 WALL_CODE = 0x100
 """A cell's code with this bit is a wall; bits 0-3 say where it borders on floor: N, E, S, W."""
@@ -64,14 +63,14 @@ def tile_codes(world: World) -> NDArray[np.int16]:
     return np.where(inner, wall_codes, floor_codes).astype(np.int16)
 
 
-def marker_colour(count: int) -> Colour:
-    """The colour of a cell's `count` markers: the more, the darker."""
+def marker_color(count: int) -> Color:
+    """The color of a cell's `count` markers: the more, the darker."""
     share = (count - 1) / (MAX_MARKERS - 1)
     return mix(FEW_MARKERS, MANY_MARKERS, share)
 
 
-def mix(first: Colour, second: Colour, share: float) -> Colour:
-    """The colour that is `share` of the way from `first` to `second`."""
+def mix(first: Color, second: Color, share: float) -> Color:
+    """The color that is `share` of the way from `first` to `second`."""
     red, green, blue = (round(a + (b - a) * share) for a, b in zip(first, second, strict=True))
     return red, green, blue
 
@@ -126,10 +125,10 @@ def _draw_floor(canvas: pygame.Surface, code: int, cell: int) -> None:
         pygame.draw.rect(canvas, GRID, (side - SUPERSAMPLING, 0, SUPERSAMPLING, side))
     if count := code & MARKERS:
         if cell < SHAPES_FROM:
-            canvas.fill(marker_colour(count))
+            canvas.fill(marker_color(count))
         elif cell < COUNT_FROM:
-            _circle(canvas, mix(marker_colour(count), INK, 0.25), (0.47, 0.47), 0.40)
-            _circle(canvas, marker_colour(count), (0.47, 0.47), 0.32)
+            _circle(canvas, mix(marker_color(count), INK, 0.25), (0.47, 0.47), 0.40)
+            _circle(canvas, marker_color(count), (0.47, 0.47), 0.32)
         else:
             _draw_markers(canvas, count, radius=0.33)
             if count > 1:
@@ -152,20 +151,20 @@ def _draw_wall(canvas: pygame.Surface, code: int, cell: int) -> None:
     }
     front = round(0.2 * side) if open_south else 0
     edge = max(SUPERSAMPLING, round(0.04 * side)) if open_north else 0
-    for colour, top, bottom in (
+    for color, top, bottom in (
         (WALL_FRONT, 0, 0),
         (WALL_LIGHT, 0, front),
         (WALL_TOP, edge, front),
     ):
-        pygame.draw.rect(canvas, colour, (0, top, side, side - top - bottom), 0, 0, **corners)
+        pygame.draw.rect(canvas, color, (0, top, side, side - top - bottom), 0, 0, **corners)
 
 
 def _draw_markers(canvas: pygame.Surface, count: int, radius: float) -> None:
-    colour = marker_colour(count)
+    color = marker_color(count)
     _circle(canvas, SHADOW, (0.5, 0.53), radius)
-    _circle(canvas, mix(colour, INK, 0.3), (0.5, 0.5), radius)
-    _circle(canvas, mix(colour, WHITE, 0.3), (0.5, 0.49), radius * 0.89)
-    _circle(canvas, colour, (0.5, 0.505), radius * 0.86)
+    _circle(canvas, mix(color, INK, 0.3), (0.5, 0.5), radius)
+    _circle(canvas, mix(color, WHITE, 0.3), (0.5, 0.49), radius * 0.89)
+    _circle(canvas, color, (0.5, 0.505), radius * 0.86)
 
 
 def _draw_robot(canvas: pygame.Surface, heading: int, count: int) -> None:
@@ -176,7 +175,7 @@ def _draw_robot(canvas: pygame.Surface, heading: int, count: int) -> None:
     _draw_heading(canvas, heading, _draw_figure if cell >= FIGURE_FROM else _draw_arrow)
     if count > 1:
         _circle(canvas, WHITE, (0.8, 0.8), 0.2)
-        _circle(canvas, marker_colour(count), (0.8, 0.8), 0.17)
+        _circle(canvas, marker_color(count), (0.8, 0.8), 0.17)
         _write_count(canvas, count, (0.8, 0.8), height=0.28)
 
 
@@ -186,7 +185,7 @@ def _draw_small_robot(canvas: pygame.Surface, heading: int, count: int) -> None:
     pygame.draw.circle(canvas, HALO, (side / 2, side / 2), side // 2)
     if count:
         _circle(canvas, WHITE, (0.5, 0.5), 0.34)
-        _circle(canvas, marker_colour(count), (0.5, 0.5), 0.31)
+        _circle(canvas, marker_color(count), (0.5, 0.5), 0.31)
     middle = canvas.subsurface((side // 4, side // 4, side // 2, side // 2))
     _draw_heading(middle, heading, _draw_arrow)
 
@@ -209,11 +208,11 @@ def _draw_arrow(canvas: pygame.Surface) -> None:
 def _draw_figure(canvas: pygame.Surface) -> None:
     """The robot heading north: a drop with its tip ahead, two eyes, and a track on either side."""
     side = canvas.get_width()
-    for grow, colour in ((0.03, WHITE), (0.0, ROBOT_DARK)):
+    for grow, color in ((0.03, WHITE), (0.0, ROBOT_DARK)):
         for left in (0.17, 0.69):
             box = (left - grow, 0.38 - grow, 0.14 + 2 * grow, 0.44 + 2 * grow)
             pygame.draw.rect(
-                canvas, colour, [round(x * side) for x in box], border_radius=round(0.06 * side)
+                canvas, color, [round(x * side) for x in box], border_radius=round(0.06 * side)
             )
     _drop(canvas, WHITE, radius=0.32, tip=0.01)
     _drop(canvas, ROBOT, radius=0.29, tip=0.06)
@@ -223,12 +222,12 @@ def _draw_figure(canvas: pygame.Surface) -> None:
     _circle(canvas, mix(ROBOT, WHITE, 0.3), (0.5, 0.7), 0.06)
 
 
-def _drop(canvas: pygame.Surface, colour: Colour, radius: float, tip: float) -> None:
+def _drop(canvas: pygame.Surface, color: Color, radius: float, tip: float) -> None:
     """A disc around (0.5, 0.56) and its tangents to the point (0.5, `tip`)."""
     angle = math.acos(radius / (0.56 - tip))
     dx, dy = radius * math.sin(angle), radius * math.cos(angle)
-    _circle(canvas, colour, (0.5, 0.56), radius)
-    _polygon(canvas, colour, [(0.5, tip), (0.5 + dx, 0.56 - dy), (0.5 - dx, 0.56 - dy)])
+    _circle(canvas, color, (0.5, 0.56), radius)
+    _polygon(canvas, color, [(0.5, tip), (0.5 + dx, 0.56 - dy), (0.5 - dx, 0.56 - dy)])
 
 
 def _write_count(
@@ -246,12 +245,12 @@ def _write_count(
 
 
 def _circle(
-    canvas: pygame.Surface, colour: Colour, centre: tuple[float, float], radius: float
+    canvas: pygame.Surface, color: Color, centre: tuple[float, float], radius: float
 ) -> None:
     side = canvas.get_width()
-    pygame.draw.circle(canvas, colour, (centre[0] * side, centre[1] * side), radius * side)
+    pygame.draw.circle(canvas, color, (centre[0] * side, centre[1] * side), radius * side)
 
 
-def _polygon(canvas: pygame.Surface, colour: Colour, points: list[tuple[float, float]]) -> None:
+def _polygon(canvas: pygame.Surface, color: Color, points: list[tuple[float, float]]) -> None:
     side = canvas.get_width()
-    pygame.draw.polygon(canvas, colour, [(x * side, y * side) for x, y in points])
+    pygame.draw.polygon(canvas, color, [(x * side, y * side) for x, y in points])

@@ -1,4 +1,4 @@
-"""A window for images, and the keys with which a person drives the robot."""
+"""A window for images, and the keys that drive the robot."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pygame
 
 Command = int | Literal["reset", "quit"]
-"""What a key asks for: an action, a new episode, or the end."""
+"""The command of a key: an action, a new episode, or the end."""
 
 KEYS: dict[str, Command] = {
     "UP": MOVE,
@@ -30,21 +30,16 @@ KEYS: dict[str, Command] = {
 """The command of each key, by pygame's name of the key: "UP" is `pygame.K_UP`."""
 
 REPEAT_DELAY, REPEAT_INTERVAL = 300, 80  # milliseconds that a key is held
-LARGEST_SHARE = 0.9
-"""Of the screen's sides; larger images are scaled down."""
-MOST_COMMANDS = 64
-"""That wait to be asked for; older ones are forgotten."""
-SERVERS = ("DISPLAY", "WAYLAND_DISPLAY")
-"""The variables of the environment that name a display."""
-UNSEEN = ("offscreen", "dummy")
-"""SDL's drivers that draw into memory."""
+LARGEST_SHARE = 0.9  # of the screen's sides; larger images are scaled down
+MOST_COMMANDS = 64  # that are kept; older ones are dropped
+SERVERS = ("DISPLAY", "WAYLAND_DISPLAY")  # environment variables that name a display
+UNSEEN = ("offscreen", "dummy")  # SDL's drivers that draw into memory
 GROUND = (24, 30, 43)
 
 
 def command_of(event: pygame.event.Event) -> Command | None:
-    """What the person asks for by `event`; None for events that ask for nothing."""
-    import pygame
-
+    """The command of an event; None for other events."""
+    pygame = import_pygame()
     if event.type == pygame.QUIT:
         return "quit"
     if event.type == pygame.KEYDOWN:
@@ -53,29 +48,25 @@ def command_of(event: pygame.event.Event) -> Command | None:
 
 
 def keys_to_commands() -> dict[int, Command]:
-    """The command of each key, by pygame's number of the key.
+    """The command of each key, by its number in pygame.
 
     Raises:
         ImportError: pygame is not installed.
     """
-    import_pygame()
-    import pygame
-
+    pygame = import_pygame()
     return {getattr(pygame, f"K_{name}"): command for name, command in KEYS.items()}
 
 
 def check_display() -> None:
-    """Check that a person will see a window: without a display SDL draws into memory.
+    """Check that there is a display; without one SDL draws into memory.
 
     Raises:
         ImportError: pygame is not installed.
-        RuntimeError: There is no display, and SDL_VIDEODRIVER does not say what to use instead.
+        RuntimeError: There is no display, and SDL_VIDEODRIVER is not set.
     """
     if "SDL_VIDEODRIVER" in os.environ:
         return
-    import_pygame()
-    import pygame
-
+    pygame = import_pygame()
     needs_server = sys.platform.startswith("linux")
     found = not needs_server or any(os.environ.get(name) for name in SERVERS)
     if found:
@@ -88,14 +79,14 @@ def check_display() -> None:
 
 
 class Window:
-    """A window that shows images at a steady pace. It opens at the first image.
+    """A window that shows images at a steady rate. It opens at the first image.
 
-    Closing it, or pressing Esc or q, sets `closed`; what is shown afterwards is ignored. pygame
-    has one window a process: of two `Window`s, the one that shows an image takes it over. A copy of
-    a `Window`, or an unpickled one, is not open yet.
+    Closing it, or pressing Esc or q, sets `closed`; later images are ignored. pygame has one window
+    per process: of two `Window`s, the one that shows an image takes it over. A copy, or an
+    unpickled `Window`, is not open.
 
     Args:
-        fps: Images a second, at most; 0 sets no limit.
+        fps: Maximum of images per second; 0: no limit.
         title: The text of the title bar.
     """
 
@@ -114,7 +105,7 @@ class Window:
         return Window, (self._fps, self._title)
 
     def show(self, image: Image) -> None:
-        """Show `image`, and wait as long as the pace asks for.
+        """Show an image, and wait to keep the rate.
 
         Args:
             image: uint8, (height, width, 3). The window takes its size, if the screen has room.
@@ -125,9 +116,7 @@ class Window:
         """
         if self.closed:
             return
-        import_pygame()
-        import pygame
-
+        pygame = import_pygame()
         size = (image.shape[1], image.shape[0])
         if not self._is_open() or size != self._image_size:
             self._open(size)
@@ -138,7 +127,7 @@ class Window:
             self._clock.tick(self._fps)
 
     def commands(self) -> list[Command]:
-        """What the person asked for since the last call, in order; the last may be "quit"."""
+        """The commands since the last call, in order; the last one may be "quit"."""
         self._read_events()
         commands, self._commands = self._commands, []
         return commands
@@ -146,24 +135,21 @@ class Window:
     def close(self) -> None:
         """Close the window. Closing it again does nothing."""
         if self._is_open():
-            import pygame
-
+            pygame = import_pygame()
             pygame.display.quit()
             Window._owner = None
         self._surface = None
         self.closed = True
 
     def _is_open(self) -> bool:
-        """Whether the process' window is this one: others may have closed it or taken it over."""
+        """Whether the window of the process is this one."""
         if self._surface is None or Window._owner is not self:
             return False
-        import pygame
-
+        pygame = import_pygame()
         return pygame.display.get_init() and pygame.display.get_surface() is self._surface
 
     def _open(self, size: tuple[int, int]) -> None:
-        import pygame
-
+        pygame = import_pygame()
         pygame.display.init()
         pygame.display.set_caption(self._title)
         screen = pygame.display.get_desktop_sizes()[0]
@@ -175,11 +161,10 @@ class Window:
         Window._owner = self
 
     def _blit(self, picture: pygame.Surface) -> None:
-        """Put `picture` in the middle of the window, as large as fits."""
+        """Draw a picture in the middle of the window, as large as fits."""
         if self._surface is None:
             return
-        import pygame
-
+        pygame = import_pygame()
         room, size = self._surface.get_size(), picture.get_size()
         scale = min(room[0] / size[0], room[1] / size[1])
         if _scaled(size, scale) != size:
@@ -190,8 +175,7 @@ class Window:
     def _read_events(self) -> None:
         if not self._is_open():
             return
-        import pygame
-
+        pygame = import_pygame()
         for event in pygame.event.get():
             command = command_of(event)
             if command is not None:

@@ -1,4 +1,4 @@
-"""The cart and its pole: the dynamics as kernels, written here only, and many episodes of them.
+"""The dynamics of CartPole as kernels, and running episodes of them.
 
 Source: Barto, Sutton and Anderson, Neuronlike adaptive elements that can solve difficult learning
 control problems (1983); the equations of Florian, Correct equations for the dynamics of the
@@ -14,7 +14,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from karel_gym.simulation.devices import CPU
-from karel_gym.simulation.episode_arrays import EpisodeArrays, max_steps_or
+from karel_gym.simulation.episode_arrays import (
+    EpisodeArrays,
+    Progress,
+    Steps,
+    begin_progress,
+    finish_step,
+    skip_step,
+)
 from karel_gym.simulation.kernels import index, inner, kernel
 from karel_gym.simulation.rng import draw_state, states_of, uniform
 
@@ -27,7 +34,7 @@ FORCE = 10.0  # N
 TIME_STEP = 0.02  # s
 TRACK = 2.4  # m; beyond it, on either side, the episode ends
 TILT = 12 * 2 * math.pi / 360  # rad; likewise
-START = 0.05  # a start state's features are within this of 0
+START = 0.05  # bound of the features of a start state
 MAX_STEPS = 200
 
 ACTIONS = ("left", "right")
@@ -35,16 +42,12 @@ ACTIONS = ("left", "right")
 
 
 class CartState(NamedTuple):
-    """Where cart and pole are, and how fast."""
+    """Positions and velocities of cart and pole."""
 
-    cart_position: float
-    """In m, 0 in the middle of the track."""
-    cart_velocity: float
-    """In m/s."""
-    pole_angle: float
-    """In rad, 0 upright, positive to the right."""
-    pole_angular_velocity: float
-    """In rad/s."""
+    cart_position: float  # in m, 0 in the middle of the track
+    cart_velocity: float  # in m/s
+    pole_angle: float  # in rad, 0 upright, positive to the right
+    pole_angular_velocity: float  # in rad/s
 
 
 @inner
@@ -68,7 +71,7 @@ def transition(state: CartState, action: int) -> CartState:
 
 @inner
 def has_fallen(state: CartState) -> bool:
-    """Whether the cart is beyond the track's end, or the pole tilts too far: the episode ends."""
+    """Whether the episode ends: the cart is beyond the track's end, or the pole tilts too far."""
     return abs(state.cart_position) > TRACK or abs(state.pole_angle) > TILT
 
 
@@ -89,7 +92,7 @@ def read(states: Any, i: Any) -> CartState:
 
 @inner
 def write(states: Any, i: Any, state: CartState) -> None:
-    """Make `state` state `i` of states float64, (4, N)."""
+    """Write state `i` of states float64, (4, N)."""
     states[0, i] = state.cart_position
     states[1, i] = state.cart_velocity
     states[2, i] = state.pole_angle
@@ -105,30 +108,24 @@ def draw_starts(first: int, last: int, step: int, rngs: Any, states: Any) -> Non
 
 
 @inner
-def begin_episode(i: Any, states: Any, rngs: Any, streams: Any, returns: Any, lengths: Any) -> None:
-    """Begin episode `i` at random."""
-    rngs[i, 0] = draw_state(streams[i])
-    write(states, i, initial_state(rngs[i]))
-    returns[i], lengths[i] = 0.0, 0
+def begin_cart(i: Any, fresh: bool, states: Any, rngs: Any, progress: Any) -> None:
+    """Begin episode `i`, at random if `fresh`, else in the present state."""
+    if fresh:
+        rngs[i, 0] = draw_state(progress.streams[i])
+        write(states, i, initial_state(rngs[i]))
+    begin_progress(i, progress)
 
 
 @kernel
 def begin_carts(
-    first: int,
-    last: int,
-    step: int,
-    which: Any,
-    states: Any,
-    rngs: Any,
-    streams: Any,
-    returns: Any,
-    lengths: Any,
+    first: int, last: int, step: int, which: Any, fresh: bool, system: Any, running: Any
 ) -> None:
-    """Begin the episodes `which`, bool, (N,), at random."""
+    """Begin the episodes `which`, bool, (N,); see `begin_episodes` for the arguments."""
+    states, rngs = system
+    progress = Progress(*running)
     for k in range(first, last, step):
-        i = index(k)
-        if which[i]:
-            begin_episode(i, states, rngs, streams, returns, lengths)
+        if which[index(k)]:
+            begin_cart(index(k), fresh, states, rngs, progress)
 
 
 @kernel
@@ -138,33 +135,23 @@ def step_carts(
     step: int,
     actions: Any,
     restarting: Any,
-    states: Any,
-    rngs: Any,
-    streams: Any,
-    returns: Any,
-    lengths: Any,
+    system: Any,
+    running: Any,
     max_steps: int,
-    rewards: Any,
-    terminated: Any,
-    truncated: Any,
+    results: Any,
 ) -> None:
-    """Do one action an episode, or begin a new episode where `restarting`, bool, (N,), says so.
-
-    Writes `rewards`, float64, `terminated` and `truncated`, bool, each (N,).
-    """
+    """Do one action per episode; see `step_episodes` for the arguments."""
+    states, rngs = system
+    progress, steps = Progress(*running), Steps(*results)
     for k in range(first, last, step):
         i = index(k)
         if restarting[i]:
-            begin_episode(i, states, rngs, streams, returns, lengths)
-            rewards[i], terminated[i], truncated[i] = 0.0, False, False
+            begin_cart(i, True, states, rngs, progress)
+            skip_step(i, steps)
             continue
         state = transition(read(states, i), actions[i])
         write(states, i, state)
-        rewards[i] = 1.0
-        returns[i] += rewards[i]
-        lengths[i] += 1
-        terminated[i] = has_fallen(state)
-        truncated[i] = lengths[i] >= max_steps and not terminated[i]
+        finish_step(i, actions[i], 1.0, has_fallen(state), progress, max_steps, steps)
 
 
 class CartPoleEpisodes(EpisodeArrays):
@@ -175,37 +162,33 @@ class CartPoleEpisodes(EpisodeArrays):
         max_steps: Horizon after which an episode is truncated.
 
     Attributes:
-        states: float64, (4, N); a row each for the fields of `CartState`.
+        states: float64, (4, N); one row per field of `CartState`.
         rngs: uint64, (N, 1); the random state that the start state was drawn from.
-        streams, returns, lengths: As `EpisodeArrays` has them.
+        streams, returns, lengths, previous: As in `EpisodeArrays`.
 
     Raises:
         ValueError: `n` or `max_steps` is below 1.
     """
 
     def __init__(self, n: int, max_steps: int | None = None) -> None:
-        super().__init__(n, CPU)
-        self.max_steps = max_steps_or(MAX_STEPS, max_steps)
+        if n < 1:
+            raise ValueError(f"num_envs must be at least 1, got {n}")
         self.states = np.zeros((len(CartState._fields), n))
         self.rngs = np.zeros((n, 1), dtype=np.uint64)
-        self._begin = CPU.kernel(begin_carts)
-        self._step = CPU.kernel(step_carts)
+        super().__init__(
+            n,
+            MAX_STEPS if max_steps is None else max_steps,
+            CPU.kernel(begin_carts),
+            CPU.kernel(step_carts),
+            (self.states, self.rngs),
+        )
 
     @property
     def arrays(self) -> tuple[Any, ...]:
-        """All arrays that change as episodes run; each has a row an episode."""
-        return self.states.T, self.rngs, self.streams, self.returns, self.lengths
+        """All arrays that change as episodes run, each with one row per episode."""
+        return self.states.T, self.rngs, *self._progress
 
-    def reset(self, which: Any) -> None:
-        """Begin the episodes `which`, bool, (N,), at random."""
-        self._begin(len(self), which, *self._running)
-
-    def load(self, index: int, start: ArrayLike) -> None:
-        """Begin episode `index` in the state `start`, float, (4,).
-
-        Raises:
-            ValueError: It is not four finite numbers.
-        """
+    def write_start(self, index: int, start: ArrayLike) -> None:
         try:
             values = np.asarray(start, dtype=np.float64)
         except OverflowError:
@@ -215,44 +198,20 @@ class CartPoleEpisodes(EpisodeArrays):
                 f"a state is finite {', '.join(CartState._fields)}; got {np.asarray(start)!r}"
             )
         self.states[:, index] = values
-        self.returns[index], self.lengths[index] = 0.0, 0
-
-    def step(self, actions: Any, restarting: Any = None) -> tuple[Any, Any, Any]:
-        """Do one action an episode; see `EpisodeArrays.step`."""
-        n = len(self)
-        rewards = np.empty(n)
-        terminated, truncated = np.empty(n, dtype=np.bool_), np.empty(n, dtype=np.bool_)
-        if restarting is None:
-            restarting = np.zeros(n, dtype=np.bool_)
-        self._step(
-            n,
-            actions,
-            restarting,
-            *self._running,
-            self.max_steps,
-            rewards,
-            terminated,
-            truncated,
-        )
-        return rewards, terminated, truncated
 
     def observe(self) -> NDArray[np.float32]:
-        """What is observed: the states as float32, (N, 4)."""
+        """The observations: the states as float32, (N, 4)."""
         return np.ascontiguousarray(self.states.T, dtype=np.float32)
-
-    @property
-    def _running(self) -> tuple[Any, ...]:
-        return self.states, self.rngs, self.streams, self.returns, self.lengths
 
 
 def sample_states(n: int, seed: int = 0) -> NDArray[np.float64]:
     """Random start states, float64, (n, 4).
 
-    They are those in which an env starts at `reset(seed=seed)` and at the resets after it; state i
-    is the same whatever `n` is.
+    An env starts in them at `reset(seed=seed)` and at the following resets. State i does not depend
+    on `n`.
 
     Args:
-        n: How many, from 1 up.
+        n: Their number, from 1 up.
         seed: 0 .. 2**64 - 1.
 
     Raises:

@@ -1,4 +1,4 @@
-"""A sign of life while a kernel compiles."""
+"""A message while a kernel compiles."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ PATIENCE = 0.5  # seconds of compiling before anything is said
 
 @contextmanager
 def compiling(name: str, is_compiled: Callable[[], bool], is_kept: bool = True) -> Iterator[None]:
-    """Say on a terminal that `name` compiles, should it still do so after a moment.
+    """Show on a terminal that a kernel is compiling, if that takes longer than `PATIENCE`.
 
     Args:
-        name: What compiles.
-        is_compiled: Whether it has, by now.
+        name: The kernel.
+        is_compiled: Returns whether it is compiled.
         is_kept: Whether the code is cached on disk.
     """
     if not sys.stderr.isatty():

@@ -1,10 +1,8 @@
 """CUDA: the kernels on a GPU, over torch tensors.
 
-The functions are those that the processor runs: each is compiled once more, for the GPU, and a
-kernel's things are shared out among the threads. Under `NUMBA_ENABLE_CUDASIM=1` numba simulates
-the GPU, and the tensors are in the processor's memory.
-
-To be imported only when a GPU is asked for: numba.cuda and torch are slow to import.
+The functions of the CPU are compiled for the GPU too, where the threads share the items of a
+kernel. With `NUMBA_ENABLE_CUDASIM=1` numba simulates the GPU, and the tensors are in the memory of
+the CPU. Import this module only when it is needed: numba.cuda and torch are slow to import.
 """
 
 from __future__ import annotations
@@ -24,6 +22,7 @@ from numba.core.dispatcher import Dispatcher
 from numpy.typing import DTypeLike, NDArray
 
 from karel_gym.simulation.compiling import compiling
+from karel_gym.simulation.devices import Device
 from karel_gym.simulation.kernels import Kernel, TaskFunctions, bind, product
 
 INSTALL = "pip install 'karel-gym[cuda]'"
@@ -39,14 +38,14 @@ THREADS_PER_BLOCK = 2 if IS_SIMULATED else 128
 THREADS_PER_PROCESSOR = 2048
 
 
-class Cuda:
+class Cuda(Device):
     """The current CUDA device of torch."""
 
     array_type: type = torch.Tensor
 
     def zeros(self, shape: tuple[int, ...], dtype: DTypeLike) -> Any:
         kind = np.dtype(dtype)
-        # torch knows how to fill few of the unsigned types, and zeros have no sign.
+        # torch cannot fill all unsigned types.
         filled = np.dtype(f"i{kind.itemsize}") if kind.kind == "u" else kind
         zeros = torch.zeros(shape, dtype=_torch_type(filled), device=MEMORY)
         return zeros.view(_torch_type(kind))
@@ -76,14 +75,6 @@ class Cuda:
         task: TaskFunctions | None = None,
         n_threads: int | None = None,
     ) -> Callable[..., None]:
-        """`launch(n, *arguments)`: a kernel on the GPU.
-
-        Args:
-            kernel: It treats the things in range(first, last, step).
-            task: Whose functions it calls.
-            n_threads: Of how many threads thread number `first` treats every `n_threads`-th thing
-                from the `first`-th on; by default as many as `n_threads` says.
-        """
         return partial(self._launch, kernel, task, n_threads)
 
     def _launch(
@@ -118,7 +109,7 @@ def cuda_device() -> Cuda:
     """The GPU.
 
     Raises:
-        RuntimeError: There is none, or a library to program it is missing.
+        RuntimeError: There is no GPU, or a library to program it is missing.
     """
     if IS_SIMULATED:
         return Cuda()
@@ -133,7 +124,6 @@ def cuda_device() -> Cuda:
             'device="cuda" needs a torch built for CUDA; '
             f"this one, {torch.__version__}, finds no GPU"
         )
-    # A few runs are as welcome as many.
     warnings.filterwarnings("ignore", message="Grid size .* will likely result in GPU under-util")
     return Cuda()
 
@@ -166,7 +156,7 @@ def _rounded_product(a: float, b: float) -> float:
 
 
 class _SimulatedArray(np.ndarray[Any, Any]):
-    """An array of the simulated GPU: computing with small integers gives 64 bits, as in numba."""
+    """An array of the simulated GPU: arithmetic of small integers has 64 bits, as in numba."""
 
     def __getitem__(self, key: Any) -> Any:
         value = super().__getitem__(key)
@@ -175,16 +165,16 @@ class _SimulatedArray(np.ndarray[Any, Any]):
 
 
 def _as_numba(value: Any) -> Any:
-    """An argument as numba's kernels take it: tensors, also those in NamedTuples, as views."""
+    """An argument for numba's kernels: tensors, also those in tuples, as views of their memory."""
     if isinstance(value, tuple):
-        return type(value)(*map(_as_numba, value))
+        return tuple.__new__(type(value), map(_as_numba, value))
     if not isinstance(value, torch.Tensor):
         return value
     return value.numpy().view(_SimulatedArray) if IS_SIMULATED else cuda.as_cuda_array(value, False)
 
 
 def _stream() -> Any:
-    """The stream on which torch works, so that its work and the kernels are done in turn."""
+    """The stream of torch, so that its operations and the kernels run in order."""
     if IS_SIMULATED:
         return 0
     stream = torch.cuda.current_stream().cuda_stream

@@ -12,33 +12,25 @@ from karel_gym.simulation.devices import CPU, Device
 from karel_gym.simulation.kernels import index, inner
 from karel_gym.simulation.rng import stream_of
 
+NO_ACTION = -1
+"""The previous action before the first."""
 EpisodeState = tuple[Any, ...]
-"""All that one episode is, a copy: a row of each array of `EpisodeArrays.arrays`."""
+"""A copy of the state of one episode: a row of each array of `EpisodeArrays.arrays`."""
 
 
 class WorldArrays(NamedTuple):
     """The worlds of N running Karel episodes, or, without the first axis, of one of them."""
 
-    cells: Any
-    """uint8, (N, H*W)."""
-    width: int
-    """W."""
-    robots: Any
-    """int64, (N, 2); position (row * W + column) and heading."""
-    rngs: Any
-    """uint64, (N, 1); random states."""
-    counters: Any
-    """int32, (N, N_COUNTERS); the task's counters."""
+    cells: Any  # uint8, (N, H*W)
+    width: int  # W
+    robots: Any  # int64, (N, 2); position (row * W + column) and heading
+    rngs: Any  # uint64, (N, 1); random states
+    counters: Any  # int32, (N, N_COUNTERS); the task's counters
 
     def take(self, rows: Any) -> WorldArrays:
         """A copy of these rows."""
-        return WorldArrays(
-            self.cells[rows],
-            self.width,
-            self.robots[rows],
-            self.rngs[rows],
-            self.counters[rows],
-        )
+        cells, width, robots, rngs, counters = self
+        return WorldArrays(cells[rows], width, robots[rows], rngs[rows], counters[rows])
 
 
 @inner
@@ -66,29 +58,87 @@ def copy_world(source: Any, target: Any) -> None:
     copy(source.counters, target.counters)
 
 
+class Progress(NamedTuple):
+    """The progress of N running episodes."""
+
+    streams: Any  # uint64, (N, 1); the sources of the random states of later episodes
+    returns: Any  # float64, (N,); the sums of rewards so far
+    lengths: Any  # int64, (N,); the numbers of actions so far
+    previous: Any  # int64, (N,); the last actions, or NO_ACTION before the first
+
+
+class Steps(NamedTuple):
+    """The results of one action in each of N episodes."""
+
+    rewards: Any  # float64, (N,)
+    terminated: Any  # bool, (N,)
+    truncated: Any  # bool, (N,)
+
+
+@inner
+def begin_progress(i: Any, progress: Any) -> None:
+    """Set the progress of episode `i` to that of a new episode."""
+    progress.returns[i], progress.lengths[i], progress.previous[i] = 0.0, 0, NO_ACTION
+
+
+@inner
+def skip_step(i: Any, steps: Any) -> None:
+    """Write the results of a step in which episode `i` began anew."""
+    steps.rewards[i], steps.terminated[i], steps.truncated[i] = 0.0, False, False
+
+
+@inner
+def finish_step(
+    i: Any, action: int, reward: float, terminated: bool, progress: Any, max_steps: int, steps: Any
+) -> None:
+    """Write the results of an action in episode `i`, and add them to its progress."""
+    progress.returns[i] += reward
+    progress.lengths[i] += 1
+    progress.previous[i] = action
+    steps.rewards[i], steps.terminated[i] = reward, terminated
+    steps.truncated[i] = progress.lengths[i] >= max_steps and not terminated
+
+
 class EpisodeArrays(ABC):
     """N episodes that kernels step in place.
 
+    The kernels get the arrays of the simulated system and `Progress` as plain tuples: numba takes
+    1.5 us per call to look up the type of each NamedTuple.
+
     Args:
         n: N, from 1 up.
-        device: Where the arrays are and the episodes run.
+        max_steps: Horizon after which an episode is truncated.
+        begin: Compiled kernel (n, which, fresh, system, progress).
+        step: Compiled kernel (n, actions, restarting, system, progress, max_steps, *Steps).
+        system: The arrays of the simulated system.
+        device: The device of the arrays.
 
     Attributes:
-        streams: uint64, (N, 1); where the random states of later episodes come from.
-        returns: float64, (N,); the sum of rewards so far.
-        lengths: int64, (N,); the number of actions so far.
+        streams, returns, lengths, previous: The arrays of `Progress`.
 
     Raises:
-        ValueError: `n` is below 1.
+        ValueError: `n` or `max_steps` is below 1.
     """
 
-    def __init__(self, n: int, device: Device = CPU) -> None:
-        if n < 1:
-            raise ValueError(f"num_envs must be at least 1, got {n}")
+    def __init__(
+        self,
+        n: int,
+        max_steps: int,
+        begin: Callable[..., None],
+        step: Callable[..., None],
+        system: tuple[Any, ...],
+        device: Device = CPU,
+    ) -> None:
+        if not isinstance(max_steps, int) or not 1 <= max_steps < 2**63:
+            raise ValueError(f"max_steps must be a whole number from 1 up, got {max_steps!r}")
         self.device = device
+        self.max_steps = max_steps
         self.streams = device.zeros((n, 1), np.uint64)
         self.returns = device.zeros((n,), np.float64)
         self.lengths = device.zeros((n,), np.int64)
+        self.previous = device.zeros((n,), np.int64) + NO_ACTION
+        self._begin, self._step, self._system = begin, step, tuple(system)
+        self._progress = self.streams, self.returns, self.lengths, self.previous
 
     def __len__(self) -> int:
         return len(self.returns)
@@ -96,38 +146,53 @@ class EpisodeArrays(ABC):
     @property
     @abstractmethod
     def arrays(self) -> tuple[Any, ...]:
-        """All arrays that change as episodes run; each has a row an episode."""
+        """All arrays that change as episodes run, each with one row per episode."""
 
     @abstractmethod
+    def write_start(self, index: int, start: Any) -> None:
+        """Write a given start into the arrays of the system."""
+
     def reset(self, which: Any) -> None:
         """Begin the episodes `which`, bool, (N,), at random."""
+        self._begin(len(self), which, True, self._system, self._progress)
 
-    @abstractmethod
     def load(self, index: int, start: Any) -> None:
-        """Begin episode `index` from a given start."""
+        """Begin episode `index` from a given start.
 
-    @abstractmethod
-    def step(self, actions: Any, restarting: Any = None) -> tuple[Any, Any, Any]:
-        """Do one action an episode.
+        Raises:
+            ValueError: It is no start of such an episode.
+        """
+        self.write_start(index, start)
+        which = self.device.zeros((len(self),), np.bool_)
+        which[index] = True
+        self._begin(len(self), which, False, self._system, self._progress)
+
+    def step(self, actions: Any, restarting: Any = None) -> Steps:
+        """Do one action per episode.
 
         Args:
             actions: int64, (N,).
-            restarting: bool, (N,); episodes that begin anew instead, with reward 0.
-
-        Returns:
-            rewards float64, terminated bool, truncated bool; each (N,).
+            restarting: bool, (N,); the episodes that begin anew instead, with reward 0.
         """
+        n, zeros = len(self), self.device.zeros
+        steps = Steps(zeros((n,), np.float64), zeros((n,), np.bool_), zeros((n,), np.bool_))
+        if restarting is None:
+            restarting = zeros((n,), np.bool_)
+        self._step(
+            n, actions, restarting, self._system, self._progress, self.max_steps, tuple(steps)
+        )
+        return steps
 
     def seed(self, index: int, seed: int) -> None:
         """Let episode `index` and those after it draw from the stream of `seed`."""
         self.streams[index] = self.device.from_host(np.array([stream_of(seed)]))
 
     def get_state(self, index: int) -> EpisodeState:
-        """A copy of all that episode `index` is."""
+        """A copy of the state of episode `index`."""
         return tuple(self.device.copy(array[index : index + 1]) for array in self.arrays)
 
     def set_state(self, index: int, state: EpisodeState) -> None:
-        """Let episode `index` be what an episode was when `get_state` copied it.
+        """Continue episode `index` from a state that `get_state` copied.
 
         Raises:
             ValueError: It is not the state of such an episode.
@@ -143,7 +208,7 @@ class EpisodeArrays(ABC):
 
         Args:
             n_actions: A; the actions are 0 to A - 1.
-            observe: `observe()` is what the episodes' agents observe now, (N, ...).
+            observe: Returns the present observations, (N, ...).
 
         Returns:
             Observations (N, A, ...), rewards float64 (N, A) and terminated bool (N, A).
@@ -159,19 +224,6 @@ class EpisodeArrays(ABC):
             actions = self.device.from_host(np.full(n, action, dtype=np.int64))
             rewards[:, action], terminated[:, action], _ = self.step(actions)
             observations[:, action] = observe()
-            for array, copy in zip(self.arrays, before, strict=True):
-                array[:] = copy
+            for array, copied in zip(self.arrays, before, strict=True):
+                array[:] = copied
         return observations, rewards, terminated
-
-
-def max_steps_or(default: int, max_steps: int | None) -> int:
-    """The horizon of episodes: `max_steps`, or `default` where it is None.
-
-    Raises:
-        ValueError: `max_steps` is below 1.
-    """
-    if max_steps is None:
-        return default
-    if not isinstance(max_steps, int) or not 1 <= max_steps < 2**63:
-        raise ValueError(f"max_steps must be a whole number from 1 up, got {max_steps!r}")
-    return max_steps

@@ -1,17 +1,16 @@
-"""Compiled kernels: cached on disk, and specialised to a task.
+"""Compiled kernels, cached on disk and specialized to a task.
 
-Small functions are compiled with `inner` and called from kernels only. The functions that Python
-calls are `Kernel`s. Both may call the three functions that every task defines (`generate`, `begin`,
-`reward`: see `karel_gym.tasks.task`); such a kernel exists once a task, as `kernel.of(task)`,
-compiled with that task's functions in their place.
+Python calls `Kernel`s; they call small functions that are compiled with `inner`. Both may call the
+three functions of a task (`generate`, `begin`, `reward`: see `karel_gym.tasks.task`). Such a kernel
+is compiled once per task, as `kernel.of(task)`, with that task's functions.
 
-A kernel that treats many things, one after the other and each by itself, takes `first`, `last` and
-`step` before its other arguments: it treats those in range(first, last, step). Such a kernel also
-runs on a GPU, where each thread has its own share of the things (see `karel_gym.simulation.cuda`).
+A kernel for many independent items has the first arguments `first`, `last` and `step`: it handles
+the items in range(first, last, step). It also runs on a GPU, where the threads share the items (see
+`karel_gym.simulation.cuda`).
 
-numba's cache on disk only notices changes of the file that holds the outermost function. A kernel's
-name in the cache therefore ends in a fingerprint of all the code that it calls. If nothing can be
-cached, kernels compile in every process, and a warning says so once.
+numba's cache notices only changes of the file with the outermost function. A kernel's name in the
+cache therefore ends in a hash of all the code that it calls. If nothing can be cached, kernels are
+compiled in every process, and a warning says so once.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ TASK_FUNCTIONS = ("generate", "begin", "reward")
 
 
 class TaskFunctions(Protocol):
-    """What a task defines for kernels to call; see `karel_gym.tasks.task`."""
+    """The functions of a task that kernels call; see `karel_gym.tasks.task`."""
 
     @property
     def generate(self) -> Any:
@@ -49,30 +48,30 @@ class TaskFunctions(Protocol):
 
     @property
     def reward(self) -> Any:
-        """Judge an action."""
+        """Return the reward of an action."""
 
     def __hash__(self) -> int:
         """Compiled kernels are kept by task."""
 
 
 inner = numba.njit(nogil=True, error_model="numpy", forceinline=True)
-"""Compile a function that kernels call. It compiles with its caller and is cached with it."""
+"""Compile a function that kernels call; it is compiled and cached with its caller."""
 
 
 @inner
 def index(k: int) -> Any:
-    """`k` as an index that is known not to be negative: arrays need not check for that."""
+    """`k` as an unsigned index, which arrays need not check for negative values."""
     return np.uintp(k)
 
 
 @inner
 def product(a: float, b: float) -> float:
-    """a * b, rounded: a sum that it is part of must not be fused with it, as GPUs would."""
+    """a * b, rounded; GPUs would otherwise fuse it with a sum around it."""
     return a * b
 
 
 class Kernel:
-    """A compiled function that Python calls. It is pickled by its name, as functions are.
+    """A compiled function that Python calls; it is pickled by its name.
 
     Args:
         function: A function in numba's subset of Python, over arrays and numbers.
@@ -91,7 +90,7 @@ class Kernel:
         return self.function.__qualname__
 
     def of(self, task: TaskFunctions | None) -> Callable[..., Any]:
-        """This kernel with `task`'s generate, begin and reward; None: it calls none of them."""
+        """This kernel with the functions of `task`; None: it calls none of them."""
         return self._compile_for(task)
 
     def _compile(self, task: TaskFunctions | None) -> Callable[..., Any]:
@@ -108,7 +107,7 @@ class Kernel:
 
 
 class _KernelCache(FunctionCache):
-    """numba's cache on disk, whose faults (a full disk, a damaged file) cost a compilation only."""
+    """numba's cache on disk; after an error (full disk, damaged file) it compiles anew."""
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         try:
@@ -138,7 +137,7 @@ def _say_uncached(reason: str) -> None:
 
 
 class _Announced:
-    """A compiled function whose first call may take seconds, and says so."""
+    """A compiled function that shows a message if its first call takes long."""
 
     def __init__(self, compiled: Dispatcher, kernel: Kernel, task: TaskFunctions | None) -> None:
         self.compiled = compiled
@@ -172,9 +171,9 @@ def bind(
 
     Args:
         function: A function, not compiled.
-        task: What stands in the place of the stand-ins `generate`, `begin` and `reward`.
-        compiled: `compiled(f, task)` takes the place of every compiled function f; f is bound to
-            `task`, or to none where it belongs to a task itself.
+        task: Its functions replace `generate`, `begin` and `reward`.
+        compiled: `compiled(f, task)` replaces every compiled function f; task is None for the
+            functions of a task.
     """
 
     def replaced(value: Any) -> Any:
@@ -200,7 +199,7 @@ def _inner_for(function: Dispatcher, task: TaskFunctions | None) -> Dispatcher:
 
 
 def _needs_task(function: FunctionType) -> bool:
-    """Whether `function` calls what tasks define, itself or in what it calls."""
+    """Whether a function calls the functions of a task, directly or indirectly."""
     called = {name: function.__globals__.get(name) for name in function.__code__.co_names}
     return any(
         name in TASK_FUNCTIONS or (isinstance(value, Dispatcher) and _needs_task(value.py_func))
@@ -209,7 +208,7 @@ def _needs_task(function: FunctionType) -> bool:
 
 
 def _update(digest: Any, function: FunctionType, seen: set[CodeType]) -> None:
-    """Add to `digest` what `function` compiles to: its code and all that it calls and uses."""
+    """Add a function's code, and all that it calls and uses, to `digest`."""
     code = function.__code__
     if code in seen:
         return

@@ -1,7 +1,7 @@
 """Random numbers for kernels: SplitMix64, a counter with a mixing function.
 
-Each world owns one 64-bit random state, so a batch draws the same numbers in any order, at any size
-and on every machine. A seed stands for a stream of such states, one a world.
+Each world has its 64-bit random state, so that it draws the same numbers in any batch and on every
+machine. A seed gives a stream of such states, one per world.
 Source: Steele, Lea and Flood, Fast Splittable Pseudorandom Number Generators (OOPSLA 2014).
 """
 
@@ -47,18 +47,18 @@ def uniform(rng: Any, low: float, high: float) -> float:
 
 @inner
 def draw_state(stream: Any) -> Any:
-    """The next random state of `stream`, uint64, (1,), which moves on."""
+    """The next random state of `stream`, uint64, (1,); it advances the stream."""
     state = mix(stream[0])
     stream[0] += STRIDE
     return state
 
 
 def stream_of(seed: int) -> np.uint64:
-    """The stream of random states that belongs to `seed`.
+    """The stream of random states of a seed.
 
     Raises:
-        ValueError: `seed` is negative or has more than 64 bits.
-        TypeError: `seed` is no integer.
+        ValueError: The seed is negative or has more than 64 bits.
+        TypeError: The seed is not an integer.
     """
     number = operator.index(seed)
     if not 0 <= number < 2**64:
@@ -67,9 +67,5 @@ def stream_of(seed: int) -> np.uint64:
 
 
 def states_of(seed: int, n: int) -> NDArray[np.uint64]:
-    """The first `n` states of the stream of `seed`: uint64, (n,).
-
-    Raises:
-        ValueError: `seed` is negative or has more than 64 bits.
-    """
+    """The first `n` states of the stream of a seed: uint64, (n,)."""
     return mix.py_func(stream_of(seed) + np.arange(n, dtype=np.uint64) * STRIDE)

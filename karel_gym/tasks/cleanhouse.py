@@ -1,17 +1,16 @@
 """CleanHouse: pick up the litter of an apartment.
 
 What the robot must do
-    Pick up every marker; they lie beside the walls of an apartment of several rooms.
+    Pick up every marker beside the walls of an apartment with several rooms.
 Start worlds
-    One apartment of 14x22. The robot stands at (1, 13), facing south. Ten random cells beside a
-    wall hold a marker; v0: in columns below 13. No such marker lies at the robot's cell or in the
-    passages (2, 12), (3, 10), (4, 11), (5, 11) and (6, 10). Besides, (2, 12) holds two markers in
-    v0 and one in v1.
+    One apartment of 14x22; the robot at (1, 13), facing south. Ten random cells beside a wall (v0:
+    in columns below 13) hold a marker, but never the robot's cell or the passages (2, 12), (3, 10),
+    (4, 11), (5, 11) and (6, 10). In addition, (2, 12) holds two markers in v0 and one in v1.
 Reward
-    v0: the change of the share of the ten cells that are empty. v1: +1/11 for a marker picked; -1
+    v0: the change of the share of the ten cells that are empty. v1: +1/11 for picking a marker; -1
     for putting one.
 Termination
-    v0: when the ten cells are empty. v1: when no marker is left, or at the first -1.
+    v0: the ten cells are empty. v1: no marker is left, or the first -1.
 Definition
     v0: LEAPS (Trivedi et al., NeurIPS 2021). v1: Carvalho et al. (ICLR 2024).
 Reference program
@@ -60,7 +59,7 @@ TARGETS, FULL = 0, 1  # counters of v0: cells to empty, those of them with marke
 
 @inner
 def can_hold_litter(cells: Any, position: int, columns: int) -> bool:
-    """Whether litter may fall on a cell of an apartment that is used up to column `columns`."""
+    """Whether a cell may hold litter, if only the first `columns` columns may."""
     return (
         not on_border(cells, WIDTH, position)
         and position % WIDTH < columns
@@ -122,15 +121,6 @@ def generate_v1(cells: Any, width: int, rng: Any) -> tuple[int, int]:
     return ROBOT, SOUTH
 
 
-V0 = Task(
-    __doc__, (HEIGHT, WIDTH), (HEIGHT, WIDTH), generate_v0, begin_v0, reward_v0, fixed_shape=True
-)
-V1 = Task(
-    __doc__,
-    (HEIGHT, WIDTH),
-    (HEIGHT, WIDTH),
-    generate_v1,
-    count_markers,
-    pick_all,
-    fixed_shape=True,
-)
+SHAPE = HEIGHT, WIDTH
+V0 = Task(__doc__, SHAPE, SHAPE, generate_v0, begin_v0, reward_v0, fixed_shape=True)
+V1 = Task(__doc__, SHAPE, SHAPE, generate_v1, count_markers, pick_all, fixed_shape=True)

@@ -4,14 +4,13 @@ What the robot must do
     Pick up the key, a marker in the left room, which opens the door to the right room, and put a
     second marker on the goal marker there.
 Start worlds
-    Two rooms parted by a wall on column ceil(W/2). The robot, facing east, and the key are on
-    random cells of the left room, not the same; the goal marker is on a random cell of the right.
+    Two rooms with a wall in column ceil(W/2) between them. The robot, facing east, and the key are
+    on two random cells of the left room, the goal marker on a random cell of the right room.
 Reward
-    +1/2 when the key is picked, which opens the cells of rows 2 and 3 in the wall; then +1/2 when
-    the goal cell holds two markers. -1 for a marker put anywhere else and for picking the goal
-    marker.
+    +1/2 for picking the key, which opens the cells of rows 2 and 3 in the wall; then +1/2 when the
+    goal cell holds two markers. -1 for a marker anywhere else and for picking the goal marker.
 Termination
-    When the goal cell holds two markers, or at the first -1.
+    The goal cell holds two markers, or the first -1.
 Definition
     v0: Carvalho et al. (ICLR 2024).
 Reference program

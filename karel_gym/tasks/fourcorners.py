@@ -1,16 +1,16 @@
 """FourCorners: put one marker in each corner.
 
 What the robot must do
-    Leave exactly one marker in each of the four corners, and none elsewhere.
+    Put exactly one marker in each of the four corners, and none elsewhere.
 Start worlds
-    An empty room. v0: the robot stands at the third column of the bottom row, facing east; v1: at a
-    random column of the bottom row that is not next to a corner, facing east.
+    An empty room; the robot in the bottom row, facing east. v0: in the third column; v1: in a
+    random column that is not next to a corner.
 Reward
-    v0: the change of the score, which is the share of corners with a marker, or 0 while a marker
-    lies elsewhere (every marker beyond one a corner counts as elsewhere). v1: +1/4 for a corner's
-    first marker, -1/4 for picking it up again; -1 for a marker anywhere else.
+    v0: the change of the score: the share of corners with a marker, or 0 while a marker lies
+    elsewhere (a second marker in a corner counts as elsewhere). v1: +1/4 for a corner's first
+    marker, -1/4 for picking it up again; -1 for a marker anywhere else.
 Termination
-    v0: when the score is 1. v1: when all corners have a marker, or at the first -1.
+    v0: the score is 1. v1: all corners have a marker, or the first -1.
 Definition
     v0: LEAPS (Trivedi et al., NeurIPS 2021). v1: Carvalho et al. (ICLR 2024).
 Reference program

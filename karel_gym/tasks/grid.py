@@ -1,4 +1,4 @@
-"""Kernels from which world generators are made."""
+"""Geometry that the tasks share."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def on_border(cells: Any, width: int, position: int) -> bool:
 
 @inner
 def open_room(cells: Any, width: int) -> None:
-    """Wall in a world that is otherwise free."""
+    """Write the border of a world."""
     for position in range(cells.size):
         if on_border(cells, width, position):
             cells[position] = WALL
@@ -27,7 +27,7 @@ def open_room(cells: Any, width: int) -> None:
 
 @inner
 def is_beside_wall(cells: Any, width: int, position: int) -> bool:
-    """Whether one of the four neighbours of a cell inside the border is a wall."""
+    """Whether one of the four neighbors of a cell inside the border is a wall."""
     return (
         cells[position - width]
         | cells[position + width]
@@ -45,7 +45,7 @@ def random_cell(cells: Any, width: int, first_col: int, n_cols: int, rng: Any) -
 
 @inner
 def last_marker(cells: Any) -> int:
-    """The position of the last marker, the only one of most start worlds; -1 if there is none."""
+    """The position of the last marker; -1 if there is none."""
     for position in range(cells.size - 1, -1, -1):
         if cells[position] & MARKERS:
             return position
@@ -60,7 +60,7 @@ def distance(width: int, a: int, b: int) -> int:
 
 @inner
 def progress(width: int, effect: Effect, goal: int, initial: int) -> float:
-    """How much nearer to `goal` an action brought the robot, in parts of the `initial` distance."""
+    """The progress of an action towards `goal`, over the `initial` distance."""
     before, after = distance(width, effect.origin, goal), distance(width, effect.position, goal)
     return (before - after) / initial
 

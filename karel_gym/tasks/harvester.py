@@ -4,12 +4,12 @@ What the robot must do
     Pick up all markers of a room that is full of them.
 Start worlds
     A room with one marker on every cell; the robot in the bottom row, facing east. v0: in the lower
-    left corner; v1: at a random column that is not next to a corner.
+    left corner; v1: in a random column that is not next to a corner.
 Reward
-    v0: the change of the share of the initial number of markers that is gone. v1: +1/n for a marker
-    picked, where n is their initial number; -1 for putting one.
+    v0: the change of the share of markers that are gone. v1: +1/n for picking one of n markers; -1
+    for putting one.
 Termination
-    v0: when no marker is left. v1: when no marker is left, or at the first -1.
+    No marker is left. v1: also the first -1.
 Definition
     v0: LEAPS (Trivedi et al., NeurIPS 2021). v1: Carvalho et al. (ICLR 2024).
 Reference program

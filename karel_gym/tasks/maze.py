@@ -1,15 +1,15 @@
 """Maze: find the marker in a random maze.
 
 What the robot must do
-    Reach the one marker of a maze without loops.
+    Reach the only marker of a maze without loops.
 Start worlds
-    A maze carved depth-first from the lower left corner, where the robot stands facing east. The
+    A maze carved depth-first from the lower left corner, where the robot stands, facing east. The
     marker lies on a random free cell; in v1 never on the robot's.
 Reward
-    +1 on reaching the marker's cell. Picking the marker up does not count. Dense: the progress in
+    +1 for reaching the marker's cell; picking the marker up does not count. Dense: the progress in
     Manhattan distance, over the initial distance.
 Termination
-    When the marker's cell is reached.
+    The robot reaches the marker's cell.
 Definition
     v0: LEAPS (Trivedi et al., NeurIPS 2021). v1: Carvalho et al. (ICLR 2024).
 Reference program
@@ -29,7 +29,7 @@ from karel_gym.tasks.task import Task
 from karel_gym.world import WALL
 
 GOAL, DISTANCE = 0, 1  # counters: the marker's position, its distance at the start
-PARENT_SHIFT = 4  # while a maze is carved, a cell's task bits tell the heading back to its parent
+PARENT_SHIFT = 4  # the heading to a cell's parent, while the maze is carved
 PARENT = 0x30
 
 

@@ -1,13 +1,13 @@
-"""OneStroke: visit every cell without crossing the own trail.
+"""OneStroke: visit every cell without crossing its own trail.
 
 What the robot must do
     Visit all cells; a cell becomes a wall when the robot leaves it.
 Start worlds
-    An empty room with the robot on a random cell, facing east.
+    An empty room; the robot on a random cell, facing east.
 Reward
-    +1/(cells - 1) for each new cell. Markers may be put and picked.
+    +1/(cells - 1) for each new cell. Markers do not count.
 Termination
-    When all cells have been visited.
+    All cells have been visited.
 Definition
     v0: Carvalho et al. (ICLR 2024), whose released code pays 1/36 a cell; all cells give 1 here.
 Reference program

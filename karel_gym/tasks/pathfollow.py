@@ -1,16 +1,16 @@
 """PathFollow: collect the markers of a path without leaving it.
 
 What the robot must do
-    Pick up all markers of a path from the lower left to the upper right corner, staying on the path
-    or next to it.
+    Pick up all markers of a path from the lower left to the upper right corner, and stay on the
+    path or next to it.
 Start worlds
-    A room with markers along a random path of steps up and right, each with equal chance where both
-    are possible, from (H-2, 1), where the robot stands facing north, to (1, W-2).
+    A room with markers along a random path of steps up and right from (H-2, 1), where the robot
+    stands, facing north, to (1, W-2); all paths are equally likely.
 Reward
-    +1/n for a marker picked, where n is their initial number; -1 for putting one, and for standing
-    on a cell that is neither on the path nor one of the four neighbours of a cell of it.
+    +1/n for picking one of n markers; -1 for putting one, and for a cell that is neither on the
+    path nor one of the four neighbors of a cell of the path.
 Termination
-    When no marker is left, or at the first -1.
+    No marker is left, or the first -1.
 Definition
     v0: LLM-GS (Liu et al., ICLR 2025).
 Reference program

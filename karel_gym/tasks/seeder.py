@@ -3,12 +3,12 @@
 What the robot must do
     Put exactly one marker on each cell.
 Start worlds
-    An empty room with the robot on a random cell of the columns 2 to W-3, facing east.
+    An empty room; the robot on a random cell of the columns 2 to W-3, facing east.
 Reward
-    +1/n for a cell's first marker, where n is the number of cells; -1 for a second marker on a cell
-    and for picking one.
+    +1/n for the first marker on one of n cells; -1 for a second marker on a cell and for picking
+    one.
 Termination
-    When every cell has a marker, or at the first -1.
+    Every cell has a marker, or the first -1.
 Definition
     v0: Carvalho et al. (ICLR 2024).
 Reference program

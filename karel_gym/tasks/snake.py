@@ -1,16 +1,16 @@
-"""Snake: eat, grow, and do not run into the own body.
+"""Snake: eat, grow, and do not run into the body.
 
 What the robot must do
-    Be the head of a snake and reach the food twenty times. The body is markers that trail the
-    robot; it is as long as the food eaten, plus one cell.
+    Be the head of a snake and reach the food twenty times. The body is a trail of markers behind
+    the robot, one cell longer than the number of foods eaten.
 Start worlds
-    An empty room with the robot on a random cell of the columns 2 to W-3, facing east, and one food
+    An empty room; the robot on a random cell of the columns 2 to W-3, facing east, and one food
     marker on a random other cell.
 Reward
-    +1/20 for reaching the food, which then reappears on a random cell that is free of wall, robot
-    and body; -1 for running into the body. Markers that the robot puts or picks count for nothing.
+    +1/20 for reaching the food, which then reappears on a random cell without wall, robot or body;
+    -1 for running into the body. Markers that the robot puts or picks do not count.
 Termination
-    After 20 foods, or on running into the body.
+    20 foods are eaten, or the robot runs into the body.
 Definition
     v0: Carvalho et al. (ICLR 2024). In their released code the robot never perceives new food or
     its body; here it does.

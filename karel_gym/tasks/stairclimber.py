@@ -1,15 +1,15 @@
 """StairClimber: climb the stairs to the marker.
 
 What the robot must do
-    Climb stairs that rise to the right, up to the step on which the marker lies.
+    Climb stairs that rise to the right, up to the step with the marker.
 Start worlds
-    Stairs from the lower left corner. The robot stands on a random step but the last, facing east;
-    the marker lies on a random higher step.
+    Stairs from the lower left corner; the robot on a random step but the last, facing east; the
+    marker on a random higher step.
 Reward
-    +1 on reaching the marker's cell, -1 on entering a cell that is neither a step nor right above
-    one. Dense: the progress in Manhattan distance, over the initial distance, and the same -1.
+    +1 for reaching the marker's cell, -1 for a cell that is neither a step nor right above one.
+    Dense: the progress in Manhattan distance, over the initial distance, and the same -1.
 Termination
-    At either.
+    Either of them.
 Definition
     v0: LEAPS (Trivedi et al., NeurIPS 2021). v1: Carvalho et al. (ICLR 2024).
 Reference program

@@ -1,7 +1,7 @@
-"""What a task is: the worlds that it starts from and its reward, as three kernels.
+"""`Task`: start worlds and rewards as three functions.
 
-The three functions here are the signatures that a task's kernels have; kernels that call them are
-compiled once a task, with the task's own in their place (see `karel_gym.simulation.kernels`).
+The three functions here only show the signatures. Kernels that call them are compiled once per task
+with the task's functions (see `karel_gym.simulation.kernels`).
 """
 
 from __future__ import annotations
@@ -20,19 +20,18 @@ from karel_gym.simulation.kernels import inner
 from karel_gym.world import MAX_SIDE
 
 N_COUNTERS = 8
-"""How many counters a task has for the episode."""
+"""The number of counters of an episode."""
 FLAG = 0x10
-"""The first of the three bits of a cell (0x10, 0x20, 0x40) that are the task's own."""
+"""The first of the three bits of a cell (0x10, 0x20, 0x40) that belong to the task."""
 
 
 def generate(cells: Any, width: int, rng: Any) -> tuple[int, int]:
     """Write a random start world.
 
     Args:
-        cells: uint8, (H*W,), zeros; gets the walls and markers.
+        cells: uint8, (H*W,), zeros; the walls and markers are written here.
         width: W.
-        rng: uint64, (1,), the world's random stream; `karel_gym.simulation.rng.below` draws from
-            it.
+        rng: uint64, (1,), the world's random state; `karel_gym.simulation.rng.below` draws from it.
 
     Returns:
         The robot's position (row * W + column) and heading.
@@ -41,69 +40,65 @@ def generate(cells: Any, width: int, rng: Any) -> tuple[int, int]:
 
 
 def begin(cells: Any, width: int, position: int, counters: Any) -> None:
-    """Prepare the episode that starts from a world, generated or given by a user.
+    """Prepare an episode in a world, which was generated or given by a user.
 
     Args:
-        cells: uint8, (H*W,); the task may set its own bits.
+        cells: uint8, (H*W,); the task may set its bits.
         width: W.
-        position: The robot's.
-        counters: int32, (N_COUNTERS,), zeros; what `reward` has to remember.
+        position: The robot's position.
+        counters: int32, (N_COUNTERS,), zeros; the memory of `reward`.
     """
     raise TypeError("a stand-in: kernels call the task's own begin")
 
 
 def reward(cells: Any, width: int, effect: Effect, counters: Any, rng: Any) -> tuple[float, bool]:
-    """Judge an action that was just done.
+    """The reward of an action.
 
-    What it remembers lives in `counters` and in the task's bits of `cells` only, so that a run is
-    recognised as an endless loop exactly when all of its state recurs.
+    Its only memory are `counters` and the task's bits of `cells`: the interpreter recognizes an
+    endless loop when all of this state recurs.
 
     Args:
         cells: uint8, (H*W,); the world after the action. The task may change it.
         width: W.
-        effect: What the action did.
-        counters: int32, (N_COUNTERS,), as `begin` and earlier calls left them.
-        rng: uint64, (1,), the world's random stream.
+        effect: The effect of the action.
+        counters: int32, (N_COUNTERS,).
+        rng: uint64, (1,), the world's random state.
 
     Returns:
-        The action's reward, and whether the episode ends here.
+        The action's reward, and whether the episode ends.
     """
     raise TypeError("a stand-in: kernels call the task's own reward")
 
 
 def sparse(reward: Any) -> Any:
-    """The kernel that pays 1 for the action that completes the task, which `reward` judges."""
+    """The reward 1 for the action that completes the task, and 0 for others."""
 
     @inner
-    def judge(
+    def only_success(
         cells: Any, width: int, effect: Effect, counters: Any, rng: Any
     ) -> tuple[float, bool]:
         gain, terminated = reward(cells, width, effect, counters, rng)
         return 1.0 if terminated and gain > 0 else 0.0, terminated
 
-    return judge
+    return only_success
 
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """A task: its worlds and its reward.
+    """A task. It is pickled by its name: it must be an attribute of a module.
 
     Args:
-        doc: What the robot must do, start worlds, reward, termination and source.
+        doc: Its documentation: goal, start worlds, reward, termination and source.
         shape: The default height and width.
-        min_shape: The smallest height and width at which the task makes sense.
-        generate: Kernel, writes a start world.
-        begin: Kernel, prepares the episode from a world.
-        reward: Kernel, judges an action.
-        dense: Kernel, judges an action by the progress it made; None if the task has none.
+        min_shape: The smallest height and width.
+        generate, begin, reward: Its functions; see those of this module.
+        dense: A reward for progress, with the signature of `reward`; None if the task has none.
         fixed_shape: Whether `shape` is the only one.
-        max_return: The return of an episode in which the task was solved.
+        max_return: The return of a solved episode.
         actions_per_cell: The horizon, in actions per cell inside the border.
         random_reward: Whether `reward` draws random numbers. If not, worlds that differ only in
             their random streams are one to a search.
-        variant_of: The task and the kind of reward that this one is made from; None: from none.
-
-    A task is pickled by its name: it must be an attribute of a module.
+        variant_of: The task and the kind of reward that this one was made from.
     """
 
     doc: str
@@ -132,8 +127,8 @@ class Task:
         """This task with another reward.
 
         Args:
-            kind: "default"; "dense", progress in Manhattan distance over the initial distance,
-                where the task has it; or "sparse", 1 when the task is complete.
+            kind: "default"; "dense", the progress in Manhattan distance over the initial distance,
+                if the task has it; or "sparse", 1 when the task is complete.
 
         Raises:
             ValueError: The task has no such reward.
@@ -148,23 +143,29 @@ class Task:
         raise ValueError(f"this task's reward is one of {', '.join(kinds)}; got {kind!r}")
 
     def horizon(self, height: int, width: int) -> int:
-        """The number of actions after which an episode is truncated unless the user sets another.
-
-        Args:
-            height, width: Size of the worlds, walls included.
-        """
+        """The default number of actions after which an episode is truncated."""
         return self.actions_per_cell * (height - 2) * (width - 2)
 
     @property
     def reward_threshold(self) -> float:
-        """The mean return from which on the task counts as solved: 0.99 of the largest.
-
-        A reference program of every task reaches it.
-        """
+        """The mean return at which a task counts as solved; its reference program reaches it."""
         return 0.99 * self.max_return
 
+    def size(self, height: int | None, width: int | None) -> tuple[int, int]:
+        """Height and width of worlds, by default the task's own.
+
+        Raises:
+            ValueError: The task has no worlds of this size.
+        """
+        size = (
+            self.shape[0] if height is None else height,
+            self.shape[1] if width is None else width,
+        )
+        self.check_shape(*size)
+        return size
+
     def check_shape(self, height: int, width: int) -> None:
-        """Raise a ValueError unless the task has worlds of this size."""
+        """Raise a `ValueError` unless the task has worlds of this size."""
         if self.fixed_shape and (height, width) != self.shape:
             raise ValueError(
                 f"this task's worlds are {self.shape[0]}x{self.shape[1]} only, got {height}x{width}"
@@ -180,7 +181,7 @@ class Task:
 
 
 def _place_of(task: Task) -> tuple[str, str]:
-    """The module that a task is an attribute of, and its name there."""
+    """The module that has a task as an attribute, and the attribute's name."""
     kernels = (task.reward, task.begin, task.generate)
     likely = [kernel.py_func.__module__ for kernel in kernels]
     for module in [*likely, *sys.modules]:

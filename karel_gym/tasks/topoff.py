@@ -1,20 +1,20 @@
 """TopOff: put a second marker on every marked cell of the bottom row.
 
 What the robot must do
-    Walk the bottom row, top every single marker off to two, and leave the other cells empty; in v0
-    also end at the row's right end.
+    Walk along the bottom row, put a second marker on every single one, and leave the other cells
+    empty; in v0 also end at the right end of the row.
 Start worlds
-    An empty room with the robot in the lower left corner, facing east. v0: each cell of the bottom
-    row but the last two has a marker with probability 1/4. v1: a random non-empty proper subset of
-    the bottom row's cells but the first has one.
+    An empty room; the robot in the lower left corner, facing east. v0: each cell of the bottom row
+    but the last two has a marker with probability 1/4. v1: a random non-empty proper subset of the
+    bottom row's cells but the first has one.
 Reward
-    v0: the change of the score. The score walks the bottom row from its left end to the robot's
-    column while each cell is right (two markers where one was, none where none was), counts those
-    cells, adds 1 if all are right and the robot stands at the right end, and divides by their
-    number plus 1. v1: the change of the share of marked cells that hold two; -1 for emptying one,
-    for a third marker on one, and for a marker anywhere else.
+    v0: the change of the score: the number of consecutive right cells (two markers where one was,
+    none where none was) from the left end of the bottom row to the robot's column, plus 1 if all
+    are right and the robot stands at the right end, over their number plus 1. v1: the change of the
+    share of marked cells that hold two; -1 for emptying one, for a third marker on one, and for a
+    marker anywhere else.
 Termination
-    v0: when the score is 1. v1: when all marked cells hold two, or at the first -1.
+    v0: the score is 1. v1: all marked cells hold two, or the first -1.
 Definition
     v0: LEAPS (Trivedi et al., NeurIPS 2021). v1: Carvalho et al. (ICLR 2024).
 Reference program
@@ -48,7 +48,7 @@ def generate_v0(cells: Any, width: int, rng: Any) -> tuple[int, int]:
 
 @inner
 def count_right(cells: Any, width: int, right: int) -> int:
-    """The number of cells before the first wrong one, given that the first `right` are."""
+    """The number of cells before the first wrong one; the first `right` are known to be right."""
     while right < width - 2:
         cell = cells[bottom_row(cells, width, right + 1)]
         if cell & MARKERS != (2 if cell & FLAG else 0):

@@ -3,14 +3,14 @@
 What the robot must do
     Put exactly one marker on each cell that is not beside the wall around the world.
 Start worlds
-    An empty room with the robot on a random cell, facing anywhere.
+    An empty room; the robot on a random cell with a random heading.
 Reward
-    +1/n for the first marker on each of the n cells not beside the border; -1 for a marker beside
+    +1/n for the first marker on one of the n cells not beside the border; -1 for a marker beside
     the border, for a second one on a cell, and for picking one.
 Termination
-    When all n cells have a marker, or at the first -1.
+    All n cells have a marker, or the first -1.
 Definition
-    v0: LLM-GS (Liu et al., ICLR 2025), in which the robot could also start in the border.
+    v0: LLM-GS (Liu et al., ICLR 2025), where the robot could also start in the border.
 Reference program
     Goes row by row. Return 1.000. See `programs/wallavoider.karel`.
 """

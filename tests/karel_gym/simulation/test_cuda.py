@@ -48,14 +48,15 @@ def test_tasks_compile_for_a_gpu(env_id: str, monkeypatch: pytest.MonkeyPatch) -
 
     hopper = SimpleNamespace(compute_capability=(9, 0))
     monkeypatch.setattr(dispatcher, "get_current_device", lambda: hopper)
-    flags = types.Array(types.boolean, 1, "C")
-    per_episode = [
-        types.Array(kind, 2, "C")
-        for kind in (types.uint8, types.int64, types.int32, types.uint64, types.uint64)
-    ]
-    reals, whole = types.Array(types.float64, 1, "C"), types.Array(types.int64, 1, "C")
-    arguments = [whole, flags, per_episode[0], types.int64, *per_episode[1:], reals, whole]
-    arguments += [types.int64, reals, flags, flags]
+    cells, robots, counters, states = (
+        types.Array(kind, 2, "C") for kind in (types.uint8, types.int64, types.int32, types.uint64)
+    )
+    flags, reals, whole = (
+        types.Array(kind, 1, "C") for kind in (types.boolean, types.float64, types.int64)
+    )
+    worlds = types.Tuple([cells, types.int64, robots, states, counters])
+    progress = types.Tuple([states, reals, whole, whole])
+    arguments = [whole, flags, worlds, progress, types.int64, types.Tuple([reals, flags, flags])]
     loop = cuda._loop_of(step_episodes.function, task_of(env_id))
     signature = types.int64, types.int64, types.Tuple(arguments)
     compiled = compiler.compile_cuda(loop.py_func, types.void, signature, cc=(9, 0))

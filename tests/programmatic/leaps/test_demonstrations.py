@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from karel_gym import World
 from karel_gym.envs.observations import observe
+from karel_gym.simulation.episode_arrays import WorldArrays
 from programmatic import Program
 from programmatic.dsl.sampling import sample_tokens
 from programmatic.dsl.tokens import PAD
@@ -87,7 +88,7 @@ def test_grids_keep_the_leading_axes() -> None:
     data = dataset().subset(slice(4))
     grids = grids_of(data.cells, WIDTH, data.robots)
     assert grids.shape == (4, 10, 16, 8, 8)
-    each = observe("grid", data.cells[2], data.robots[2], 8, 8)
+    each = observe("grid", WorldArrays(data.cells[2], WIDTH, data.robots[2], None, None))
     assert np.array_equal(grids[2], each)
 
 
