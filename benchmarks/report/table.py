@@ -177,10 +177,10 @@ def _cell(scores: Sequence[Score]) -> Cell:
 def _published_of(env_id: str) -> list[PublishedResult]:
     rows = published_returns()
     found = []
-    for row in rows[rows["task"] == env_id].itertuples(index=False):
-        number = published_number(row.method, env_id, row.worlds)
+    for method, worlds in rows.loc[rows["task"] == env_id, ["method", "worlds"]].to_numpy():
+        number = published_number(method, env_id, worlds)
         if number is not None:
-            found.append(PublishedResult(row.method, row.worlds, number))
+            found.append(PublishedResult(method, worlds, number))
     return found
 
 

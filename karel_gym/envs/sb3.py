@@ -291,7 +291,7 @@ class KarelSB3VecEnv(KernelSB3VecEnv):
         constraints: Sequence[SafetyConstraint] = (),
     ) -> None:
         task_of(env_id)  # raises for other ids
-        spec = copy.deepcopy(spec_of(env_id))
+        spec: Any = copy.deepcopy(spec_of(env_id))
         spec.vector_entry_point = KarelVectorEnv
         envs = _native(
             spec,
@@ -410,7 +410,7 @@ def _infos(info: dict[str, Any], which: Sequence[int]) -> list[dict[str, Any]]:
     """The entries of a vector env's info for some envs, one dict per env."""
     keys = [key for key in ("return", "length", "is_success") if key in info]
     columns = [(key, info[key].tolist()) for key in keys]
-    infos = [{key: values[i] for key, values in columns} for i in which]
+    infos: list[dict[str, Any]] = [{key: values[i] for key, values in columns} for i in which]
     if "constraints" in info:  # without Gymnasium's masks
         verdicts = {k: v for k, v in info["constraints"].items() if isinstance(v, dict)}
         for own, verdict in zip(infos, split(verdicts, which), strict=True):
