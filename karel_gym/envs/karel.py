@@ -20,7 +20,6 @@ from karel_gym.rendering.layout import Frame, PanelLine
 from karel_gym.rendering.renderer import Renderer, ansi
 from karel_gym.rendering.window import Window, keys_to_commands
 from karel_gym.robot import ACTIONS
-from karel_gym.simulation.episode_arrays import EpisodeState
 from karel_gym.simulation.episodes import Episodes
 from karel_gym.specs import task_named
 from karel_gym.tasks.task import Task
@@ -102,7 +101,6 @@ class KarelEnv(KernelEnv):
         self.render_mode = render_mode
         self.title = ""
         self.panel: Sequence[PanelLine] = ()
-        self._status = ""
         self._renderer: Renderer | None = None
         self._window: Window | None = None
 
@@ -116,10 +114,6 @@ class KarelEnv(KernelEnv):
         """The present world."""
         return self.episodes.world(0)
 
-    def set_state(self, state: EpisodeState) -> None:
-        super().set_state(state)
-        self._status = ""
-
     def render(self) -> Any:
         """Draw the present world: an rgb array, a text, or None and a window (`render_mode`)."""
         if self.render_mode is None:
@@ -132,7 +126,7 @@ class KarelEnv(KernelEnv):
             step=int(self.episodes.lengths[0]),
             episode_return=float(self.episodes.returns[0]),
             title=self.title or (self.spec.id if self.spec else ""),
-            status=self._status,
+            status="" if self._running else "solved" if self._success else "failed",
             panel=tuple(self.panel),
         )
         if self.render_mode == "ansi":
@@ -166,10 +160,6 @@ class KarelEnv(KernelEnv):
         """The useful actions, bool, (5,); see `karel_gym.robot.useful`."""
         masks: NDArray[np.bool_] = action_masks(self.episodes.worlds)
         return masks[0]
-
-    def _show(self, solved: bool) -> None:
-        self._status = "" if self._running else "solved" if solved else "failed"
-        super()._show(solved)
 
     def _observe(self) -> NDArray[Any]:
         episodes = self.episodes

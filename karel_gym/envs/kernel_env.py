@@ -27,6 +27,7 @@ class KernelEnv(OwnHorizon, gymnasium.Env[Any, Any]):
     constraints: Sequence[SafetyConstraint] = ()
     _seeded = False
     _running = False
+    _success = False
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -56,9 +57,10 @@ class KernelEnv(OwnHorizon, gymnasium.Env[Any, Any]):
             self.episodes.load(0, options[self.start_option])
         else:
             self.episodes.reset(np.ones(1, dtype=np.bool_))
-        self._running = True
-        self._show(solved=False)
-        return self._observe()[0], self._info(False, at_reset(self.constraints, 1))
+        self._running, self._success = True, False
+        if self.render_mode == "human":
+            self.render()
+        return self._observe()[0], self._info(at_reset(self.constraints, 1))
 
     def step(
         self, action: np.int64 | int
@@ -74,13 +76,15 @@ class KernelEnv(OwnHorizon, gymnasium.Env[Any, Any]):
         self._check_running()
         actions = np.array([action], dtype=np.int64)
         before = self._observe() if self.constraints else None
-        rewards, terminated, truncated = (values.item() for values in self.episodes.step(actions))
+        rewards, ends, limits = self.episodes.step(actions)
+        terminated, truncated = bool(ends[0]), bool(limits[0])
         self._running = not (terminated or truncated)
-        solved = self._solved(terminated, truncated)
-        self._show(solved)
+        self._success = self._solved(terminated, truncated)
+        if self.render_mode == "human":
+            self.render()
         after = self._observe()
         verdicts = {} if before is None else judge(self.constraints, before, actions, after)
-        return after[0], rewards, terminated, truncated, self._info(solved, verdicts)
+        return after[0], float(rewards[0]), terminated, truncated, self._info(verdicts)
 
     def get_state(self) -> EpisodeState:
         """A copy of the episode's state, for `set_state` here or in a vector env.
@@ -108,19 +112,16 @@ class KernelEnv(OwnHorizon, gymnasium.Env[Any, Any]):
     def _solved(self, terminated: bool, truncated: bool) -> bool:
         """Whether the task is solved in an episode that ends in this way."""
 
-    def _show(self, solved: bool) -> None:
-        """Draw the episode after a reset or a step, if the render mode asks for it."""
-        if self.render_mode == "human":
-            self.render()
-
     def _check_running(self) -> None:
         if not self._running:
             raise gymnasium.error.ResetNeeded("call reset() to begin an episode")
 
-    def _info(self, solved: bool, verdicts: Verdicts) -> dict[str, Any]:
-        info = {
+    def _info(self, verdicts: Verdicts) -> dict[str, Any]:
+        info: dict[str, Any] = {
             "return": float(self.episodes.returns[0]),
             "length": int(self.episodes.lengths[0]),
-            "is_success": solved,
+            "is_success": self._success,
         }
-        return info | ({"constraints": split(verdicts, [0])[0]} if verdicts else {})
+        if verdicts:
+            info["constraints"] = split(verdicts, [0])[0]
+        return info

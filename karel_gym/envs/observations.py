@@ -134,7 +134,7 @@ def observe(kind: str, worlds: WorldArrays, previous: Any = None, device: Device
         previous: int64, (N,); the previous actions, -1 for none. Only "percepts+action" needs them.
         device: The device of all arrays.
     """
-    cells, width, robots, *_ = worlds
+    cells, width, robots = worlds.cells, worlds.width, worlds.robots
     n, n_cells = cells.shape
     if kind in SIGNATURES:
         features = device.zeros((n, len(SIGNATURES[kind].features)), np.float32)

@@ -167,20 +167,21 @@ class EpisodeArrays(ABC):
         which[index] = True
         self._begin(len(self), which, False, self._system, self._progress)
 
-    def step(self, actions: Any, restarting: Any = None) -> Steps:
+    def step(self, actions: Any, restarting: Any = None) -> tuple[Any, Any, Any]:
         """Do one action per episode.
 
         Args:
             actions: int64, (N,).
             restarting: bool, (N,); the episodes that begin anew instead, with reward 0.
+
+        Returns:
+            rewards float64, terminated bool, truncated bool; each (N,).
         """
         n, zeros = len(self), self.device.zeros
-        steps = Steps(zeros((n,), np.float64), zeros((n,), np.bool_), zeros((n,), np.bool_))
+        steps = zeros((n,), np.float64), zeros((n,), np.bool_), zeros((n,), np.bool_)
         if restarting is None:
             restarting = zeros((n,), np.bool_)
-        self._step(
-            n, actions, restarting, self._system, self._progress, self.max_steps, tuple(steps)
-        )
+        self._step(n, actions, restarting, self._system, self._progress, self.max_steps, steps)
         return steps
 
     def seed(self, index: int, seed: int) -> None:
