@@ -123,11 +123,7 @@ class World:
 
     @classmethod
     def from_parts(
-        cls,
-        walls: Any,
-        markers: Any,
-        robot: tuple[int, int, int],
-        random_state: int = 0,
+        cls, walls: Any, markers: Any, robot: tuple[int, int, int], random_state: int = 0
     ) -> World:
         """A world from its walls (bool, (H, W)), markers (counts, (H, W)) and robot."""
         walls, markers = np.asarray(walls, dtype=bool), np.asarray(markers)
@@ -162,7 +158,7 @@ class World:
                     f"a world needs the keys walls, markers and agent; {key} is missing"
                 )
         rows = checked_rows(data["walls"], WALL_GLYPH + FLOOR_GLYPH)
-        walls = np.array([[glyph == WALL_GLYPH for glyph in row] for row in rows])
+        walls = np.array([list(row) for row in rows]) == WALL_GLYPH
         markers = np.zeros(walls.shape, dtype=np.int64)
         if not isinstance(data["markers"], Sequence) or isinstance(data["markers"], str):
             raise WorldError("markers must be a list of [row, column, count]")
@@ -220,35 +216,24 @@ class World:
                 raise WorldError(f"the number of markers under the robot is {number!r}")
             under = int(number[:9])
         rows = checked_rows(lines, WALL_GLYPH + MARKER_GLYPHS + ROBOT_GLYPHS)
-        robots = [
-            (r, c, ROBOT_GLYPHS.index(glyph))
-            for r, row in enumerate(rows)
-            for c, glyph in enumerate(row)
-            if glyph in ROBOT_GLYPHS
-        ]
+        glyphs = np.array([list(row) for row in rows])
+        robots = np.argwhere(np.isin(glyphs, list(ROBOT_GLYPHS))).tolist()
         if not robots:
             raise WorldError("the map has no robot: one cell must be ^, >, v or <")
         if len(robots) > 1:
-            places = " and ".join(f"row {r}, column {c}" for r, c, _ in robots[:2])
+            places = " and ".join(f"row {r}, column {c}" for r, c in robots[:2])
             raise WorldError(f"the map has {len(robots)} robots ({places}); it must have one")
-        row, col, heading = robots[0]
-        walls = np.array([[glyph == WALL_GLYPH for glyph in row] for row in rows])
+        row, col = robots[0]
         markers = np.array([[max(MARKER_GLYPHS.find(glyph), 0) for glyph in row] for row in rows])
         markers[row, col] = under
-        return cls.from_parts(walls, markers, (row, col, heading))
+        robot = row, col, ROBOT_GLYPHS.index(rows[row][col])
+        return cls.from_parts(glyphs == WALL_GLYPH, markers, robot)
 
     def __str__(self) -> str:
-        markers, walls = self.markers, self.walls
-        rows = [
-            [
-                WALL_GLYPH if walls[r, c] else MARKER_GLYPHS[markers[r, c]]
-                for c in range(self.shape[1])
-            ]
-            for r in range(self.shape[0])
-        ]
-        rows[self.row][self.col] = ROBOT_GLYPHS[self.heading]
-        text = "\n".join("".join(row) for row in rows)
-        under = int(markers[self.row, self.col])
+        glyphs = np.where(self.walls, WALL_GLYPH, np.array(list(MARKER_GLYPHS))[self.markers])
+        glyphs[self.row, self.col] = ROBOT_GLYPHS[self.heading]
+        text = "\n".join("".join(row) for row in glyphs)
+        under = int(self.markers[self.row, self.col])
         return f"{text}\n{UNDER_ROBOT}{under}" if under else text
 
 
@@ -267,11 +252,8 @@ class WorldBatch:
     random_states: NDArray[np.uint64]
 
     def __post_init__(self) -> None:
-        for name, dtype in (
-            ("cells", np.uint8),
-            ("robots", np.int32),
-            ("random_states", np.uint64),
-        ):
+        types = {"cells": np.uint8, "robots": np.int32, "random_states": np.uint64}
+        for name, dtype in types.items():
             array = checked_array(getattr(self, name), dtype, name)
             setattr(self, name, np.ascontiguousarray(array))
         shapes = self.robots.shape, self.random_states.shape

@@ -28,50 +28,29 @@ from programmatic.runs import RunError
 
 @dataclass(frozen=True)
 class Section:
-    """The section of a task.
-
-    Args:
-        task: The task.
-        rows: Its rows of the results table.
-        elsewhere: Published results of methods without a row.
-        charts: Its curves.
-        curve_methods: The methods that have curves, with their numbers.
-        player: Its player.
-        others: Programs that the player does not show.
-    """
+    """The section of a task."""
 
     task: ReportedTask
     rows: list[MethodRow]
-    elsewhere: list[PublishedResult]
+    elsewhere: list[PublishedResult]  # of methods without a row
     charts: list[Chart]
-    curve_methods: dict[str, int]
+    curve_methods: dict[str, int]  # the methods that have curves, with their numbers
     player: Player | None
-    others: list[tuple[Run, Listing]]
+    others: list[tuple[Run, Listing]]  # programs that the player does not show
 
 
 @dataclass(frozen=True)
 class Contents:
-    """The contents of the page.
-
-    Args:
-        title: The heading.
-        kinds: The kinds of worlds, one per column of the results table.
-        sections: One per task.
-        rates: Tables of rates.
-        origins: The origins of all that was found.
-        evaluated: The methods that were evaluated for this report, by task.
-        settings: The settings of the report.
-        made: The origin of the report itself.
-    """
+    """The contents of the page."""
 
     title: str
-    kinds: list[str]
+    kinds: list[str]  # of worlds, one per column of the results table
     sections: list[Section]
     rates: list[Rates]
     origins: list[Origin]
-    evaluated: dict[str, list[str]]
+    evaluated: dict[str, list[str]]  # methods that were evaluated for this report, by task
     settings: Settings
-    made: Origin
+    made: Origin  # of the report itself
 
     @property
     def sources(self) -> list[str]:
@@ -105,14 +84,7 @@ def contents_of(
     title: str,
     tell: Callable[[str], Any] = str,
 ) -> Contents:
-    """Evaluate policies, draw curves and record replays.
-
-    Args:
-        findings: All that was found.
-        settings: The settings of the report.
-        made: The origin of the report itself.
-        title: The heading.
-        tell: Called with the id of each task when work on it begins.
+    """Evaluate policies, draw curves and record replays; `tell` is called with each task's id.
 
     Raises:
         RunError: A run folder is damaged.

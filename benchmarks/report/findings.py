@@ -23,29 +23,18 @@ NOTHING = float("nan")
 class Run:
     """A policy, and how it was found.
 
-    Args:
-        method: Its row of the results table.
-        env_id: The task's id.
-        policy: The policy, as `agents.policies.contestants` takes it; None: not found yet.
-        origin: Its origin.
-        seed: The seed of the training or the search; None: it has none.
-        settings: All settings but the seed. Runs of one method with different settings are not
-            seeds of one experiment.
-        learning: `frames`, `seconds`, `return`: the evaluations of a training.
-        searching: `evaluations`, `seconds`, `return`: the improvements and the end of a search.
-        search_return: The return of its program in the worlds of the search; NaN: unknown, or
-            there is a score of it.
+    Runs of one method with different `settings` (all but the seed) are not seeds of one experiment.
     """
 
-    method: str
+    method: str  # its row of the results table
     env_id: str
-    policy: Any
+    policy: Any  # as `agents.policies.contestants` takes it; None: not found yet
     origin: Origin
-    seed: int | None = None
+    seed: int | None = None  # of the training or the search
     settings: str = ""
-    learning: pd.DataFrame | None = None
-    searching: pd.DataFrame | None = None
-    search_return: float = NOTHING
+    learning: pd.DataFrame | None = None  # frames, seconds, return of each evaluation
+    searching: pd.DataFrame | None = None  # evaluations, seconds, return of each improvement
+    search_return: float = NOTHING  # in the worlds of the search; NaN: unknown, or there is a score
 
     @property
     def score(self) -> Score | None:
@@ -57,26 +46,16 @@ class Run:
 
 @dataclass(frozen=True)
 class Score:
-    """A mean return.
-
-    Args:
-        method: The row of the results table.
-        env_id: The task's id.
-        worlds: The kind of worlds.
-        value: The mean return of one policy.
-        seed: The seed of the policy's run; None: it has none.
-        low, high: The 95 % interval of the mean over episodes; NaN: unknown.
-        episodes: The number of episodes; 0: unknown.
-    """
+    """The mean return of one policy, with its 95 % interval over episodes."""
 
     method: str
     env_id: str
-    worlds: str
+    worlds: str  # their kind
     value: float
     seed: int | None = None
     low: float = NOTHING
     high: float = NOTHING
-    episodes: int = 0
+    episodes: int = 0  # 0: unknown
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from agents.policies import Contestant, RandomPolicy
 from benchmarks.report.findings import OWN_WORLDS, Run, size_name
@@ -24,63 +23,41 @@ SIGHTS = {
 ACTION_WORDS = {TOKENS[token] for token in ACTION_TOKENS}
 
 
-@dataclass(frozen=True)
-class Word:
-    """A word of a program; its kind is "keyword", "bracket", "action" or "percept"."""
+class Word(NamedTuple):
+    """A word of a program."""
 
     text: str
-    kind: str
+    kind: str  # "keyword", "bracket", "action" or "percept"
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(NamedTuple):
     """A line of a program."""
 
     indent: int
     words: tuple[Word, ...]
 
 
-@dataclass(frozen=True)
-class Listing:
-    """A program as text.
+class Listing(NamedTuple):
+    """A program as text."""
 
-    Args:
-        lines: Its lines; empty for a tree.
-        text: The whole text.
-    """
-
-    lines: tuple[Line, ...]
+    lines: tuple[Line, ...]  # empty for a tree
     text: str
 
 
-@dataclass(frozen=True)
-class Seat:
-    """A policy in a player.
-
-    Args:
-        run: Its run.
-        number: The number of its method.
-        listing: Its program; None for a network.
-        sees: What it observes, in words.
-    """
+class Seat(NamedTuple):
+    """A policy in a player."""
 
     run: Run
-    number: int
-    listing: Listing | None
-    sees: str
+    number: int  # of its method
+    listing: Listing | None  # its program; None for a network
+    sees: str  # its observation in words
 
 
-@dataclass(frozen=True)
-class Player:
-    """The contents of a player.
-
-    Args:
-        seats: The policies.
-        data: The worlds and episodes, as JSON values.
-    """
+class Player(NamedTuple):
+    """The contents of a player."""
 
     seats: tuple[Seat, ...]
-    data: dict[str, Any]
+    data: dict[str, Any]  # the worlds and episodes, as JSON values
 
 
 def chosen(runs: Iterable[Run], numbers: Mapping[str, int]) -> list[Run]:
@@ -98,14 +75,7 @@ def player_of(
     numbers: Mapping[str, int],
     settings: Settings,
 ) -> Player | None:
-    """The player of a task; None without a policy or a world.
-
-    Args:
-        contestants: The runs, with their policies.
-        task: The task.
-        numbers: The numbers of the methods.
-        settings: The numbers of worlds and frames, and the seed.
-    """
+    """The player of a task, or None; `numbers` are those of the methods."""
     if not contestants or not task.shapes:
         return None
     worlds, seed, max_frames = settings.worlds, settings.seed, settings.max_frames

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from io import StringIO
-from typing import Any
+from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import numpy as np
@@ -43,8 +42,7 @@ STYLE: Any = {
 IDS = re.compile(r'(?<=\bid=")|(?<=href="#)|(?<=url\(#)')
 
 
-@dataclass(frozen=True)
-class Axis:
+class Axis(NamedTuple):
     """A horizontal axis."""
 
     column: str
@@ -52,27 +50,17 @@ class Axis:
     is_log: bool = False
 
 
-@dataclass(frozen=True)
-class Curve:
-    """The mean of a method's runs at points of an axis, and its interval.
-
-    Args:
-        method: The method.
-        number: Its number in the report, which determines its color.
-        x: (T,).
-        band: (3, T); mean, low, high.
-        runs: The number of runs.
-    """
+class Curve(NamedTuple):
+    """The mean of a method's runs at points of an axis, and its interval."""
 
     method: str
-    number: int
-    x: NDArray[np.float64]
-    band: NDArray[np.float64]
+    number: int  # of the method, which determines the color
+    x: NDArray[np.float64]  # (T,)
+    band: NDArray[np.float64]  # (3, T); mean, low, high
     runs: int
 
 
-@dataclass(frozen=True)
-class Chart:
+class Chart(NamedTuple):
     """A chart: its title, the SVG, and a description in words."""
 
     title: str
@@ -87,10 +75,7 @@ SEARCHING = Axis("evaluations", "programs evaluated", True), Axis("seconds", "se
 def learning_charts(runs: Sequence[Run], numbers: dict[str, int], prefix: str) -> list[Chart]:
     """The returns of trainings in one task over frames and over wall time.
 
-    Args:
-        runs: The runs.
-        numbers: The numbers of the methods, which determine their colors.
-        prefix: The prefix of ids in the SVG, which must be unique on the page.
+    `numbers` are those of the methods; `prefix` makes the ids in the SVG unique on the page.
     """
     curves = [(run.method, run.learning) for run in runs if run.learning is not None]
     return _charts(curves, LEARNING, _interpolated, "Return", numbers, f"{prefix}-learning")

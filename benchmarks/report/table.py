@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,8 +17,7 @@ from benchmarks.statistics.published import Published, published_number, publish
 WIDTH, MARGIN = 120, 6  # of a bar, in pixels
 
 
-@dataclass(frozen=True)
-class PublishedResult:
+class PublishedResult(NamedTuple):
     """A number from the literature, with its method's name there and its kind of worlds."""
 
     method: str
@@ -32,17 +31,11 @@ class PublishedResult:
         return f"{self.number.source}, {self.number.table}{note}"
 
 
-@dataclass(frozen=True)
-class Cell:
-    """The result of a method in one kind of worlds.
-
-    Args:
-        interval: The mean and its 95 % interval.
-        over: What was averaged: "5 seeds", "100 worlds".
-    """
+class Cell(NamedTuple):
+    """The result of a method in one kind of worlds."""
 
     interval: MeanInterval
-    over: str
+    over: str  # what was averaged: "5 seeds", "100 worlds"
 
     @property
     def has_interval(self) -> bool:
@@ -50,8 +43,7 @@ class Cell:
         return not np.isnan(self.interval.low)
 
 
-@dataclass(frozen=True)
-class Bar:
+class Bar(NamedTuple):
     """The parts of a bar, in pixels from the left."""
 
     zero: float
@@ -61,8 +53,7 @@ class Bar:
     published: tuple[float, ...]
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """A result of a method in a kind of worlds beside the published ones."""
 
     cell: Cell | None
@@ -70,19 +61,12 @@ class Place:
     bar: Bar | None
 
 
-@dataclass(frozen=True)
-class MethodRow:
-    """The results of a method in a task.
-
-    Args:
-        method: Its name.
-        number: Its number in the report, which determines its color.
-        places: One per kind of worlds.
-    """
+class MethodRow(NamedTuple):
+    """The results of a method in a task."""
 
     method: str
-    number: int
-    places: tuple[Place, ...]
+    number: int  # in the report, which determines the color
+    places: tuple[Place, ...]  # one per kind of worlds
 
 
 def needs_evaluation(runs: Iterable[Run], scores: Iterable[Score]) -> list[Run]:
@@ -94,15 +78,7 @@ def needs_evaluation(runs: Iterable[Run], scores: Iterable[Score]) -> list[Run]:
 def evaluate_run(
     run: Run, contestant: Contestant, task: ReportedTask, episodes: int, seed: int
 ) -> list[Score]:
-    """Evaluate the policy of a run in fresh worlds of each size that it can take.
-
-    Args:
-        run: The run.
-        contestant: Its policy.
-        task: Its task.
-        episodes: The number of worlds of each size.
-        seed: The seed of the worlds.
-    """
+    """Evaluate the policy of a run in `episodes` fresh worlds of each size that it can take."""
     scores = []
     for worlds, shape in task.sizes.items():
         rows = evaluate_episodes([contestant], task.env_id, episodes, seed, *shape, compiled=True)
@@ -134,11 +110,7 @@ def rows_of(
 ) -> tuple[list[MethodRow], list[PublishedResult]]:
     """The rows of a task, and the published results of methods that have no row.
 
-    Args:
-        scores: The scores of the task.
-        env_id: The task's id.
-        kinds: The kinds of worlds that have a column.
-        numbers: The numbers of the methods.
+    `kinds` are those of the columns; `numbers` are those of the methods.
     """
     grouped: dict[tuple[str, str], list[Score]] = {}
     for score in scores:

@@ -33,8 +33,6 @@ NEW_WORLD_HINT = "press r for a new world"
 def play(
     env_id: str,
     *,
-    height: int | None = None,
-    width: int | None = None,
     seed: int | None = None,
     fps: float = 30,
     **options: Any,
@@ -43,10 +41,9 @@ def play(
 
     Args:
         env_id: The task's id, such as "Karel-Maze-v0".
-        height, width: Size of the worlds in cells, walls included; None: the task's own.
         seed: The seed of the worlds; None draws one at random.
         fps: Images per second.
-        options: Further arguments of `gymnasium.make`, such as `reward="sparse"`.
+        options: Further arguments of `gymnasium.make`, such as `height` and `width`.
 
     Returns:
         The returns of the finished episodes.
@@ -56,11 +53,10 @@ def play(
         ImportError: pygame is not installed.
         RuntimeError: There is no display to open a window on.
     """
-    size = {"height": height, "width": width}
-    options |= {name: cells for name, cells in size.items() if cells is not None}
     spec_of(env_id)
     check_display()
-    env = gymnasium.make(env_id, render_mode=None, **options)
+    given = {name: value for name, value in options.items() if value is not None}
+    env = gymnasium.make(env_id, render_mode=None, **given)
     window = Window(fps, title=env_id)
     try:
         return play_in(env, window, seed=seed, title=env_id)

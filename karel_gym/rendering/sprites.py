@@ -48,7 +48,7 @@ SHADED_CODE = 0x10
 
 
 def tile_codes(world: World) -> NDArray[np.int16]:
-    """What each cell of `world` looks like, robot aside: int16, (H, W); see the `_CODE` bits."""
+    """The code of each cell without the robot: int16, (H, W); see the `_CODE` bits."""
     walls = np.pad(world.walls, 1, constant_values=True)  # (H + 2, W + 2)
     inner = walls[1:-1, 1:-1]
     floors = ~walls
@@ -64,7 +64,7 @@ def tile_codes(world: World) -> NDArray[np.int16]:
 
 
 def marker_color(count: int) -> Color:
-    """The color of a cell's `count` markers: the more, the darker."""
+    """The color of `count` markers: the more, the darker."""
     share = (count - 1) / (MAX_MARKERS - 1)
     return mix(FEW_MARKERS, MANY_MARKERS, share)
 
@@ -76,11 +76,7 @@ def mix(first: Color, second: Color, share: float) -> Color:
 
 
 class Sprites:
-    """The pictures for cells of one size, drawn when first asked for.
-
-    Args:
-        cell: The side of a cell in pixels.
-    """
+    """The sprites for cells of `cell` pixels, drawn at their first use."""
 
     def __init__(self, cell: int) -> None:
         self.cell = cell
@@ -89,7 +85,7 @@ class Sprites:
         self._robots: dict[tuple[int, int], pygame.Surface] = {}
 
     def tile(self, code: int) -> pygame.Surface:
-        """The picture of a cell with this code of `tile_codes`: opaque, `cell` pixels a side."""
+        """The sprite of a cell with a code of `tile_codes`: opaque, `cell` pixels a side."""
         if code not in self._tiles:
             draw = _draw_wall if code & WALL_CODE else _draw_floor
             canvas = pygame.Surface((self.cell * SUPERSAMPLING,) * 2, depth=24)
@@ -98,10 +94,7 @@ class Sprites:
         return self._tiles[code]
 
     def robot(self, heading: int, count: int) -> pygame.Surface:
-        """The robot over `count` markers: transparent around it, `robot_size` pixels a side.
-
-        Where cells are small it reaches beyond its cell, with a halo that helps to find it.
-        """
+        """The robot over `count` markers, `robot_size` pixels a side; larger than small cells."""
         key = (heading, count)
         if key not in self._robots:
             size = self.robot_size
