@@ -61,16 +61,11 @@ SIGNATURE = Signature(
     ACTIONS,
 )
 """The bounds are twice those at which an episode ends."""
+HIGH = np.array([feature.high for feature in SIGNATURE.features], dtype=np.float32)
 CONSTRAINTS: tuple[SafetyConstraint, ...] = (
     Bound("pole_upright", SIGNATURE.feature("pole_angle"), -TILT, TILT),
     Bound("cart_on_track", SIGNATURE.feature("cart_position"), -TRACK, TRACK),
 )
-
-
-def observation_space() -> Box:
-    """The space of observations: float32, (4,), within the bounds of `SIGNATURE`."""
-    high = np.array([feature.high for feature in SIGNATURE.features], dtype=np.float32)
-    return Box(-high, high, dtype=np.float32)
 
 
 class CartPoleMORLEnv(KernelEnv, CartPoleEnv):
@@ -117,7 +112,7 @@ class CartPoleMORLEnv(KernelEnv, CartPoleEnv):
         self.episodes = CartPoleEpisodes(1, max_steps)
         super().__init__(render_mode=render_mode)
         self.signature = SIGNATURE
-        self.observation_space = observation_space()
+        self.observation_space = Box(-HIGH, HIGH)
         self.constraints = check_constraints(CONSTRAINTS if constraints is None else constraints)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -163,11 +158,9 @@ class CartPoleVectorEnv(KernelVectorEnv):
         ValueError: An argument is out of its range; the message says what is allowed.
     """
 
-    metadata: dict[str, Any] = {  # noqa: RUF012 (as the base class has it)
-        "render_modes": ["rgb_array"],
-        "render_fps": CartPoleEnv.metadata["render_fps"],
-    }
+    metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 50}  # noqa: RUF012
     start_option = "states"
+    action_names = ACTIONS
     episodes: CartPoleEpisodes
 
     def __init__(
@@ -179,12 +172,11 @@ class CartPoleVectorEnv(KernelVectorEnv):
         constraints: Sequence[SafetyConstraint] | None = None,
         max_episode_steps: int | None = None,
     ) -> None:
+        if max_episode_steps is not None:
+            max_steps = max_episode_steps
         super().__init__(
-            CartPoleEpisodes(
-                num_envs, max_steps if max_episode_steps is None else max_episode_steps
-            ),
-            observation_space(),
-            ACTIONS,
+            CartPoleEpisodes(num_envs, max_steps),
+            Box(-HIGH, HIGH),
             SIGNATURE,
             autoreset_mode,
             render_mode,

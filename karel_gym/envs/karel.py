@@ -10,12 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from karel_gym.envs.kernel_env import KernelEnv
-from karel_gym.envs.observations import (
-    action_masks,
-    observation_space,
-    observe,
-    signature_of_kind,
-)
+from karel_gym.envs.observations import SIGNATURES, action_masks, observation_space, observe
 from karel_gym.rendering.layout import Frame, PanelLine
 from karel_gym.rendering.renderer import Renderer, ansi
 from karel_gym.rendering.window import Window, keys_to_commands
@@ -95,7 +90,7 @@ class KarelEnv(KernelEnv):
         self.task = (task if isinstance(task, Task) else task_named(task)).with_reward(reward)
         self.episodes = Episodes(self.task, 1, height, width, max_steps)
         self.obs = obs
-        self.signature = signature_of_kind(obs)
+        self.signature = SIGNATURES.get(obs)
         self.observation_space = observation_space(obs, *self.shape)
         self.action_space = gymnasium.spaces.Discrete(len(ACTIONS))
         self.render_mode = render_mode

@@ -11,12 +11,7 @@ from numpy.typing import NDArray
 
 from karel_gym.envs.karel import is_solved
 from karel_gym.envs.kernel_vector import KernelVectorEnv
-from karel_gym.envs.observations import (
-    action_masks,
-    observation_space,
-    observe,
-    signature_of_kind,
-)
+from karel_gym.envs.observations import SIGNATURES, action_masks, observation_space, observe
 from karel_gym.envs.safety import SafetyConstraint
 from karel_gym.rendering.layout import Frame
 from karel_gym.rendering.renderer import Renderer
@@ -52,11 +47,8 @@ class KarelVectorEnv(KernelVectorEnv):
         RuntimeError: The device is "cuda", and there is none or numba-cuda is not installed.
     """
 
-    metadata: dict[str, Any] = {  # noqa: RUF012 (as the base class has it)
-        "render_modes": ["rgb_array"],
-        "render_fps": 10,
-    }
     start_option = "worlds"
+    action_names = ACTIONS
     episodes: Episodes
 
     def __init__(
@@ -84,8 +76,7 @@ class KarelVectorEnv(KernelVectorEnv):
         super().__init__(
             self.episodes,
             observation_space(obs, *self.shape),
-            ACTIONS,
-            signature_of_kind(obs),
+            SIGNATURES.get(obs),
             autoreset_mode,
             render_mode,
             constraints,

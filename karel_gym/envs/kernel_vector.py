@@ -44,7 +44,6 @@ class KernelVectorEnv(OwnHorizon, VectorEnv[NDArray[Any], NDArray[np.int64], NDA
     Args:
         episodes: The episodes.
         observation_space: The space of one env.
-        actions: The names of the actions.
         signature: The names of features and actions; None if observations are not flat.
         autoreset_mode: The time of the next episode: the step after the end ("NextStep": that
             step's action is ignored, its reward is 0), the same step ("SameStep": the last
@@ -58,14 +57,15 @@ class KernelVectorEnv(OwnHorizon, VectorEnv[NDArray[Any], NDArray[np.int64], NDA
         ValueError: An argument is out of its range; the message says what is allowed.
     """
 
+    metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 10}  # noqa: RUF012
     start_option: ClassVar[str]
     """The option of `reset` that gives starts; without its s, that of a single env."""
+    action_names: ClassVar[Sequence[str]]
 
     def __init__(
         self,
         episodes: EpisodeArrays,
         observation_space: gymnasium.Space[Any],
-        actions: Sequence[str],
         signature: Signature | None,
         autoreset_mode: AutoresetMode | str,
         render_mode: str | None,
@@ -86,10 +86,9 @@ class KernelVectorEnv(OwnHorizon, VectorEnv[NDArray[Any], NDArray[np.int64], NDA
         if self.constraints and (signature is None or self.device.array_type is not np.ndarray):
             raise ValueError("constraints need flat observations and the device 'cpu'")
         self.single_observation_space = observation_space
-        self.single_action_space = gymnasium.spaces.Discrete(len(actions))
+        self.single_action_space = gymnasium.spaces.Discrete(len(self.action_names))
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
-        self._actions = tuple(actions)
         self.episodes = episodes
         self._ended = self._no_envs()
         self._seeded = np.zeros(self.num_envs, dtype=np.bool_)
@@ -184,7 +183,7 @@ class KernelVectorEnv(OwnHorizon, VectorEnv[NDArray[Any], NDArray[np.int64], NDA
             gymnasium.error.ResetNeeded: An env was never reset, or has ended.
         """
         self._check_running()
-        return LookAhead(*self.episodes.outcomes(len(self._actions), self._observe))
+        return LookAhead(*self.episodes.outcomes(len(self.action_names), self._observe))
 
     def get_states(self) -> list[EpisodeState]:
         """A copy of each episode's state, for `set_states` here or `set_state` of a single env."""
@@ -328,9 +327,9 @@ class KernelVectorEnv(OwnHorizon, VectorEnv[NDArray[Any], NDArray[np.int64], NDA
             raise ValueError(
                 f"actions must be integers of shape ({self.num_envs},), got {dtype}, {shape}"
             )
-        if actions.min() < 0 or actions.max() >= len(self._actions):
-            faulty = actions[(actions < 0) | (actions >= len(self._actions))][0]
-            raise unknown_action(self._actions, int(faulty))
+        if actions.min() < 0 or actions.max() >= len(self.action_names):
+            faulty = actions[(actions < 0) | (actions >= len(self.action_names))][0]
+            raise unknown_action(self.action_names, int(faulty))
         return self.device.asarray(actions, np.int64)
 
     def _check_begun(self) -> None:

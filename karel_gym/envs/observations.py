@@ -30,6 +30,7 @@ SIGNATURES = {
     "percepts": PERCEPT_SIGNATURE,
     "percepts+action": Signature((*PERCEPT_SIGNATURE.features, *PREVIOUS_ACTIONS), ACTIONS),
 }
+"""The signatures of the flat kinds of observation; grids have none."""
 
 
 @kernel
@@ -109,11 +110,6 @@ def observation_space(kind: str, height: int, width: int) -> gymnasium.Space[Any
     if kind in SIGNATURES:
         return gymnasium.spaces.Box(0, 1, (len(SIGNATURES[kind].features),), np.float32)
     raise ValueError(f"obs must be one of {', '.join(map(repr, KINDS))}, got {kind!r}")
-
-
-def signature_of_kind(kind: str) -> Signature | None:
-    """The signature of a kind of observation; None for grids, which are not flat."""
-    return SIGNATURES.get(kind)
 
 
 def kind_of(space: gymnasium.Space[Any]) -> str | None:

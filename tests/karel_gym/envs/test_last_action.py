@@ -11,7 +11,7 @@ from gymnasium.spaces import Box, MultiBinary
 from gymnasium.utils.env_checker import check_env
 
 from karel_gym import KarelSB3VecEnv, KarelVectorEnv
-from karel_gym.envs.observations import KINDS, kind_of, observation_space, signature_of_kind
+from karel_gym.envs.observations import KINDS, SIGNATURES, kind_of, observation_space
 from karel_gym.envs.wrappers import LastAction
 from karel_gym.registration import TASKS, task_of
 
@@ -75,7 +75,7 @@ def test_looking_ahead_shows_the_action_and_leaves_the_episode_as_it_is() -> Non
 
 def test_the_signature_names_every_entry() -> None:
     for kind in ("percepts", KIND):
-        signature = signature_of_kind(kind)
+        signature = SIGNATURES.get(kind)
         assert signature is not None
         assert len(signature.features) == observation_space(kind, 8, 8).shape[0]  # type: ignore[index]
 
