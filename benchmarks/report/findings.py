@@ -92,7 +92,7 @@ class Findings:
         )
 
 
-def told_apart(runs: Iterable[Run]) -> list[Run]:
+def with_distinct_names(runs: Iterable[Run]) -> list[Run]:
     """The runs; methods of one name but different settings get names of their own.
 
     A policy without a seed, such as a program, may be in several evaluations; it is taken once.

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.report.findings import Findings, Run, told_apart
+from benchmarks.report.findings import Findings, Run, with_distinct_names
 from benchmarks.report.origins import Origin, day_of
 from benchmarks.report.run_folders import read_run
 from benchmarks.report.tables import TABLE_FILE, read_evaluation, read_rates, read_results
@@ -46,7 +46,9 @@ def read_all(sources: Iterable[str], env_id: str | None = None) -> Findings:
         name, place = split_name(source)
         held = _held(place, env_id, seen)
         found.add(held if name is None else held.named(name))
-    found.runs = told_apart(replace(run, env_id=plain_id(run.env_id)) for run in found.runs)
+    found.runs = with_distinct_names(
+        replace(run, env_id=plain_id(run.env_id)) for run in found.runs
+    )
     found.scores = [replace(score, env_id=plain_id(score.env_id)) for score in found.scores]
     found.scores = list(dict.fromkeys(found.scores))  # one evaluation may be in several folders
     found.scores += [run.score for run in found.runs if run.score is not None]

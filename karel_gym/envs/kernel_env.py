@@ -10,7 +10,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from karel_gym.envs.safety import SafetyConstraint, Verdicts, at_reset, judge, split
+from karel_gym.envs.safety import SafetyConstraint, Verdicts, at_reset, split, verdicts_on
 from karel_gym.envs.signature import unknown_action
 from karel_gym.simulation.episode_arrays import EpisodeArrays, EpisodeState
 from karel_gym.specs import OwnHorizon
@@ -83,7 +83,7 @@ class KernelEnv(OwnHorizon, gymnasium.Env[Any, Any]):
         if self.render_mode == "human":
             self.render()
         after = self._observe()
-        verdicts = {} if before is None else judge(self.constraints, before, actions, after)
+        verdicts = {} if before is None else verdicts_on(self.constraints, before, actions, after)
         return after[0], float(rewards[0]), terminated, truncated, self._info(verdicts)
 
     def get_state(self) -> EpisodeState:

@@ -18,7 +18,7 @@ from karel_gym.envs.safety import (
     at_reset,
     check_constraints,
     cleared,
-    judge,
+    verdicts_on,
 )
 from karel_gym.envs.signature import Signature, unknown_action
 from karel_gym.envs.wrappers import LookAhead
@@ -158,7 +158,7 @@ class KernelVectorEnv(OwnHorizon, VectorEnv[NDArray[Any], NDArray[np.int64], NDA
         rewards, terminated, truncated = self.episodes.step(actions, begun)
         ended = terminated | truncated
         observations = self._remembered()
-        verdicts = cleared(judge(self.constraints, observed, actions, observations), begun)
+        verdicts = cleared(verdicts_on(self.constraints, observed, actions, observations), begun)
         info = self._info(self._solved(terminated, truncated), verdicts)
         if self.autoreset_mode is AutoresetMode.SAME_STEP:
             final: dict[str, Any] = {}

@@ -89,7 +89,7 @@ def check_constraints(constraints: Sequence[SafetyConstraint]) -> tuple[SafetyCo
     return tuple(constraints)
 
 
-def judge(
+def verdicts_on(
     constraints: Sequence[SafetyConstraint],
     observations: NDArray[Any],
     actions: NDArray[np.integer[Any]],

@@ -24,8 +24,8 @@ from karel_gym.envs.safety import (
     Verdicts,
     at_reset,
     check_constraints,
-    judge,
     split,
+    verdicts_on,
 )
 from karel_gym.envs.signature import Signature, layers, signature_of
 
@@ -155,7 +155,9 @@ class MORLWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         observation, reward, terminated, truncated, info = self.env.step(action)
         before, self._observed = self._observed, np.array(observation)
         self._running = not (terminated or truncated)
-        verdicts = judge(self.constraints, before[None], np.array([action]), self._observed[None])
+        verdicts = verdicts_on(
+            self.constraints, before[None], np.array([action]), self._observed[None]
+        )
         return observation, reward, terminated, truncated, self._reported(info, verdicts)
 
     def get_state(self) -> Any:

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from karel_gym.envs.karel_vector import KarelVectorEnv
-from karel_gym.envs.safety import Bound, at_reset, check_constraints, cleared, judge
+from karel_gym.envs.safety import Bound, at_reset, check_constraints, cleared, verdicts_on
 from karel_gym.registration import task_of
 
 OBSERVATIONS = np.array([[0.0, 5.0], [1.0, 6.0], [2.0, 7.0]], dtype=np.float32)
@@ -48,7 +48,7 @@ def test_a_bounds_margin_is_the_distance_to_the_nearer_one(
     margin = Bound("b", 0, low, high).margin(OBSERVATIONS, ACTIONS, NEXT)
     assert margin.dtype == np.float64
     assert margin.tolist() == margins
-    verdict = judge([Bound("b", 0, low, high)], OBSERVATIONS, ACTIONS, NEXT)["b"]
+    verdict = verdicts_on([Bound("b", 0, low, high)], OBSERVATIONS, ACTIONS, NEXT)["b"]
     assert verdict["violated"].tolist() == [value < 0 for value in margins]
 
 
@@ -59,7 +59,7 @@ def test_the_margin_of_bits_is_a_number() -> None:
 
 def test_what_began_is_cleared() -> None:
     constraints = [Bound("b", 0, 0, 1), Bound("c", 1, 1)]
-    verdicts = judge(constraints, OBSERVATIONS, ACTIONS, NEXT)
+    verdicts = verdicts_on(constraints, OBSERVATIONS, ACTIONS, NEXT)
     begun = np.array([False, True, False])
     result = cleared(verdicts, begun)
     assert result["b"]["margin"].tolist() == [0.5, np.inf, -3.0]
@@ -85,7 +85,7 @@ def test_bad_bounds_are_refused(arguments: Any, message: str) -> None:
 
 def test_what_cannot_be_judged_is_refused() -> None:
     with pytest.raises(ValueError, match=r"b bounds feature 2, .* in 0\.\.1"):
-        judge([Bound("b", 2)], OBSERVATIONS, ACTIONS, NEXT)
+        verdicts_on([Bound("b", 2)], OBSERVATIONS, ACTIONS, NEXT)
 
     class Scalar:
         name = "scalar"
@@ -94,7 +94,7 @@ def test_what_cannot_be_judged_is_refused() -> None:
             return 1.0
 
     with pytest.raises(ValueError, match=r"'scalar' must return a margin a step, \(3,\), got \(\)"):
-        judge([Scalar()], OBSERVATIONS, ACTIONS, NEXT)
+        verdicts_on([Scalar()], OBSERVATIONS, ACTIONS, NEXT)
     with pytest.raises(ValueError, match="two constraints are named 'b'"):
         check_constraints([Bound("b", 0), Never("c", 0, 0), Bound("b", 1)])
 

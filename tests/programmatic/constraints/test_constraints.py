@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from karel_gym.envs.safety import judge
+from karel_gym.envs.safety import verdicts_on
 from karel_gym.envs.signature import Feature, Signature
 from programmatic.constraints.expressions import formula_text
 from programmatic.constraints.formulas import (
@@ -153,7 +153,7 @@ def test_margins_are_the_least_and_the_greatest_of_differences() -> None:
 def test_an_env_can_report_constraints() -> None:
     constraints = parse_constraints(TEXT, POLE)
     before, after = np.array([[0.0, 0.0, 1.0]]), np.array([[0.3, 0.0, 1.0]])
-    verdicts = judge(tuple(constraints), before, np.array([2]), after)
+    verdicts = verdicts_on(tuple(constraints), before, np.array([2]), after)
     assert {name for name, verdict in verdicts.items() if verdict["violated"][0]} == {
         "line 4",
         "line 5",
