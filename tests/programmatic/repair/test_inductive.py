@@ -153,7 +153,7 @@ def test_a_proven_step_never_fails() -> None:
     assert constraint.holds(observed(states), actions, observed(following)).all()
 
 
-def test_what_the_action_decides_is_with_distinct_names() -> None:
+def test_what_the_action_decides_is_told_apart() -> None:
     text = (
         "always abs(pole_angle) <= 0.1 and abs(pole_angular_velocity) <= 1 and action == right "
         "implies next(pole_angular_velocity) < pole_angular_velocity"
