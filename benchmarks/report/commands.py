@@ -8,6 +8,7 @@ from typing import Annotated
 import tyro
 
 from benchmarks.report.settings import Settings
+from programmatic.flags import Flags
 from programmatic.runs import check_file
 
 
@@ -17,18 +18,19 @@ def report(
     env: str | None = None,
     title: str = "Programs and networks on Karel",
     overwrite: bool = False,
-    settings: tyro.conf.OmitArgPrefixes[Settings] = Settings(),  # noqa: B008 (it is frozen)
+    settings: Flags[Settings] = Settings(),  # noqa: B008 (it is frozen)
 ) -> None:
     """Write results, curves and replays of runs as one HTML file that needs no network.
 
-    Policies without results are evaluated first.
+    Policies without results are evaluated first. For example, to compare the runs in a folder with
+    random actions: karel-gym report runs random --env Karel-Maze-v0
 
     Args:
-        runs: Folders of runs, benchmarks or evaluations, folders of such folders, programs in
-            quotes or their files, or random. NAME=RUN names the method.
-        out: The HTML file.
+        runs: Run folders, folders of benchmarks or evaluations, or folders of these; programs in
+            quotes or their files; random. NAME=RUN gives a method another name.
+        out: The HTML file to write.
         env: The task of programs and of random.
-        title: The heading.
+        title: The heading of the page.
         overwrite: Replace an existing file.
         settings: The settings of the report.
     """

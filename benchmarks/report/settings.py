@@ -17,13 +17,13 @@ class Settings:
     """
 
     episodes: int = 100
-    """Fresh worlds, of each size, in which policies without results are evaluated."""
+    """Number of fresh worlds of each size in which policies without results are evaluated."""
     worlds: int = 3
-    """Start worlds, of each size, in which replays are shown."""
+    """Number of start worlds of each size in the replays."""
     larger: int | None = None
-    """Side of the larger worlds in cells, walls included; by default twice the task's own."""
+    """Side of the larger worlds in cells, walls included; default: twice the task's own."""
     max_frames: int = 400
-    """Number of steps of an episode that a replay shows at most."""
+    """Maximum number of steps in a replay."""
     seed: int = FRESH_SEED
     """Seed of the fresh worlds and of policies that draw their actions."""
 
