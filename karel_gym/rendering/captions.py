@@ -34,19 +34,31 @@ def _monospace() -> str | None:
         return pygame.font.match_font(MONOSPACE)
 
 
-@functools.cache
-def _height(file: str | None, size: int) -> int:
-    return _font(file, size).get_linesize()
+@functools.lru_cache(maxsize=MOST_PICTURES)
+def render(text: str, size: int, color: Color, file: str | None = None) -> pygame.Surface:
+    """`text` in `size` pixels, on a transparent ground; None is the font of pygame."""
+    return _font(file, size).render(text, True, color)
 
 
 @functools.lru_cache(maxsize=MOST_PICTURES)
-def _width(file: str | None, text: str, size: int) -> int:
+def width_of(text: str, size: int, file: str | None = None) -> int:
+    """The width of `text` in pixels."""
     return _font(file, size).size(text)[0]
 
 
-@functools.lru_cache(maxsize=MOST_PICTURES)
-def _picture(file: str | None, text: str, size: int, color: Color) -> pygame.Surface:
-    return _font(file, size).render(text, True, color)
+@functools.cache
+def line_height(size: int, file: str | None = None) -> int:
+    """The distance of lines in pixels."""
+    return _font(file, size).get_linesize()
+
+
+def fit(text: str, size: int, width: int, file: str | None = None) -> str:
+    """`text`, cut short with an ellipsis if it is wider than `width` pixels."""
+    if width_of(text, size, file) <= width:
+        return text
+    while text and width_of(text + "...", size, file) > width:
+        text = text[:-1]
+    return text + "..."
 
 
 def _font(file: str | None, size: int) -> pygame.font.Font:
@@ -56,38 +68,8 @@ def _font(file: str | None, size: int) -> pygame.font.Font:
     return pygame.font.Font(file, size)
 
 
-class Typeface:
-    """A font in every size; None is the font of pygame."""
-
-    def __init__(self, file: str | None = None) -> None:
-        self._file = file
-
-    def render(self, text: str, size: int, color: Color) -> pygame.Surface:
-        """`text` in `size` pixels, on a transparent ground."""
-        return _picture(self._file, text, size, color)
-
-    def width(self, text: str, size: int) -> int:
-        """The width of `text` in pixels."""
-        return _width(self._file, text, size)
-
-    def height(self, size: int) -> int:
-        """The distance of lines in pixels."""
-        return _height(self._file, size)
-
-    def fit(self, text: str, size: int, width: int) -> str:
-        """`text`, cut short with an ellipsis if it is wider than `width` pixels."""
-        if self.width(text, size) <= width:
-            return text
-        while text and self.width(text + "...", size) > width:
-            text = text[:-1]
-        return text + "..."
-
-
 class Caption:
     """The bar above a world: title, status and hint to the left, step and return to the right."""
-
-    def __init__(self) -> None:
-        self._type = Typeface()
 
     def draw(self, surface: pygame.Surface, area: pygame.Rect, frame: Frame) -> None:
         """Draw the texts of `frame` on `area`."""
@@ -98,29 +80,29 @@ class Caption:
             ("return", f"{round(frame.episode_return, 3) + 0.0:.3f}"),
             ("step", f"{frame.step:,}"),
         ):
-            name = self._type.render(label, 17, MUTED)
+            name = render(label, 17, MUTED)
             surface.blit(name, (right - name.get_width(), top))
             start = right
             for digit in reversed(value):  # single digits are cached, numbers are not
-                picture = self._type.render(digit, 26, TEXT)
+                picture = render(digit, 26, TEXT)
                 start -= picture.get_width()
                 surface.blit(picture, (start, bottom))
             # the least width keeps the step in its place while the return grows
             right -= max(58, name.get_width(), right - start) + margin
         left = area.left + margin
-        title = self._type.fit(frame.title, 24, right - left)
+        title = fit(frame.title, 24, right - left)
         below = bool(frame.status or frame.hint)
-        line = self._type.render(title, 24, TEXT)
+        line = render(title, 24, TEXT)
         surface.blit(line, (left, top - 2 if below else area.centery - line.get_height() // 2))
         if frame.status:
             color = {"solved": GOOD, "failed": BAD}.get(frame.status, MUTED)
-            chip = self._type.render(frame.status, 17, BACKGROUND)
+            chip = render(frame.status, 17, BACKGROUND)
             box = pygame.Rect(left, bottom + 1, chip.get_width() + 14, chip.get_height() + 5)
             pygame.draw.rect(surface, color, box, border_radius=box.height // 2)
             surface.blit(chip, chip.get_rect(center=box.center))
             left = box.right + 8
-        hint = self._type.fit(frame.hint, 17, right - left)
-        surface.blit(self._type.render(hint, 17, MUTED), (left, bottom + 4))
+        hint = fit(frame.hint, 17, right - left)
+        surface.blit(render(hint, 17, MUTED), (left, bottom + 4))
 
 
 class Panel:
@@ -131,8 +113,6 @@ class Panel:
     """
 
     def __init__(self) -> None:
-        self._heading = Typeface()
-        self._type = Typeface(_monospace())
         self._measured: tuple[object, int] = (None, 0)
         self._view: object = None
         self._shown: dict[int, PanelLine] = {}
@@ -142,14 +122,14 @@ class Panel:
         inner = pygame.Rect(area.left + 16, area.top + 36, area.width - 28, area.height - 46)
         lines = frame.panel
         size = self._line_size(lines, inner)
-        height = self._type.height(size)
+        height = line_height(size, _monospace())
         room = max(1, inner.height // height)
         first = _first_in_view(lines, room)
         view = (tuple(area), frame.panel_title, size, first, len(lines))
         if view != self._view:
             self._view, self._shown = view, {}
             surface.fill(PANEL, area)
-            heading = self._heading.render(frame.panel_title, 17, MUTED)
+            heading = render(frame.panel_title, 17, MUTED)
             surface.blit(heading, (area.left + 16, area.top + 13))
             if first > 0:
                 _draw_more(surface, inner.right - 8, area.top + 24, up=True)
@@ -173,10 +153,10 @@ class Panel:
         fitting = [
             size
             for size in range(SMALLEST_LINE, LARGEST_LINE + 1)
-            if self._type.width(longest, size) <= inner.width
+            if width_of(longest, size, _monospace()) <= inner.width
         ] or [SMALLEST_LINE]
         all_in_view = [
-            size for size in fitting if self._type.height(size) * len(texts) <= inner.height
+            size for size in fitting if line_height(size, _monospace()) * len(texts) <= inner.height
         ]
         return max(all_in_view) if all_in_view else min(SCROLLED_LINE, max(fitting))
 
@@ -188,11 +168,11 @@ class Panel:
         if line.highlighted:
             pygame.draw.rect(surface, HIGHLIGHT, bar, border_radius=4)
             pygame.draw.rect(surface, ACCENT, (bar.left, bar.top, 4, bar.height), border_radius=2)
-        x = box.left + self._type.width(line.indent * INDENT, size)
-        space = self._type.width(" ", size)
-        for word in self._type.fit(line.text, size, box.right - x).split(" "):
+        x = box.left + width_of(line.indent * INDENT, size, _monospace())
+        space = width_of(" ", size, _monospace())
+        for word in fit(line.text, size, box.right - x, _monospace()).split(" "):
             if word:
-                picture = self._type.render(word, size, _word_color(word, line.highlighted))
+                picture = render(word, size, _word_color(word, line.highlighted), _monospace())
                 surface.blit(picture, (x, box.top))
                 x += picture.get_width()
             x += space
