@@ -22,7 +22,6 @@ from numba.core.dispatcher import Dispatcher
 from numpy.typing import DTypeLike, NDArray
 
 from karel_gym.simulation.compiling import compiling
-from karel_gym.simulation.devices import Device
 from karel_gym.simulation.kernels import Kernel, TaskFunctions, bind, product
 
 INSTALL = "pip install 'karel-gym[cuda]'"
@@ -38,8 +37,8 @@ THREADS_PER_BLOCK = 2 if IS_SIMULATED else 128
 THREADS_PER_PROCESSOR = 2048
 
 
-class Cuda(Device):
-    """The current CUDA device of torch."""
+class Cuda:
+    """The current CUDA device of torch, with the interface of `Device`."""
 
     array_type: type = torch.Tensor
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -15,7 +15,7 @@ NAMES = ("cpu", "cuda")
 
 
 class Device:
-    """The CPU's cores; the subclass `karel_gym.simulation.cuda.Cuda` is a GPU."""
+    """The CPU's cores; `karel_gym.simulation.cuda.Cuda` has the same interface for a GPU."""
 
     array_type: type = np.ndarray
 
@@ -77,5 +77,5 @@ def device_named(name: str) -> Device:
     if name == "cuda":
         from karel_gym.simulation.cuda import cuda_device
 
-        return cuda_device()
+        return cast(Device, cuda_device())
     raise ValueError(f"device must be one of {', '.join(map(repr, NAMES))}, got {name!r}")
