@@ -33,7 +33,7 @@ class Table(NamedTuple):
     probabilities: NDArray[np.float64]
     """(R, 5), of the actions. R is 32, or 32 for each previous action after 32 for none."""
     masked: bool
-    """Whether useless actions are never taken; see `karel_gym.envs.masks`."""
+    """Whether useless actions are never taken; see `karel_gym.robot.useful`."""
 
 
 @kernel

@@ -93,7 +93,9 @@ def test_what_cannot_be_judged_is_refused() -> None:
         def margin(self, *_: Any) -> Any:
             return 1.0
 
-    with pytest.raises(ValueError, match=r"'scalar' must return one margin per step, \(3,\), got \(\)"):
+    with pytest.raises(
+        ValueError, match=r"'scalar' must return one margin per step, \(3,\), got \(\)"
+    ):
         verdicts_on([Scalar()], OBSERVATIONS, ACTIONS, NEXT)
     with pytest.raises(ValueError, match="two constraints are named 'b'"):
         check_constraints([Bound("b", 0), Never("c", 0, 0), Bound("b", 1)])
