@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from benchmarks.runs.methods import ABLATION, LATENT_SEARCHES, LITERATURE
+from benchmarks.runs.methods import ABLATION, BASELINES, LATENT_SEARCHES, LITERATURE
 from programmatic.flags import Count, Options
 from programmatic.horizon import TASK
 from programmatic.leaps.settings import LATENT_DIM, VARIANTS
@@ -242,6 +242,12 @@ class ReturnsSettings(SearchesSettings):
     unless tasks are given; networks without a kernel are not evaluated in 100x100. Minutes instead
     of hours: a check that everything runs, not a measurement."""
 
+    def check(self) -> None:
+        """Raise a `ValueError` if a setting is invalid."""
+        super().check()
+        if not self.methods:
+            raise ValueError("name at least one method")
+
     def quickened(self) -> Self:
         """The settings with those of `QUICK`, if they are to be quick."""
         if not self.quick:
@@ -260,39 +266,48 @@ class GeneralisationSettings(ReturnsSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LatentSearchSettings(ReturnsSettings):
-    """Measure the returns of searches in latent spaces, beside the published returns of LEAPS."""
+class PresetSettings(ReturnsSettings):
+    """Base class of presets of `returns` that print a table of searches."""
 
-    COMMAND: ClassVar[str] = "benchmark latent_search"
     SEARCHES: ClassVar[str] = ""
 
-    methods: tuple[str, ...] = ("LEAPS",)
-    budget: Count | None = None
     device: Literal["auto", "cpu", "cuda"] = "auto"
+
+    def check(self) -> None:
+        """Raise a `ValueError` if a setting is invalid."""
+        super().check()
+        if trainings := [name for name in self.methods if name in BASELINES]:
+            raise ValueError(f"{self.COMMAND} compares searches, got {', '.join(trainings)}")
 
 
 @dataclass(frozen=True, kw_only=True)
-class BudgetSettings(ReturnsSettings):
+class LatentSearchSettings(PresetSettings):
+    """Measure the returns of searches in latent spaces, beside the published returns of LEAPS."""
+
+    COMMAND: ClassVar[str] = "benchmark latent_search"
+
+    methods: tuple[str, ...] = ("LEAPS",)
+    budget: Count | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class BudgetSettings(PresetSettings):
     """Compare searches in latent spaces at equal numbers of evaluated programs."""
 
     COMMAND: ClassVar[str] = "benchmark budgets"
-    SEARCHES: ClassVar[str] = ""
     FILLS_BUDGET: ClassVar[bool] = True
 
     methods: tuple[str, ...] = LATENT_SEARCHES
     budget: Count | None = 30_000
     worlds: int | None = 16
-    device: Literal["auto", "cpu", "cuda"] = "auto"
 
 
 @dataclass(frozen=True, kw_only=True)
-class AblationSettings(ReturnsSettings):
+class AblationSettings(PresetSettings):
     """Compare the default search for programs with variants that lack one of its parts."""
 
     COMMAND: ClassVar[str] = "benchmark ablation"
-    SEARCHES: ClassVar[str] = ""
 
     methods: tuple[str, ...] = tuple(ABLATION)
     tasks: tuple[str, ...] = ("DoorKey", "OneStroke", "Snake", "PathFollow")
     seeds: int = 10
-    device: Literal["auto", "cpu", "cuda"] = "auto"

@@ -38,6 +38,7 @@ def test_the_command_compares_variants(tmp_path: Path, capsys: pytest.CaptureFix
     ("arguments", "message"),
     [
         (["--methods", "hc", "tabu"], "there is no method 'tabu'; known are"),
+        (["--methods", "hc", "DRL"], "benchmark ablation compares searches, got DRL"),
         (["--tasks", "Mze"], "'Karel-Mze-v0' is no Karel task"),
         (["--seeds", "0"], "seeds must be a whole number from 1 up"),
     ],

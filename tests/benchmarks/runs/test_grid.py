@@ -94,6 +94,7 @@ def test_options_are_of_all_searches_that_have_them_or_of_one() -> None:
         ({"seeds": 0}, "seeds must be a whole number from 1 up, got 0"),
         ({"jobs": 0}, "jobs must be a whole number from 1 up, got 0"),
         ({"tasks": ()}, "name at least one task"),
+        ({"methods": ()}, "name at least one method"),
     ],
 )
 def test_what_cannot_be_is_said_before_any_work(change: dict, said: str, tmp_path: Path) -> None:
