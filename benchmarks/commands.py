@@ -63,7 +63,7 @@ def benchmark(settings: tyro.conf.OmitArgPrefixes[Settings]) -> None:
     """
     settings.check()
     settings.check_folder()
-    measure(settings)
+    measure(settings.quickened())
 
 
 def measure(settings: BenchmarkSettings) -> None:

@@ -11,7 +11,7 @@ from programmatic.flags import Count, Options
 from programmatic.horizon import TASK
 from programmatic.leaps.settings import LATENT_DIM, VARIANTS
 from programmatic.options import check_whole
-from programmatic.runs import CONFIG_FILE
+from programmatic.runs import CONFIG_FILE, RunError
 from programmatic.settings import RunSettings
 
 if TYPE_CHECKING:
@@ -38,10 +38,18 @@ class BenchmarkSettings(RunSettings):
         """The run folder."""
         return self.run or Path("results") / self.COMMAND.removeprefix("benchmark ")
 
+    def quickened(self) -> Self:
+        """The settings with the smaller numbers of `quick`, if they have it."""
+        return self
+
     def check_folder(self) -> None:
         """Raise a `RunError` if the run folder holds a run of another command."""
-        if (self.folder / CONFIG_FILE).exists():
+        if not (self.folder / CONFIG_FILE).exists():
+            return
+        try:
             self.stored(self.folder)
+        except RunError as error:
+            raise RunError(f"{error}; name another folder with --run") from None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,6 +165,10 @@ class MORLSettings(BenchmarkSettings):
         super().check()
         check_whole(self, "seeds", "epochs", "iterations", "jobs")
 
+    def quickened(self) -> Self:
+        """The settings with smaller numbers if `quick`."""
+        return replace(self, seeds=2, epochs=1_500, iterations=25) if self.quick else self
+
 
 @dataclass(frozen=True, kw_only=True)
 class SearchesSettings(BenchmarkSettings):
@@ -249,7 +261,7 @@ class ReturnsSettings(SearchesSettings):
             raise ValueError("name at least one method")
 
     def quickened(self) -> Self:
-        """The settings with those of `QUICK`, if they are to be quick."""
+        """The settings with those of `QUICK` if `quick`."""
         if not self.quick:
             return self
         tasks = QUICK_TASKS if self.tasks == TASK_NAMES else self.tasks

@@ -244,8 +244,6 @@ class Loop(Experiment):
 
 def measure_morl(settings: MORLSettings) -> None:
     """Do the experiments that are not done yet; write and print their results."""
-    if settings.quick:
-        settings = replace(settings, seeds=2, epochs=1_500, iterations=PAPER_ITERATIONS)
     seeds, sizes = range(settings.seeds), (settings.epochs, settings.iterations)
     experiments: list[Experiment] = [
         *(Repair(start) for start in PROGRAMS),

@@ -50,7 +50,6 @@ def do_grid(settings: ReturnsSettings) -> GridRuns:
         RunError: A runs.csv or a run folder is damaged.
         WorkerDiedError: Several workers in a row died of the same run.
     """
-    settings = settings.quickened()
     settings.check()
     searches, trainings = planned(settings)
     for job in [*searches, *trainings]:  # all errors before any work

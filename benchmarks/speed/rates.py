@@ -6,14 +6,14 @@ import importlib
 import json
 import statistics
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
 
 from benchmarks.runs.ledger import PROVENANCE, Columns, Record, TableLedger
-from benchmarks.runs.results import measured_versions, number_text, print_texts, save_config
+from benchmarks.runs.results import Cell, measured_versions, number_cell, print_table, save_config
 from benchmarks.settings import BenchmarkSettings
 from programmatic.provenance import code_and_machine, machine_name
 from programmatic.runs import occupying
@@ -92,7 +92,9 @@ def measure_rates(plans: Iterable[PlannedRate], settings: BenchmarkSettings, **f
                 ledger.add(plan, plan.measure() | state)
             rates.append(ledger.rows[plan.what, plan.unit])
             status.update(f"measured {plan.what}")
-    _show(rates)
+    cells: dict[str, Cell] = {"what": "what", "a second": number_cell("per_second", 0)}
+    cells |= {name: number_cell(name, 0) for name in ("slowest", "fastest")} | {"of": "unit"}
+    print_table(RATE_COLUMNS.table(rates), cells, machine_name(), _versions_text())
     print(f"rates: {settings.folder}")
 
 
@@ -125,20 +127,6 @@ def plain_interpreter(module: str) -> Any:
     if not callable(getattr(found, "run", None)):
         raise ValueError(f"reference must be a module with a function run, got {module!r}")
     return found
-
-
-def _show(rates: Sequence[Record]) -> None:
-    rows = [
-        {
-            "what": rate["what"],
-            "a second": number_text(rate["per_second"], 0),
-            "slowest": number_text(rate["slowest"], 0),
-            "fastest": number_text(rate["fastest"], 0),
-            "of": rate["unit"],
-        }
-        for rate in rates
-    ]
-    print_texts(rows, machine_name(), _versions_text())
 
 
 def _versions_text() -> str:

@@ -112,9 +112,7 @@ def bands(curves: pd.DataFrame) -> pd.DataFrame:
         first = max(own["x"].iloc[0] for own in seeds)
         x = np.unique(group["x"])
         x = x[x >= first]
-        is_search = EVALUATIONS in set(
-            curves[(curves["env_id"] == env_id) & (curves["algo"] == algo)]["unit"]
-        )
+        is_search = algo not in BASELINES
         if unit == SECONDS and not is_search and x[-1] > FIRST_TRAINED_SECOND:
             between = points(FIRST_TRAINED_SECOND, x[-1])
             x = np.union1d(x[x >= FIRST_TRAINED_SECOND], between)

@@ -161,7 +161,7 @@ GOOD, RULES = str(program_file("near_optimal")), str(CARTPOLE_CONSTRAINTS)
         f"repair {GOOD} --constraints {RULES} --out new.tree --picture OUT.png",
         "dataset --out OUT.h5",
         "report random --env Karel-Maze-v0 --out OUT.html",
-        "benchmark throughput --out OUT",
+        "benchmark throughput --run OUT",
     ],
 )
 def test_no_command_replaces_what_is_there(
@@ -181,7 +181,7 @@ def test_no_command_replaces_what_is_there(
     places = {"POLICY": str(policy), "DATA": str(dataset)}
     assert main([places.get(word, word) for word in command.split()]) == 2
     captured = capsys.readouterr()
-    assert re.search("--overwrite|another folder with --out", captured.err)
+    assert re.search("--overwrite|another folder with --run", captured.err)
     assert len(captured.err.strip().splitlines()) == 1
     assert before == {path: path.read_text() for path in tmp_path.rglob("*") if path.is_file()}
 
