@@ -31,7 +31,7 @@ class BenchmarkSettings(RunSettings):
     NOT_STORED: ClassVar[tuple[str, ...]] = ("run",)
 
     run: Path | None = None
-    """The run folder, by default results/NAME. Results that are in it are kept, not made again."""
+    """The run folder; by default results/NAME. Runs and rates that it holds are not repeated."""
 
     @property
     def folder(self) -> Path:
@@ -156,7 +156,7 @@ class MORLSettings(BenchmarkSettings):
     iterations: int = 250
     """Iterations of TRPO, each of 10 trajectories of 200 steps."""
     jobs: int = 2
-    """Experiments at once, a process each; the times in the tables are those beside the others."""
+    """Experiments at once, a process each; the measured times include this load."""
     quick: bool = False
     """Two seeds, 1,500 epochs and 25 iterations: minutes instead of an hour."""
 
@@ -185,8 +185,8 @@ class SearchesSettings(BenchmarkSettings):
     worlds: int | None = None
     """Start worlds in which each program of a search runs; by default the method's own number."""
     horizon: str = TASK
-    """The limit of a program's run: task, the task's own horizon, in which networks act; published,
-    the 10,000 calls (actions and percepts) of the literature; or a number of actions."""
+    """The limit of a program's run: task, the task's own horizon, as for networks; published, the
+    10,000 calls (actions and percepts) of the literature; or a number of actions."""
     options: Options = field(default_factory=dict)
     """Other options of the searches, for all methods that have them or for one: n_worlds=64 or
     hc.sideways=true."""
@@ -195,7 +195,7 @@ class SearchesSettings(BenchmarkSettings):
     jobs: int = 1
     """Runs at once, a core each; 1: one after the other, in this process."""
     backend: Literal["processes", "ray"] = "processes"
-    """The workers: processes of this machine, or a Ray cluster, which needs the extra [ray]."""
+    """Where jobs run: in processes of this machine, or on a Ray cluster (extra [ray])."""
     address: str | None = None
     """The Ray cluster's address, HOST:PORT, ray://HOST:PORT or auto; its nodes must share the disk
     of the run folder. By default Ray is started for this command."""

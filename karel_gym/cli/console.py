@@ -49,10 +49,7 @@ COMMANDS = {
 }
 """The function of each command, and what it does. Strings: no command loads another's imports."""
 
-EXTRAS = {
-    **{"z3": "morl", "sklearn": "morl", "optuna": "tune"},
-    **{"joblib": "benchmark", "ray": "ray", "jinja2": "report"},
-}
+EXTRAS = {"z3": "morl", "sklearn": "morl", "optuna": "tune", "ray": "ray", "jinja2": "report"}
 """The extra that brings a package."""
 TRACEBACK_VARIABLE = "KAREL_GYM_TRACEBACK"
 STOPS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
