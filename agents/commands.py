@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 import yaml
@@ -79,7 +79,7 @@ def check_env(env_id: str) -> None:
 class EvaluateConfig(RunSettings):
     """The settings of a comparison of policies."""
 
-    COMMAND: ClassVar[str] = "evaluate"
+    COMMAND = "evaluate"
 
     policies: Annotated[tuple[str, ...], tyro.conf.Positional]
     """Run folders, programs in quotes or their files (trees: *.tree), SB3 models (*.zip), random.

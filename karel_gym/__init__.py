@@ -36,6 +36,6 @@ __all__ = [
     "signature_of",
 ]
 
-# numba, pygame and stable-baselines3 are slow to import: what needs them is imported when used.
+# numba, pygame and stable-baselines3 are slow to import.
 __getattr__, __dir__ = lazy_imports(__name__)
 register_all()

@@ -1,4 +1,4 @@
-"""Programs: what they are, how they run, how they are found."""
+"""Programs: language, execution, search, verification and repair."""
 
 from __future__ import annotations
 
@@ -22,6 +22,6 @@ __all__ = [
     "trace",
 ]
 
-# numba is slow to import: what needs it is imported when used.
+# numba is slow to import.
 __getattr__, __dir__ = lazy_imports(__name__)
 warn_if_shadowed()

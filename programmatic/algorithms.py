@@ -1,4 +1,4 @@
-"""The algorithms of Stable-Baselines3 and sb3-contrib that learn policies here, by name."""
+"""The supported algorithms of Stable-Baselines3 and sb3-contrib."""
 
 from __future__ import annotations
 
@@ -20,21 +20,13 @@ ALGORITHMS = {
     "ppo": "stable_baselines3:PPO",
     "a2c": "stable_baselines3:A2C",
 }
-"""The class of each algorithm, 'module:NAME', by its name in RL Baselines3 Zoo, which has no
-maskable_ppo. Those whose networks are of a kind of their own come first: SB3 refuses to load any
-other model as one of them."""
+"""The class of each algorithm, 'module:NAME', by its name in RL Baselines3 Zoo (except
+maskable_ppo). Algorithms with special networks come first, because SB3 refuses to load another
+model as one of them."""
 
 
 def algorithm_class(algo: str, known: Sequence[str] = tuple(ALGORITHMS)) -> type[BaseAlgorithm]:
-    """The class of an algorithm.
-
-    Args:
-        algo: Its name.
-        known: The names that may be.
-
-    Raises:
-        ValueError: There is no such algorithm; the message lists those that are.
-    """
+    """The class of an algorithm; a `ValueError` if it is not one of `known`."""
     if algo not in known:
         raise ValueError(unknown("there is no algorithm", algo, known))
     module, _, name = ALGORITHMS[algo].partition(":")

@@ -1,18 +1,18 @@
-"""Horizons: the limits of a program's run in a task."""
+"""Horizons: limits on the run of a program in a task."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 MAX_CALLS = 10_000
-"""The limit of calls with which the literature runs programs."""
+"""The limit of calls in the literature."""
 CALLS_PER_ACTION = 100
-"""Calls that a program may make for each action of its horizon: it must not perceive forever."""
+"""Calls per action of the horizon; they limit a program that perceives without acting."""
 TASK, PUBLISHED = "task", "published"
 
 
 class Limits(NamedTuple):
-    """The limits of a run, as `execute` takes them."""
+    """The limits of a run, as arguments of `execute`."""
 
     max_calls: int
     max_actions: int | None = None
@@ -27,12 +27,12 @@ def limits_of(horizon: str | int, max_steps: int) -> Limits:
     """The limits of a run.
 
     Args:
-        horizon: "task", the task's own horizon, in which envs run too; "published", the 10,000
-            calls of the literature; or a number of actions.
+        horizon: "task" for the task's horizon, "published" for the 10,000 calls of the literature,
+            or a number of actions.
         max_steps: The task's horizon in actions, `Task.horizon(height, width)`.
 
     Raises:
-        ValueError: There is no such horizon.
+        ValueError: The horizon is none of these.
 
     Example:
         >>> str(limits_of("task", 360)), str(limits_of("published", 360)), str(limits_of(50, 360))
@@ -46,7 +46,7 @@ def limits_of(horizon: str | int, max_steps: int) -> Limits:
 
 
 def horizon_text(horizon: str | int) -> str:
-    """A horizon in words, for the notes of a table.
+    """A horizon in words.
 
     Example:
         >>> horizon_text("task"), horizon_text("published"), horizon_text(50)
@@ -58,11 +58,7 @@ def horizon_text(horizon: str | int) -> str:
 
 
 def checked_horizon(horizon: str | int) -> str | int:
-    """A horizon, a number as an integer.
-
-    Raises:
-        ValueError: It is neither "task", "published" nor a whole number from 1 up.
-    """
+    """A horizon, with a number as an integer; a `ValueError` if it is not a horizon."""
     if horizon in (TASK, PUBLISHED):
         return horizon
     if isinstance(horizon, str) and horizon.isdecimal():

@@ -130,7 +130,7 @@ def check_types(config: Any, prefix: str = "") -> None:
 
 
 def _is_of(value: Any, hint: Any) -> bool:
-    """Whether a value is of a type: a whole number is a float, a list a tuple, a text a path."""
+    """Whether a value has a type; integers are floats, lists are tuples, texts are paths."""
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in (Union, UnionType):
         return any(_is_of(value, argument) for argument in arguments)
@@ -141,14 +141,11 @@ def _is_of(value: Any, hint: Any) -> bool:
     if hint is Path:
         return isinstance(value, str | Path)
     if (origin or hint) in (tuple, list, Sequence):
-        if not isinstance(value, list | tuple) or not arguments:
-            return isinstance(value, list | tuple)
-        hints = (
-            arguments
-            if origin is tuple and arguments[-1] is not ...
-            else arguments[:1] * len(value)
-        )
-        return len(hints) == len(value) and all(map(_is_of, value, hints))
+        if not isinstance(value, list | tuple):
+            return False
+        if origin is tuple and arguments[-1] is not ...:
+            return len(arguments) == len(value) and all(map(_is_of, value, arguments))
+        return all(_is_of(element, argument) for argument in arguments[:1] for element in value)
     if (origin or hint) in (dict, Mapping):
         return isinstance(value, Mapping)
     if hint in (str, bool, NoneType) or is_dataclass(hint):
@@ -160,11 +157,8 @@ def check_whole(config: Any, *names: str, least: int = 1, most: int | None = Non
     """Raise a `ValueError` unless these attributes are whole numbers from `least` to `most`."""
     for name in names:
         value = getattr(config, name)
-        if (
-            not isinstance(value, int)
-            or isinstance(value, bool)
-            or not (least <= value and (most is None or value <= most))
-        ):
+        is_whole = isinstance(value, int) and not isinstance(value, bool)
+        if not is_whole or value < least or (most is not None and value > most):
             end = "up" if most is None else f"to {most:,}"
             raise ValueError(f"{name} must be a whole number from {least} {end}, got {value!r}")
 
@@ -185,11 +179,11 @@ def check_truth(config: Any, *names: str) -> None:
 
 
 def check_share(config: Any, *names: str) -> None:
-    """Raise a `ValueError` unless these attributes are numbers from 0 up and below 1."""
+    """Raise a `ValueError` unless these attributes are numbers from 0 to below 1."""
     for name in names:
         value = getattr(config, name)
         if not _is_number(value) or not 0 <= value < 1:
-            raise ValueError(f"{name} must be a number from 0 up and below 1, got {value!r}")
+            raise ValueError(f"{name} must be a number from 0 to below 1, got {value!r}")
 
 
 def check_choice(config: Any, name: str, known: Sequence[str]) -> None:

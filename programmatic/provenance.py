@@ -1,4 +1,4 @@
-"""Where a result comes from: the code, the machine and the command that it was made with."""
+"""Provenance of results: commit, machine and command line."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from karel_gym.cli.command_line import command_line
 
 CODE = ("*.py", "*.yml", "*.safetensors")
 PROVENANCE = ("commit", "machine", "command_line")
-"""The entries of config.json that tell where a run comes from: no settings, they may differ."""
+"""The entries of config.json that are provenance; they may differ when a run is resumed."""
 
 
 def provenance() -> dict[str, str | None]:
-    """The `PROVENANCE` of what this process does now; without a command line it has None there."""
+    """The `PROVENANCE` of this process; the command line is None in Python scripts."""
     return {**code_and_machine(), "command_line": command_line()}
 
 
 def code_and_machine() -> dict[str, str]:
-    """The `commit` and the `machine` of what this process does now."""
+    """The `commit` and the `machine` of this process."""
     return {"commit": commit_name(), "machine": machine_name()}
 
 
 @cache
 def commit_name() -> str:
-    """The short hash of the checkout's commit, with a + if the code was changed since.
+    """The short hash of the git commit, with a + if the code has changed since.
 
-    Outside of a git checkout, the version of the package.
+    Outside a git checkout of this project, the version of the package.
     """
-    if not _git("ls-files", "__init__.py"):  # a checkout of something else, or none
+    if not _git("ls-files", "__init__.py"):
         return __version__
     changed = "+" if _git("status", "--porcelain", "--", *(f":/{name}" for name in CODE)) else ""
     return _git("rev-parse", "--short", "HEAD") + changed
@@ -53,7 +53,7 @@ def machine_name() -> str:
 
 
 def _git(*arguments: str) -> str:
-    """What git says in this file's folder; nothing where it fails."""
+    """The output of git in this file's folder; empty if it fails."""
     command = ["git", "--no-optional-locks", *arguments]
     try:
         done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True)

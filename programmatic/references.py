@@ -1,4 +1,4 @@
-"""The best known human-readable program of each task, kept as text beside the tasks."""
+"""Reference programs: the best known human-readable program of each task."""
 
 from __future__ import annotations
 
@@ -14,10 +14,7 @@ RETURN_LINE = re.compile(
 
 
 def reference_program(env_id: str) -> Program:
-    """The reference program of a task of this package.
-
-    Raises:
-        ValueError: There is none.
+    """The reference program of a task of this package; a `ValueError` if there is none.
 
     Example:
         >>> print(reference_program("Karel-StairClimber-v0"))
@@ -28,7 +25,7 @@ def reference_program(env_id: str) -> Program:
 
 
 def reference_return(env_id: str) -> tuple[float, int, int]:
-    """The return that the program's file states, on how many worlds, of which seed.
+    """The mean return, number of worlds and seed in the file of a task's reference program.
 
     Raises:
         ValueError: There is no reference program, or its file states no return for this task.

@@ -1,11 +1,10 @@
-"""The run folder: what a training or a search leaves, written so that a crash cannot damage it.
+"""Run folders: config.json, checkpoints and results, written so that a crash cannot damage them.
 
-    config.json          every setting of the run, the versions of the packages, and where it
-                         comes from: commit, machine, and the command line if there was one
-    checkpoints/         step-000081920.zip, or .safetensors: where an interrupted run can go on
+    config.json          settings, package versions, commit, machine and command line
+    checkpoints/         step-000081920.zip or .safetensors
 
-A file is first written under another name and then renamed: it is there as a whole or not at all.
-One process at a time works in a folder.
+A file is written under a temporary name and then renamed, so it is complete or absent. One process
+at a time works in a folder.
 """
 
 from __future__ import annotations
@@ -39,9 +38,9 @@ RUN_FILES = (
     *("progress.csv", "evaluations.csv", "history.csv", "iterations.csv"),
     *("table.csv", "table.json", "episodes.csv", "events.out.tfevents.*", CONFIG_FILE),
 )
-"""The files that runs of all kinds write into their folders, checkpoints apart."""
+"""The files of all kinds of runs, except checkpoints."""
 RUN_FOLDERS = ("iteration-*", "trials")
-"""The folders that runs write into theirs: of MORL's iterations, and of a study's trainings."""
+"""The folders in run folders: iterations of MORL, trainings of a study."""
 RUNS_FOLDER = Path("runs")
 PACKAGES = ("karel-gym", "gymnasium", "numpy", "stable-baselines3", "torch")
 
@@ -52,10 +51,10 @@ class RunError(RuntimeError):
 
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """A temporary file beside `path` that takes its place when the block ends without an error.
+    """A temporary file that replaces `path` when the block ends without an error.
 
     Raises:
-        RunError: It cannot be written; what was at `path` stays.
+        RunError: The file cannot be written; `path` is unchanged.
 
     Example:
         >>> import tempfile
@@ -66,7 +65,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         ['a.txt']
     """
     path = Path(path)
-    # The suffix stays: writers of zips, images and tables go by it.
+    # The suffix stays, because it tells writers the format.
     temporary = path.with_name(f".{path.stem}-{os.getpid()}{path.suffix}")
     try:
         yield temporary
@@ -81,28 +80,25 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Write a text file, as a whole or not at all."""
+    """Write a text file, completely or not at all."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def write_json(path: str | os.PathLike[str], value: Any) -> None:
-    """Write a JSON file, as a whole or not at all."""
+    """Write a JSON file, completely or not at all."""
     write_text(path, json.dumps(value, indent=2) + "\n")
 
 
 @contextmanager
 def occupying(folder: Path) -> Iterator[None]:
-    """Make a folder, and keep other processes from working in it while the block runs.
+    """Create a folder and lock it against other processes while the block runs.
 
-    The operating system holds the lock on the folder and releases it when the process ends,
-    however it ends. Windows and file systems without locks have none.
-
-    Args:
-        folder: A run folder, or the folder of a benchmark.
+    The operating system releases the lock when the process ends. Windows and some file systems
+    have no such locks.
 
     Raises:
-        RunError: Another process works in the folder, or it cannot be made.
+        RunError: Another process works in the folder, or it cannot be created.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -112,7 +108,7 @@ def occupying(folder: Path) -> Iterator[None]:
     try:
         if lock is not None and not _holds(lock):
             raise RunError(
-                f"another process works in {folder}: wait for its end, or name another folder"
+                f"another process works in {folder}: wait until it ends, or use another folder"
             )
         yield
     finally:
@@ -132,7 +128,7 @@ def _holds(lock: int) -> bool:
 
 
 def versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
-    """The versions of Python and of the installed ones among `packages`."""
+    """The versions of Python and of those packages that are installed."""
     found = {"python": platform.python_version()}
     for package in packages:
         try:
@@ -143,7 +139,7 @@ def versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
 
 
 def usual_folder(*parts: object) -> Path:
-    """The folder of a run whose user names none: runs/PART-PART; an id 'module:ID' is the ID only.
+    """The default run folder, runs/PART-PART; of an id 'module:ID' only ID is used.
 
     Example:
         >>> usual_folder("search", "hc", "my_tasks:Karel-Ring-v0", 3).as_posix()
@@ -154,10 +150,10 @@ def usual_folder(*parts: object) -> Path:
 
 
 def new_folder(path: Path) -> Path:
-    """Make a folder of this name; if there is one, of this name with -2, -3, ... behind it.
+    """Create a folder with this name, or if it exists, with -2, -3, ... appended.
 
     Raises:
-        RunError: It cannot be made.
+        RunError: It cannot be created.
     """
     for number in count(1):
         folder = path if number == 1 else path.with_name(f"{path.name}-{number}")
@@ -172,15 +168,11 @@ def new_folder(path: Path) -> Path:
 
 
 def check_folder(run: Path, overwrite: bool = False) -> None:
-    """Check that a run may be written to a folder.
-
-    Raises:
-        RunError: It holds a run that may not be overwritten.
-    """
+    """Raise a `RunError` if a folder holds a run that may not be overwritten."""
     if (run / CONFIG_FILE).exists() and not overwrite:
         raise RunError(
             f"{run} holds a run already: resume it, replace it with --overwrite (in Python, "
-            "overwrite=True), or name another folder"
+            "overwrite=True), or use another folder"
         )
 
 
@@ -200,31 +192,30 @@ def check_file(file: Path, overwrite: bool = False, suffixes: Sequence[str] = ()
 
     Args:
         file: The file.
-        overwrite: Whether it may be there already.
-        suffixes: How its name may end; empty: in any way.
+        overwrite: Whether the file may exist.
+        suffixes: The allowed suffixes; empty allows all.
 
     Raises:
-        RunError: It may not be there, it is a folder, or its name ends in another way.
+        RunError: The file exists, is a folder, or has another suffix.
     """
     if suffixes and file.suffix.lower() not in suffixes:
         raise RunError(f"{file} must end in {' or '.join(suffixes)}")
     if file.is_dir():
         raise RunError(f"{file} is a folder; name a file to write")
     if file.exists() and not overwrite:
-        raise RunError(f"{file} exists already: replace it with --overwrite, or name another file")
+        raise RunError(f"{file} exists already: replace it with --overwrite, or use another file")
 
 
 def begin_run(run: Path, config: dict[str, Any], overwrite: bool = False) -> None:
-    """Make the folder of a run and write its configuration, with `versions` and `provenance`.
+    """Create a run folder and write config.json, with `versions` and `provenance`.
 
     Args:
         run: The folder.
-        config: The settings, as JSON values.
-        overwrite: Whether an earlier run there may be removed: its configuration, checkpoints,
-            models, results, logs and TensorBoard events. Other files stay.
+        config: The settings as JSON values.
+        overwrite: Remove the files of an earlier run in the folder; other files stay.
 
     Raises:
-        RunError: A run is there already and may not be removed, or the folder cannot be made.
+        RunError: The folder holds a run and may not be overwritten, or it cannot be created.
     """
     check_folder(run, overwrite)
     if (run / CONFIG_FILE).exists():
@@ -237,14 +228,10 @@ def begin_run(run: Path, config: dict[str, Any], overwrite: bool = False) -> Non
 
 
 def go_on_with_run(run: Path, config: dict[str, Any]) -> None:
-    """Write the configuration of a run that goes on; where it comes from stays as it was begun.
-
-    Args:
-        run: The folder.
-        config: The settings, as JSON values.
+    """Write config.json of a resumed run; its provenance stays that of the start.
 
     Raises:
-        RunError: The folder is missing or no run's, or its configuration is damaged.
+        RunError: The folder is missing or is not a run folder, or its config.json is damaged.
     """
     earlier = read_config(run)
     kept = {name: earlier[name] for name in PROVENANCE if name in earlier}
@@ -252,10 +239,10 @@ def go_on_with_run(run: Path, config: dict[str, Any]) -> None:
 
 
 def read_config(run: Path) -> dict[str, Any]:
-    """The configuration of a run.
+    """The content of a run's config.json.
 
     Raises:
-        RunError: The folder is missing or no run's, or its configuration is damaged.
+        RunError: The folder is missing or is not a run folder, or its config.json is damaged.
     """
     file = run / CONFIG_FILE
     if not run.is_dir():
@@ -269,7 +256,7 @@ def read_settings_file(file: Path) -> dict[str, Any]:
     """The settings in a JSON file.
 
     Raises:
-        RunError: It is missing or damaged; the message names it.
+        RunError: It is missing or damaged.
     """
     try:
         settings = json.loads(file.read_text(encoding="utf-8"))
@@ -283,13 +270,13 @@ def read_settings_file(file: Path) -> dict[str, Any]:
 
 
 def checkpoint_path(run: Path, step: int, suffix: str = ".zip") -> Path:
-    """Where the checkpoint of a step belongs; the folder is made."""
+    """The file of a step's checkpoint; its folder is created."""
     (run / CHECKPOINT_FOLDER).mkdir(exist_ok=True)
     return run / CHECKPOINT_FOLDER / f"step-{step:09d}{suffix}"
 
 
 def checkpoints(run: Path) -> list[Path]:
-    """The checkpoints of a run, by step."""
+    """The checkpoints of a run, in the order of their steps."""
     found = [
         (int(match[1]), path)
         for path in (run / CHECKPOINT_FOLDER).glob("step-*")
@@ -299,14 +286,10 @@ def checkpoints(run: Path) -> list[Path]:
 
 
 def latest_checkpoint(run: Path) -> Path:
-    """The checkpoint of the highest step.
-
-    Raises:
-        RunError: There is none.
-    """
+    """The checkpoint of the highest step; a `RunError` if there is none."""
     found = checkpoints(run)
     if not found:
-        raise RunError(f"{run / CHECKPOINT_FOLDER} holds no checkpoint to go on from")
+        raise RunError(f"{run / CHECKPOINT_FOLDER} holds no checkpoint to resume from")
     return found[-1]
 
 

@@ -1,4 +1,4 @@
-"""How many CPU threads torch takes."""
+"""The number of CPU threads that torch uses."""
 
 from __future__ import annotations
 
@@ -8,15 +8,12 @@ from contextlib import contextmanager
 
 @contextmanager
 def torch_threads(number: int | None) -> Iterator[None]:
-    """Let torch take this many CPU threads, and give back what it had when the block ends.
+    """Let torch use this many CPU threads while the block runs; None changes nothing.
 
-    The networks here are so small that one thread is fastest. Where other processes keep the cores
-    busy, several are tens of times slower: each operation waits until all of them had their turn.
-
-    Args:
-        number: From 1 up; None changes nothing.
+    Small networks are fastest with one thread. On busy cores, several threads are tens of times
+    slower, because each operation waits for all of them.
     """
-    import torch  # slow: not before a network runs
+    import torch  # slow to import
 
     before = torch.get_num_threads()
     torch.set_num_threads(number or before)

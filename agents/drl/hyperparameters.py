@@ -1,13 +1,11 @@
-"""Hyperparameters as data: one YAML file an algorithm, in the layout of RL Baselines3 Zoo.
+"""Hyperparameters in YAML files, one per algorithm, in the layout of RL Baselines3 Zoo.
 
-A file has a block an env id. The block of an id is for percepts; 'ID/grid' is for grids, and
-'ID/percepts+action' for percepts with the previous action; policies of options and programs have
-'ID/option', 'ID/grid/program' and so on. Ids without a block use 'default', 'default/grid' and so
-on. A block's keys are the arguments of the algorithm, and `n_envs`, `n_timesteps`, `deterministic`
-(how the policy acts when it is evaluated) and `env_kwargs`, of which `max_steps` is the horizon of
-the episodes that are trained on, and `horizon` that in skills. Strings such as
-"dict(net_arch=[32, 32])" are read by a parser that knows literals, `dict(...)` and `nn.ACTIVATION`,
-never by `eval`.
+The block 'ID' is for percepts; other observations and actions have their own blocks: 'ID/grid',
+'ID/percepts+action', 'ID/option', 'ID/grid/program' and so on. Ids without a block use 'default',
+'default/grid' and so on. The keys of a block are the arguments of the algorithm, `n_envs`,
+`n_timesteps`, `deterministic` (how evaluated policies act) and `env_kwargs`; there, `max_steps` is
+the horizon of training episodes in actions and `horizon` that in skills. Strings such as
+"dict(net_arch=[32, 32])" are parsed; they are never evaluated as code.
 """
 
 from __future__ import annotations
@@ -35,7 +33,7 @@ SET_BY_TRAIN = ("self", "env", "seed", "device", "verbose", "tensorboard_log", "
 
 
 class HyperparameterError(ValueError):
-    """A hyperparameter is unknown or has a value that cannot be; the message says which."""
+    """A hyperparameter is unknown or has an invalid value; the message says which."""
 
 
 def read_hyperparameters(
@@ -45,17 +43,17 @@ def read_hyperparameters(
     action: str = PRIMITIVE,
     file: Path | None = None,
 ) -> dict[str, Any]:
-    """The block of the YAML file for an algorithm, a task and kinds of observation and action.
+    """The hyperparameters of an algorithm for a task, an observation and an action.
 
     Args:
         algo: Name of the algorithm, such as "ppo".
         env_id: The task's id.
         obs: "percepts", "percepts+action" or "grid".
         action: "primitive", "option" or "program".
-        file: The YAML file; default agents/drl/hyperparams/<algo>.yml.
+        file: The YAML file; by default hyperparams/ALGO.yml.
 
     Raises:
-        HyperparameterError: The file is missing or no YAML, or has no block that fits.
+        HyperparameterError: The file is missing, is not valid YAML, or has no such block.
     """
     file = file or FOLDER / f"{algo}.yml"
     try:
@@ -63,7 +61,9 @@ def read_hyperparameters(
     except FileNotFoundError:
         raise HyperparameterError(f"there are no hyperparameters {file}") from None
     except yaml.YAMLError as error:
-        raise HyperparameterError(f"{file} is no YAML: {' '.join(str(error).split())}") from None
+        raise HyperparameterError(
+            f"{file} is not valid YAML: {' '.join(str(error).split())}"
+        ) from None
     names = [block_name(each, obs, action) for each in (env_id, "default")]
     for name in names:
         if isinstance(blocks, dict) and isinstance(blocks.get(name), dict):
@@ -72,16 +72,16 @@ def read_hyperparameters(
 
 
 def block_name(env_id: str, obs: str, action: str = PRIMITIVE) -> str:
-    """The name of the block for a task and kinds of observation and action."""
+    """The name of the block for a task, an observation and an action."""
     usual = ("percepts", PRIMITIVE)
     return "/".join([plain_id(env_id), *(kind for kind in (obs, action) if kind not in usual)])
 
 
 def check_names(algo_class: type[Any], hyperparameters: Mapping[str, Any]) -> None:
-    """Check that an algorithm has these hyperparameters, and that JSON can hold their values.
+    """Check that an algorithm has these hyperparameters and that their values fit into JSON.
 
     Raises:
-        HyperparameterError: It has not, and the message lists what it has; or JSON cannot.
+        HyperparameterError: It has no such hyperparameter, or a value does not fit.
     """
     known = sorted(set(inspect.signature(algo_class.__init__).parameters) - set(SET_BY_TRAIN))
     for name in hyperparameters:
@@ -98,13 +98,13 @@ def check_names(algo_class: type[Any], hyperparameters: Mapping[str, Any]) -> No
 
 
 def arguments(hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of an algorithm's constructor: strings become what they stand for.
+    """The arguments of an algorithm's constructor, with strings converted.
 
-    "dict(...)" becomes a dict; "lin_0.001", as learning rate or clip range, becomes a schedule that
+    "dict(...)" becomes a dict. A learning rate or clip range "lin_0.001" becomes a schedule that
     falls linearly from 0.001 to 0 over the training.
 
     Raises:
-        HyperparameterError: A string stands for nothing.
+        HyperparameterError: A string cannot be converted.
     """
     values: dict[str, Any] = {}
     for name, value in hyperparameters.items():
@@ -121,14 +121,14 @@ def arguments(hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def parse_dict(text: str, name: str = "policy_kwargs") -> dict[str, Any]:
-    """The dict that "dict(key=value, ...)" stands for.
+    """Parse "dict(key=value, ...)".
 
     Args:
-        text: Values are literals, lists, tuples, dict(...) and activations such as nn.Tanh.
-        name: What the message of an error calls it.
+        text: The values are literals, lists, tuples, dict(...) and activations such as nn.Tanh.
+        name: The hyperparameter, for the error message.
 
     Raises:
-        HyperparameterError: It is not of this form.
+        HyperparameterError: The text has another form.
 
     Example:
         >>> parse_dict("dict(net_arch=[32, 32], ortho_init=False)")
@@ -152,7 +152,7 @@ def _value(node: ast.expr) -> Any:
             return {str(keyword.arg): _value(keyword.value) for keyword in keywords}
         case ast.Attribute(value=ast.Name(id="nn"), attr=activation):
             if activation not in ACTIVATIONS:
-                raise ValueError(f"nn.{activation} is none of nn.{', nn.'.join(ACTIVATIONS)}")
+                raise ValueError(f"nn.{activation} is not one of nn.{', nn.'.join(ACTIVATIONS)}")
             return getattr(nn, activation)
         case ast.List(elts=elements):
             return [_value(element) for element in elements]

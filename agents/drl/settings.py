@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
@@ -36,15 +36,8 @@ LEAST_EVAL_EVERY = 10_000  # steps: an evaluation of 100 long episodes is as man
 
 
 @dataclass(frozen=True)
-class TrainConfig(RunSettings):
-    """The settings of a training; None stands for the value of the hyperparameters or the task."""
-
-    COMMAND: ClassVar[str] = "train"
-    MAY_DIFFER: ClassVar[tuple[str, ...]] = (
-        *("total_timesteps", "checkpoint_every", "eval_every", "device", "torch_threads"),
-        "progress",
-    )
-    NOT_STORED: ClassVar[tuple[str, ...]] = ("run_dir", "progress")
+class _LearningConfig(RunSettings):
+    """The settings that trainings and studies share."""
 
     algo: Annotated[str, tyro.conf.Positional] = "ppo"
     """Algorithm: a2c, dqn, maskable_ppo, ppo, ppo_lstm (recurrent), qrdqn or trpo."""
@@ -53,6 +46,38 @@ class TrainConfig(RunSettings):
     obs: Annotated[str, tyro.conf.arg(metavar="{percepts,percepts+action,grid}")] = ""
     """Observation of the policy; percepts+action includes the previous action.
     By default that of the id, else percepts."""
+    seed: int = 0
+    """Seed of networks, worlds and actions. Equal seeds give equal results on a CPU."""
+    run_dir: Annotated[Path | None, tyro.conf.arg(name="run")] = None
+    """Run folder."""
+    device: Annotated[str, tyro.conf.arg(metavar="{auto,cpu,cuda}")] = "auto"
+    """Device of the network."""
+
+    def __post_init__(self) -> None:
+        bound = obs_of(self.env_id) if self.env_id else None
+        object.__setattr__(self, "obs", self.obs or bound or "percepts")
+
+    def check(self) -> None:
+        """Raise a `ValueError` if a setting is invalid."""
+        super().check()
+        check_whole(self, "seed", least=0, most=2**32 - 1)
+        check_choice(self, "device", DEVICES)
+
+
+@dataclass(frozen=True)
+class TrainConfig(_LearningConfig):
+    """The settings of a training; None stands for the value of the hyperparameters or the task."""
+
+    COMMAND = "train"
+    MAY_DIFFER = (
+        *("total_timesteps", "checkpoint_every", "eval_every", "device", "torch_threads"),
+        "progress",
+    )
+    NOT_STORED = ("run_dir", "progress")
+
+    run_dir: Annotated[Path | None, tyro.conf.arg(name="run")] = None
+    """Run folder; by default runs/ALGO-TASK-OBS-SEED.
+    For options and programs, runs/ALGO-TASK-OBS-ACTION-SEED."""
     action: Annotated[str, tyro.conf.arg(metavar="{primitive,option,program}")] = PRIMITIVE
     """Action of the policy: an action of the robot (primitive),
     the latent of five of them (option, as in HRL),
@@ -60,11 +85,6 @@ class TrainConfig(RunSettings):
     total_timesteps: Annotated[Count | None, tyro.conf.arg(name="steps")] = None
     """Steps to train for, over all envs; a step is an action of the policy.
     By default n_timesteps of the hyperparameters."""
-    seed: int = 0
-    """Seed of the network, the worlds and the actions. Equal seeds give equal results on a CPU."""
-    run_dir: Annotated[Path | None, tyro.conf.arg(name="run")] = None
-    """Run folder; by default runs/ALGO-TASK-OBS-SEED.
-    For options and programs, runs/ALGO-TASK-OBS-ACTION-SEED."""
     num_envs: int | None = None
     """Number of parallel envs; by default n_envs of the hyperparameters."""
     height: int | None = None
@@ -83,8 +103,6 @@ class TrainConfig(RunSettings):
     reward: Annotated[str | None, tyro.conf.arg(metavar="{default,dense,sparse}")] = None
     """Reward of the training episodes; only Maze and StairClimber have a dense one.
     By default that of the hyperparameters. Evaluations use the default reward."""
-    device: Annotated[str, tyro.conf.arg(metavar="{auto,cpu,cuda}")] = "auto"
-    """Device of the network."""
     torch_threads: int | None = 1
     """CPU threads of the network; small networks are fastest with one."""
     progress: tyro.conf.Suppress[bool | None] = None
@@ -102,28 +120,16 @@ class TrainConfig(RunSettings):
     hyperparameters: Options = field(default_factory=dict)
     """Hyperparameters to change, such as gamma=0.97; by default as in hyperparams/ALGO.yml."""
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "obs", self.obs or _usual_obs(self.env_id))
-
     @property
     def run(self) -> Path:
         """The run folder."""
-        if self.run_dir is not None:
-            return Path(self.run_dir)
         kind = self.obs if self.action == PRIMITIVE else f"{self.obs}-{self.action}"
-        return usual_folder(self.algo, self.env_id, kind, self.seed)
+        return Path(self.run_dir or usual_folder(self.algo, self.env_id, kind, self.seed))
 
     def check(self) -> None:
         """Raise a `ValueError` if a setting is invalid."""
         super().check()
         check_whole(self, *(name for name in COUNTS if getattr(self, name) is not None))
-        check_whole(self, "seed", least=0, most=2**32 - 1)
-        check_choice(self, "device", DEVICES)
-
-
-def _usual_obs(env_id: str) -> str:
-    """The observation that an id binds, else percepts."""
-    return (env_id and obs_of(env_id)) or "percepts"
 
 
 def resolve(config: TrainConfig) -> TrainConfig:
@@ -189,46 +195,30 @@ def is_training(run: Path) -> bool:
 
 
 @dataclass(frozen=True)
-class TuneConfig(RunSettings):
+class TuneConfig(_LearningConfig):
     """The settings of a study of hyperparameters."""
 
-    COMMAND: ClassVar[str] = "tune"
-    MAY_DIFFER: ClassVar[tuple[str, ...]] = ("trials", "device")
-    NOT_STORED: ClassVar[tuple[str, ...]] = ("run_dir",)
+    COMMAND = "tune"
+    MAY_DIFFER = ("trials", "device")
+    NOT_STORED = ("run_dir",)
 
-    algo: Annotated[str, tyro.conf.Positional] = "ppo"
-    """Algorithm: a2c, dqn, maskable_ppo, ppo, ppo_lstm (recurrent), qrdqn or trpo."""
-    env_id: Annotated[str, tyro.conf.arg(name="env")] = ""
-    """Task id."""
-    obs: Annotated[str, tyro.conf.arg(metavar="{percepts,percepts+action,grid}")] = ""
-    """Observation of the policy; percepts+action includes the previous action.
-    By default that of the id, else percepts."""
+    run_dir: Annotated[Path | None, tyro.conf.arg(name="run")] = None
+    """Run folder; by default runs/tune-ALGO-TASK-OBS-SEED."""
     trials: int = 30
     """Number of trainings, including those of a resumed study."""
     steps: Count = 200_000
     """Number of steps of each training."""
-    seed: int = 0
-    """Seed of the drawn hyperparameters and of all trainings."""
-    run_dir: Annotated[Path | None, tyro.conf.arg(name="run")] = None
-    """Run folder; by default runs/tune-ALGO-TASK-OBS-SEED."""
-    device: Annotated[str, tyro.conf.arg(metavar="{auto,cpu,cuda}")] = "auto"
-    """Device of the network."""
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "obs", self.obs or _usual_obs(self.env_id))
 
     @property
     def run(self) -> Path:
         """The run folder."""
-        if self.run_dir is not None:
-            return self.run_dir
-        return usual_folder(self.COMMAND, self.algo, self.env_id, self.obs, self.seed)
+        usual = usual_folder(self.COMMAND, self.algo, self.env_id, self.obs, self.seed)
+        return self.run_dir or usual
 
     def check(self) -> None:
         """Raise a `ValueError` if a setting is invalid."""
         super().check()
         check_whole(self, "trials", "steps")
-        check_choice(self, "device", DEVICES)
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:

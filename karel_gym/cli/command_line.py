@@ -1,4 +1,4 @@
-"""The command that this process, or the one that started it, was called with."""
+"""The command line of this process, or of the process that started it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 COMMAND_LINE_VARIABLE = "KAREL_GYM_COMMAND_LINE"
-"""A variable of the environment: threads and processes that are started have it too."""
-LONGEST = 100_000  # bytes; Linux starts no process with a variable above 128 KiB
+"""An environment variable, so that child processes inherit it."""
+LONGEST = 100_000  # bytes; Linux starts no process with a variable of more than 128 KiB
 
 
 @contextmanager
@@ -34,5 +34,5 @@ def called_with(arguments: Sequence[str]) -> Iterator[None]:
 
 
 def command_line() -> str | None:
-    """The command line, quoted for a shell; None where it was none of `karel-gym`, or too long."""
+    """The `karel-gym` command line, quoted for a shell; None if there is none or it is too long."""
     return os.environ.get(COMMAND_LINE_VARIABLE)

@@ -1,7 +1,7 @@
-"""The console script `karel-gym`: finds the command's function, builds its options, runs it.
+"""The console script `karel-gym`.
 
-A command is a function; its signature and docstring are its options and its help. SIGTERM ends it
-as Ctrl-C does, with a KeyboardInterrupt: long work then writes a checkpoint.
+A command is a function; its signature and docstring define its flags and its help. SIGTERM raises a
+KeyboardInterrupt, as Ctrl-C does, so that long work can write a checkpoint.
 """
 
 from __future__ import annotations
@@ -24,60 +24,53 @@ from karel_gym.packages import explain, shadowing
 
 COMMANDS = {
     "tasks": ("karel_gym.cli.commands:tasks", "list the tasks, or describe one"),
-    "play": ("karel_gym.cli.commands:play", "drive the robot with the keyboard"),
+    "play": ("karel_gym.cli.commands:play", "control the robot with the keyboard"),
     "run": ("programmatic.commands:run", "run a program in worlds of a task"),
     "dataset": ("programmatic.leaps.commands:dataset", "make programs to train an embedding on"),
-    "pretrain": ("programmatic.leaps.commands:pretrain", "learn an embedding of programs"),
+    "pretrain": ("programmatic.leaps.commands:pretrain", "train an embedding of programs"),
     "train": ("agents.commands:train", "train a deep RL baseline"),
-    "tune": ("agents.commands:tune", "look for better hyperparameters of a baseline"),
+    "tune": ("agents.commands:tune", "search for better hyperparameters of a baseline"),
     "search": ("programmatic.search.commands:search", "search for a program that solves a task"),
-    "morl": ("agents.morl.commands:morl", "turn a policy into a program, repair it, and learn on"),
+    "morl": ("agents.morl.commands:morl", "turn a policy into a program, repair it, learn from it"),
     "synthesise": ("agents.morl.step_commands:synthesise", "find a program that imitates a policy"),
-    "verify": ("agents.morl.step_commands:verify", "prove that a program fulfils constraints"),
-    "repair": (
-        "agents.morl.step_commands:repair",
-        "change a program until its constraints are proven",
-    ),
-    "imitate": (
-        "agents.morl.step_commands:imitate",
-        "teach a policy network to act as a program does",
-    ),
-    "optimise": ("agents.morl.step_commands:optimise", "let a policy learn on from its weights"),
+    "verify": ("agents.morl.step_commands:verify", "prove that a program fulfills constraints"),
+    "repair": ("agents.morl.step_commands:repair", "change a program so that it fulfills them"),
+    "imitate": ("agents.morl.step_commands:imitate", "train a policy network to imitate a program"),
+    "optimise": ("agents.morl.step_commands:optimise", "continue to train a policy network"),
     "evaluate": ("agents.commands:evaluate", "compare policies on the same start worlds"),
-    "report": ("benchmarks.report.commands:report", "write results, curves, replays as a page"),
-    "benchmark": ("benchmarks.commands:benchmark", "measure rates, times, and what searches reach"),
+    "report": ("benchmarks.report.commands:report", "show results, curves and replays on a page"),
+    "benchmark": ("benchmarks.commands:benchmark", "measure rates, times and returns of methods"),
 }
-"""The function of each command, and what it does. Strings: no command loads another's imports."""
+"""The function of each command, as text because imports are slow, and its description."""
 
 EXTRAS = {"z3": "morl", "sklearn": "morl", "optuna": "tune", "ray": "ray", "jinja2": "report"}
-"""The extra that brings a package."""
+"""The extra that installs a package."""
 TRACEBACK_VARIABLE = "KAREL_GYM_TRACEBACK"
 STOPS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
-"""The signals that end a command, and the last line on stderr then; the exit status is 128 plus the
-signal's number."""
+"""The signals that end a command, and the message; the exit status is 128 plus the signal."""
 AGAIN_AFTER = 0.1  # seconds
 LATER_PARTS = ("Argument helptext:", "For full helptext")
-"""The first words of the parts of tyro's error messages that only repeat the help."""
+"""Parts of tyro's error messages that repeat the help begin with these words."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit status.
+    """Run a command and return the exit status.
 
     Args:
-        arguments: The command and its options; None: this process's, which ends afterwards.
+        arguments: The command and its flags; by default those of this process.
     """
     after = signal.SIG_DFL if arguments is None else None
     with _stopping(after) as stops, _without_errors_of_threads():
         try:
             if arguments is None:
-                sys.path.append("")  # last: the modules of a user's tasks in the working directory
+                sys.path.append("")  # tasks of the user in the working directory
                 arguments = sys.argv[1:]
             return _run(list(arguments))
-        except BrokenPipeError:  # the reader of a pipe, such as `head`, has seen enough
+        except BrokenPipeError:  # the reader of a pipe, such as `head`, has ended
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
         except (Exception, KeyboardInterrupt) as error:
-            if stops or isinstance(error, KeyboardInterrupt):  # C code makes other errors of it
+            if stops or isinstance(error, KeyboardInterrupt):  # C code may raise another error
                 stop = stops[0] if stops else signal.SIGINT
                 return _fail(STOPS[stop], status=128 + stop)
             return _explain(error)
@@ -112,8 +105,8 @@ def parse(command: Callable[..., None], name: str, words: Sequence[str]) -> func
     """The call of a command with the arguments in `words`.
 
     Raises:
-        ValueError: The words are no arguments of the command.
-        SystemExit: They ask for its help, which is printed.
+        ValueError: The arguments are invalid.
+        SystemExit: The arguments ask for help, which is printed.
     """
     import tyro
 
@@ -138,7 +131,7 @@ def parse(command: Callable[..., None], name: str, words: Sequence[str]) -> func
 
 
 def _unboxed(box: str) -> str:
-    """The first part of tyro's error message, without the box around it, as one line."""
+    """The first part of tyro's error message as one line, without the box."""
     rows = [line.strip("│ ") for line in box.splitlines() if line.startswith(("│ ", "  "))]
     parts = re.split("[─-]{9,}", " ".join(rows))
     shown = [" ".join(part.split()) for part in parts if not part.strip().startswith(LATER_PARTS)]
@@ -146,10 +139,10 @@ def _unboxed(box: str) -> str:
 
 
 def _explain(error: Exception) -> int:
-    """Print the line that tells a user of an error; raise it again if it is none of a user's."""
+    """Print the message of an error; raise errors again that are not the user's."""
     if isinstance(error, ModuleNotFoundError) and error.name in EXTRAS:
         extra = EXTRAS[error.name]
-        return _fail(f"this needs {error.name}, which pip install 'karel-gym[{extra}]' brings")
+        return _fail(f"this needs {error.name}: pip install 'karel-gym[{extra}]'")
     if not isinstance(error, ValueError | RuntimeError | OSError):
         raise error
     if os.environ.get(TRACEBACK_VARIABLE):
@@ -161,13 +154,13 @@ def _explain(error: Exception) -> int:
 def _stopping(after: signal.Handlers | None) -> Iterator[list[signal.Signals]]:
     """Let the signals in `STOPS` raise a KeyboardInterrupt while the block runs.
 
-    Where Python cannot raise it, in a destructor for example, it comes again a moment later.
+    Where Python ignores it, in a destructor for example, it is raised again a moment later.
 
     Args:
-        after: What the signals do after the block; None: what they did before it.
+        after: The signals' handlers after the block; by default those before it.
 
     Yields:
-        The signals that have come.
+        The signals received.
     """
     came: list[signal.Signals] = []
     if threading.current_thread() is not threading.main_thread():
@@ -201,7 +194,7 @@ def _stopping(after: signal.Handlers | None) -> Iterator[list[signal.Signals]]:
 
 @contextmanager
 def _without_errors_of_threads() -> Iterator[None]:
-    """Keep threads from printing an OSError: TensorBoard raises it again at its next call."""
+    """Do not print an OSError in a thread: TensorBoard raises it again in its next call."""
 
     def report(lost: threading.ExceptHookArgs) -> None:
         if not isinstance(lost.exc_value, OSError):
@@ -221,8 +214,8 @@ def _overview() -> str:
         "usage: karel-gym COMMAND [options]\n\n"
         "Karel tasks on which programs and neural networks compete.\n\n"
         f"commands:\n{commands}\n\n"
-        "karel-gym COMMAND --help shows a command's options.\n"
-        f"With {TRACEBACK_VARIABLE}=1 in the environment, errors show where they arose."
+        "karel-gym COMMAND --help shows the flags of a command.\n"
+        f"With {TRACEBACK_VARIABLE}=1 in the environment, errors show a traceback."
     )
 
 

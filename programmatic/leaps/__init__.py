@@ -1,11 +1,4 @@
-"""LEAPS: a learned embedding of programs (Trivedi et al., NeurIPS 2021).
-
-dataset        random programs and their demonstrations
-grammar        which tokens may come next, as tables
-model          the networks; `ProgramVAE` is what the rest of the project uses of them
-losses         what they are trained on, and pretraining, which does it
-checkpoints    files of weights
-"""
+"""LEAPS: a learned embedding of programs (Trivedi et al., NeurIPS 2021)."""
 
 from __future__ import annotations
 
@@ -29,5 +22,5 @@ __all__ = [
     "pretrain",
 ]
 
-# torch and h5py are slow to import: what needs them is imported when used.
+# torch and h5py are slow to import.
 __getattr__, __dir__ = lazy_imports(__name__)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal, get_args
+from typing import Literal, get_args
 
 from karel_gym.world_rules import check_size
 from programmatic.flags import Count
@@ -75,8 +75,8 @@ class DatasetConfig:
 class PretrainConfig(RunSettings):
     """The settings of a pretraining."""
 
-    COMMAND: ClassVar[str] = "pretrain"
-    MAY_DIFFER: ClassVar[tuple[str, ...]] = ("epochs",)
+    COMMAND = "pretrain"
+    MAY_DIFFER = ("epochs",)
 
     data: Path = Path("leaps.h5")
     """Data set: a file of `karel-gym dataset`, or the folder of the original data set."""

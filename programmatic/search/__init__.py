@@ -42,5 +42,5 @@ __all__ = [
     "search",
 ]
 
-# torch is slow to import: what needs it is imported when used.
+# torch is slow to import.
 __getattr__, __dir__ = lazy_imports(__name__)

@@ -127,7 +127,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(HyperparameterError, match="there are no hyperparameters"):
         read_hyperparameters("ppo", "Karel-Maze-v0", file=file)
     file.write_text("a: [1")
-    with pytest.raises(HyperparameterError, match="is no YAML"):
+    with pytest.raises(HyperparameterError, match="is not valid YAML"):
         read_hyperparameters("ppo", "Karel-Maze-v0", file=file)
     file.write_text("a: 1")
     with pytest.raises(HyperparameterError, match="neither a block Karel-Maze-v0 nor default"):

@@ -148,7 +148,7 @@ def test_only_actors_with_critics_are_cloned_into() -> None:
     [
         ({"epochs": 0}, "epochs must be a whole number from 1 up, got 0"),
         ({"samples": 1}, "samples must be a whole number from 2 up, got 1"),
-        ({"noise_share": 1.0}, "noise_share must be a number from 0 up and below 1, got 1.0"),
+        ({"noise_share": 1.0}, "noise_share must be a number from 0 to below 1, got 1.0"),
         ({"validation_share": 0.0}, "validation_share must be above 0"),
         ({"learning_rate": 0}, "learning_rate must be a number above 0, got 0"),
     ],

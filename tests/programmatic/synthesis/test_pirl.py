@@ -179,7 +179,7 @@ def test_percepts_are_tested_at_a_half() -> None:
     [
         ({"trials": 0}, "trials must be a whole number from 1 up, got 0"),
         ({"max_leaves": 1}, "max_leaves must be a whole number from 2 up, got 1"),
-        ({"leaf_cost": -1.0}, "leaf_cost must be a number from 0 up and below 1, got -1.0"),
+        ({"leaf_cost": -1.0}, "leaf_cost must be a number from 0 to below 1, got -1.0"),
         ({"refinements": -1}, "refinements must be a whole number from 0 up, got -1"),
     ],
 )
