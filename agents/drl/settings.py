@@ -53,9 +53,9 @@ class _LearningConfig(RunSettings):
     device: Annotated[str, tyro.conf.arg(metavar="{auto,cpu,cuda}")] = "auto"
     """Device of the network."""
 
-    def __post_init__(self) -> None:
-        bound = obs_of(self.env_id) if self.env_id else None
-        object.__setattr__(self, "obs", self.obs or bound or "percepts")
+    def with_obs(self) -> Self:
+        """These settings; if they have no observation, with that of the id, else percepts."""
+        return self if self.obs else replace(self, obs=obs_of(self.env_id) or "percepts")
 
     def check(self) -> None:
         """Raise a `ValueError` if a setting is invalid."""
@@ -123,7 +123,8 @@ class TrainConfig(_LearningConfig):
     @property
     def run(self) -> Path:
         """The run folder."""
-        kind = self.obs if self.action == PRIMITIVE else f"{self.obs}-{self.action}"
+        obs = self.with_obs().obs
+        kind = obs if self.action == PRIMITIVE else f"{obs}-{self.action}"
         return Path(self.run_dir or usual_folder(self.algo, self.env_id, kind, self.seed))
 
     def check(self) -> None:
@@ -148,6 +149,7 @@ def resolve(config: TrainConfig) -> TrainConfig:
 
     algo_class = algorithm_class(config.algo)
     config.check()
+    config = config.with_obs()
     check_names(algo_class, config.hyperparameters)
     for name in OF_THE_RUN:
         if name in config.hyperparameters:
@@ -212,7 +214,7 @@ class TuneConfig(_LearningConfig):
     @property
     def run(self) -> Path:
         """The run folder."""
-        usual = usual_folder(self.COMMAND, self.algo, self.env_id, self.obs, self.seed)
+        usual = usual_folder("tune", self.algo, self.env_id, self.with_obs().obs, self.seed)
         return self.run_dir or usual
 
     def check(self) -> None:

@@ -73,6 +73,7 @@ def tune(config: TuneConfig, resume: bool = False, overwrite: bool = False) -> d
         RunError: The folder holds a study already, or the study to resume is another.
     """
     config.check()
+    config = config.with_obs()
     resolve(_training(config, {}))  # all errors before any work
     if resume:
         config.check_same(config.run)

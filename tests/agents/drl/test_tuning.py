@@ -73,7 +73,7 @@ def test_equal_seeds_draw_and_learn_the_same(small: None, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("algo", ALGORITHMS)
 def test_what_is_drawn_are_hyperparameters_of_the_algorithm(algo: str) -> None:
-    drawn = set(draws_of(TuneConfig(algo, ENV_ID)))
+    drawn = set(draws_of(TuneConfig(algo, ENV_ID, obs="percepts")))
     assert {"learning_rate", "gamma", "max_steps"} <= drawn
     assert ("n_steps" in drawn) == ("exploration_final_eps" in drawn) == (algo in ("dqn", "qrdqn"))
     check_names(algorithm_class(algo), dict.fromkeys(drawn - {"max_steps"}))
