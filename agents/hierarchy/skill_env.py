@@ -15,13 +15,13 @@ from agents.hierarchy.skills import Skills
 from karel_gym.envs.karel import is_solved
 from karel_gym.envs.observations import observe
 from karel_gym.envs.sb3 import KarelSB3VecEnv
+from karel_gym.simulation.devices import in_parallel
 from karel_gym.simulation.episode_arrays import world_at
 from karel_gym.simulation.kernels import kernel
 from programmatic.horizon import Limits
 from programmatic.machine.bytecode import compile_tokens
 from programmatic.machine.execution import NO_LIMIT
 from programmatic.machine.interpreter import run, turn_left
-from programmatic.machine.parallel import in_parallel
 
 
 @kernel

@@ -9,13 +9,13 @@ import numpy as np
 
 from karel_gym.envs.karel import is_solved
 from karel_gym.robot import ACTIONS, act
+from karel_gym.simulation.devices import in_parallel
 from karel_gym.simulation.episode_arrays import WorldArrays
 from karel_gym.simulation.episodes import begun_worlds
 from karel_gym.simulation.kernels import Kernel, inner
 from karel_gym.simulation.rng import states_of, uniform
 from karel_gym.tasks.task import Task, reward
 from karel_gym.world import WorldBatch
-from programmatic.machine.parallel import in_parallel
 from programmatic.rollout import Outcomes
 
 ALL_ACTIONS = 2 ** len(ACTIONS) - 1

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 from collections.abc import Callable
-from functools import partial
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, partial
 from typing import Any, cast
 
 import numpy as np
+from numba.core import config as numba_config
 from numpy.typing import DTypeLike, NDArray
 
 from karel_gym.simulation.kernels import Kernel, TaskFunctions
 
 NAMES = ("cpu", "cuda")
+LEAST_PART = 64  # things that are not worth another thread
+PARTS_PER_THREAD = 8  # things differ in duration: a thread that is done takes the next part
 
 
 class Device:
@@ -79,3 +85,43 @@ def device_named(name: str) -> Device:
 
         return cast(Device, cuda_device())
     raise ValueError(f"device must be one of {', '.join(map(repr, NAMES))}, got {name!r}")
+
+
+def in_parallel(work: Callable[[int, int], None], n: int) -> None:
+    """Call `work(first, last)` for parts of range(n) in threads, on all cores.
+
+    `work` must release Python's global lock, as kernels do. The threads are not those of numba's
+    `prange`: GNU OpenMP's cost up to 15 ms a call on virtual cores, `prange` compiles for longer,
+    and neither of its usual backends supports several Python threads and forked processes.
+    """
+    n_threads = max(1, min(most_threads(), n // LEAST_PART))
+    n_parts = n_threads * PARTS_PER_THREAD if n_threads > 1 else 1
+    parts = itertools.count()
+
+    def take_parts() -> None:
+        while (part := next(parts)) < n_parts:
+            work(part * n // n_parts, (part + 1) * n // n_parts)
+
+    work(0, 0)  # compiles, if that has not been done, in one thread
+    others = [_pool().submit(take_parts) for _ in range(n_threads - 1)]
+    take_parts()
+    for other in others:
+        other.result()
+
+
+def most_threads() -> int:
+    """The number of threads: NUMBA_NUM_THREADS of the environment, or all usable cores.
+
+    Do not use `numba.get_num_threads()` here: it starts numba's threads, which resets torch's
+    number of threads in this process and makes processes that share cores ten times slower.
+    """
+    return int(numba_config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="karel-gym")
+
+
+if hasattr(os, "register_at_fork"):  # threads do not survive a fork
+    os.register_at_fork(after_in_child=_pool.cache_clear)

@@ -6,9 +6,8 @@ from programmatic.dsl.parser import (
     MAX_REPEAT_NESTING,
     MAX_TOKENS,
     ProgramSyntaxError,
-    parse,
 )
-from programmatic.dsl.printer import PrettyLine, pretty, pretty_lines, to_text
+from programmatic.dsl.printer import pretty_lines, to_text
 from programmatic.dsl.program import Program
 from programmatic.dsl.syntax import (
     Action,
@@ -16,7 +15,6 @@ from programmatic.dsl.syntax import (
     If,
     IfElse,
     Repeat,
-    Span,
     Statement,
     While,
 )
@@ -27,7 +25,6 @@ from programmatic.dsl.tokens import (
     PAD,
     PERCEPT_TOKENS,
     PERCEPTS,
-    TOKEN_IDS,
     TOKENS,
 )
 
@@ -43,20 +40,15 @@ __all__ = [
     "PERCEPTS",
     "PERCEPT_TOKENS",
     "TOKENS",
-    "TOKEN_IDS",
     "Action",
     "Condition",
     "If",
     "IfElse",
-    "PrettyLine",
     "Program",
     "ProgramSyntaxError",
     "Repeat",
-    "Span",
     "Statement",
     "While",
-    "parse",
-    "pretty",
     "pretty_lines",
     "to_text",
 ]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from karel_gym.registration import task_of
-from karel_gym.simulation.devices import CPU, Device, device_named
+from karel_gym.simulation.devices import CPU, Device, device_named, in_parallel
 from karel_gym.simulation.episode_arrays import WorldArrays
 from karel_gym.simulation.episodes import Episodes, begun_worlds, world_of
 from karel_gym.tasks.task import N_COUNTERS, Task
@@ -20,7 +20,6 @@ from programmatic.dsl import Program
 from programmatic.horizon import MAX_CALLS, Limits
 from programmatic.machine.bytecode import argument_of, compile, compile_tokens, tokens_of
 from programmatic.machine.execution_kernels import Results, execute_one, execute_runs
-from programmatic.machine.parallel import in_parallel
 
 NO_LIMIT = 2**62
 RESULT_TYPES = np.float64, np.int64, np.int64, np.bool_

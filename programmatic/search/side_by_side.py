@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
 
-from programmatic.machine.parallel import most_threads
+from karel_gym.simulation.devices import most_threads
 from programmatic.search.objective import Objective, Tally
 from programmatic.search.result import SearchResult
 from programmatic.search.searching import Watch

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from karel_gym.envs.signature import Signature
+from karel_gym.simulation.devices import in_parallel
 from karel_gym.simulation.kernels import index, inner, kernel
-from programmatic.machine.parallel import in_parallel
 from programmatic.trees.nodes import Leaf, Node, size, walk
 
 LEAF: Final = -1

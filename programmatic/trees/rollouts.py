@@ -16,8 +16,8 @@ from karel_gym.simulation.cartpole import (
     read,
     transition,
 )
+from karel_gym.simulation.devices import in_parallel
 from karel_gym.simulation.kernels import inner, kernel
-from programmatic.machine.parallel import in_parallel
 from programmatic.trees.batches import compile_trees, decide
 from programmatic.trees.program import TreeProgram
 

@@ -35,11 +35,12 @@ from programmatic.leaps.model.checkpoints import write_state_dict
 from programmatic.leaps.settings import DatasetConfig, PretrainConfig
 from programmatic.options import parse_options
 from programmatic.runs import RunError, latest_checkpoint
-from programmatic.search import METHODS, search
+from programmatic.search import METHODS, CEMConfig, search
 from programmatic.search.checkpoints import load_checkpoint
 from programmatic.search.configs import config_of
 from programmatic.search.latent.cem import CEM
 from programmatic.search.logs import read_history
+from programmatic.search.objective import Objective
 from programmatic.search.result import SearchResult
 from programmatic.search.run_settings import SearchSettings
 from programmatic.trees.program import TreeProgram
@@ -372,7 +373,7 @@ def decode(file: Path) -> None:
 
 
 def load_any(file: Path) -> None:
-    load_checkpoint(file, CEM.state_class, torch.device("cpu"))
+    load_checkpoint(file, CEM(CEMConfig(), Objective(ENV, CEMConfig(), 0), 0, ProgramVAE(4)))
 
 
 STORED = {

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from karel_gym.envs.observations import MARKER_PLANE, N_PLANES, WALL_PLANE, write_grids
 from karel_gym.robot import ACTIONS, act, sense
+from karel_gym.simulation.devices import in_parallel
 from karel_gym.simulation.episode_arrays import copy
 from karel_gym.simulation.kernels import index, inner, kernel
 from karel_gym.world import HEADINGS, WALL
 from programmatic.machine.bytecode import ACT, HALT, argument_of, compile_rows, op_of
 from programmatic.machine.interpreter import NO_ACTION, advance
-from programmatic.machine.parallel import in_parallel
 
 STOP = len(ACTIONS)
 """The padding of a demonstration's actions."""

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from karel_gym.simulation.devices import in_parallel
 from karel_gym.simulation.rng import states_of
 from programmatic.dsl.sampling import draw_programs
 from programmatic.leaps.data.coverage import CERTAIN, demonstrate_programs
 from programmatic.leaps.data.dataset import DTYPES, ProgramDataset, shapes_of, split_of
 from programmatic.leaps.settings import DatasetConfig
-from programmatic.machine.parallel import in_parallel
 from programmatic.runs import versions
 
 AT_ONCE = 8_192

@@ -24,6 +24,7 @@ from programmatic.search.programs.mutation import (
     OPENING,
     START,
     STATEMENTS,
+    copy_tokens,
     mutate,
 )
 from programmatic.search.programs.statements import (
@@ -191,13 +192,6 @@ def end_of_block(tokens: Any, opening: int) -> int:
         i += 1
         depth += int(OPENING[tokens[i]]) - int(CLOSING[tokens[i]])
     return i
-
-
-@inner
-def copy_tokens(source: Any, start: int, end: int, target: Any, at: int) -> None:
-    """Copy the tokens `start` to `end` - 1 of `source` into `target` from `at` on."""
-    for i in range(start, end):
-        target[at + i - start] = source[i]
 
 
 @inner

@@ -38,7 +38,6 @@ from programmatic.search.programs.climb_state import (
 from programmatic.search.programs.climbing import climb
 from programmatic.search.programs.simplification import simplify
 from programmatic.search.programs.space import SPACES
-from programmatic.search.programs.start_programs import read_programs
 from programmatic.search.start_worlds import begin_worlds
 
 WORLDS_TO_SIMPLIFY_IN = 1000
@@ -90,7 +89,7 @@ class ProgramClimbing(Method):
         self.space = SPACES[config.space]
         task = task_of(objective.env_id)
         self.worlds = begin_worlds(task, objective.worlds)
-        programs = [] if config.programs is None else read_programs(config.programs, self.space)
+        programs = [] if config.programs is None else self.space.read_programs(config.programs)
         self.tokens = np.full((len(programs), self.space.max_tokens), PAD, dtype=np.int8)
         for row, program in zip(self.tokens, programs, strict=True):
             row[: len(program.tokens)] = program.tokens

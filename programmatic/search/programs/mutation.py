@@ -39,6 +39,13 @@ BEGINS[[*t.ACTION_TOKENS, t.WHILE, t.IF, t.IFELSE, t.REPEAT]] = True
 
 
 @inner
+def copy_tokens(source: Any, start: int, end: int, target: Any, at: int) -> None:
+    """Copy the tokens `start` to `end` - 1 of `source` into `target` from `at` on."""
+    for i in range(start, end):
+        target[at + i - start] = source[i]
+
+
+@inner
 def add_place(
     tokens: Any,
     places: Any,
@@ -157,8 +164,6 @@ def mutate(
                 continue
         if behind + length - end > space.max_tokens:
             continue
-        for i in range(start):
-            mutant[i] = parent[i]
-        for i in range(end, length):
-            mutant[behind + i - end] = parent[i]
+        copy_tokens(parent, 0, start, mutant, 0)
+        copy_tokens(parent, end, length, mutant, behind)
         return behind + length - end, which

@@ -6,6 +6,8 @@ Spaces (ICLR 2024), and its published code.
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -71,6 +73,34 @@ class ProgramSpace(NamedTuple):
         parent = np.array(program.tokens, dtype=np.int8)
         draw_neighbours(self, parent, tokens, states_of(seed, n)[:, None])
         return tokens
+
+    def read_programs(self, path: str) -> list[Program]:
+        """The programs in a file, one per line, such as the proposals of a language model.
+
+        Empty lines and lines that start with '#' are ignored. Lines without a program of the space
+        are skipped with a message on stderr.
+
+        Raises:
+            ValueError: The file cannot be read, or has no program of the space.
+        """
+        try:
+            lines = Path(path).read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ValueError(f"the programs in {path} cannot be read: {error}") from None
+        programs = []
+        for number, line in enumerate(lines, 1):
+            if not line.strip() or line.lstrip().startswith("#"):
+                continue
+            try:
+                program = Program.parse(line)
+                self.check(program)
+            except ValueError as error:
+                print(f"{path}: line {number} is skipped: {error}", file=sys.stderr)
+            else:
+                programs.append(program)
+        if not programs:
+            raise ValueError(f"{path} has no program from which a search can start")
+        return programs
 
     def check(self, program: Program) -> None:
         """Raise a ValueError unless the program is within the limits."""

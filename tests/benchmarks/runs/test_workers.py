@@ -87,7 +87,7 @@ def test_errors_come_through_as_they_are(workers: Workers) -> None:
 def threads(_: int) -> tuple[str | None, int, int]:
     import torch
 
-    from programmatic.machine.parallel import most_threads
+    from karel_gym.simulation.devices import most_threads
 
     return os.environ.get("OMP_NUM_THREADS"), torch.get_num_threads(), most_threads()
 

@@ -12,7 +12,6 @@ from karel_gym.registration import task_of
 from programmatic import Program, execute
 from programmatic.search import search
 from programmatic.search.programs.space import ProgramSpace
-from programmatic.search.programs.start_programs import read_programs
 from programmatic.search.start_worlds import begin_worlds, distinct_worlds
 
 CLIMB = "DEF run m( WHILE c( noMarkersPresent c) w( turnLeft move turnRight move w) m)"
@@ -74,7 +73,7 @@ def test_lines_that_are_no_program_are_skipped_and_told(
     deep = f"DEF run m( {'IF c( leftIsClear c) i( ' * 4}move{' i)' * 4} m)"
     lines = ["# from a model", CLIMB, "DEF run m( mvoe m)", "", deep, "DEF run m( move m)"]
     file.write_text("\n".join(lines))
-    programs = read_programs(file, ProgramSpace())
+    programs = ProgramSpace().read_programs(file)
     assert [str(program) for program in programs] == [CLIMB, "DEF run m( move m)"]
     told = capsys.readouterr().err.splitlines()
     assert len(told) == 2
@@ -88,7 +87,7 @@ def test_lines_that_are_no_program_are_skipped_and_told(
 def test_a_file_without_a_program_is_told(tmp_path: Path, content: str) -> None:
     (tmp_path / "programs.txt").write_text(content)
     with pytest.raises(ValueError, match="has no program from which a search can start"):
-        read_programs(tmp_path / "programs.txt", ProgramSpace())
+        ProgramSpace().read_programs(tmp_path / "programs.txt")
 
 
 @pytest.mark.parametrize("method", ["hc", "shc"])
