@@ -372,8 +372,13 @@ def decode(file: Path) -> None:
     ProgramVAE.load(file, "cpu").decode(torch.zeros(2, 4))
 
 
+@cache
+def cem() -> CEM:
+    return CEM(CEMConfig(), Objective(ENV, CEMConfig(), 0), 0, ProgramVAE(4))
+
+
 def load_any(file: Path) -> None:
-    load_checkpoint(file, CEM(CEMConfig(), Objective(ENV, CEMConfig(), 0), 0, ProgramVAE(4)))
+    load_checkpoint(file, cem())
 
 
 STORED = {
