@@ -57,12 +57,7 @@ def check_world(cells: NDArray[np.uint8], robot: tuple[int, int, int], random_st
 
 
 def faulty_worlds(cells: NDArray[np.uint8], robots: NDArray[np.int32]) -> NDArray[np.bool_]:
-    """Whether each world of a batch breaks a rule: bool, (N,).
-
-    Args:
-        cells: (N, H, W).
-        robots: (N, 3); rows, columns and headings.
-    """
+    """Whether each world of a batch, with the arrays of `WorldBatch`, breaks a rule: bool, (N,)."""
     _, height, width = cells.shape
     rows, cols, headings = robots.T
     outside = (rows < 0) | (rows >= height) | (cols < 0) | (cols >= width)

@@ -36,14 +36,7 @@ def origin_of(
     command: str,
     horizon: str | int | None = None,
 ) -> Origin:
-    """The origin of the figures in a folder.
-
-    Args:
-        folder: The folder.
-        config: The contents of its config.json.
-        command: The command, if config.json does not hold the command line.
-        horizon: The horizon of the episodes; None: unknown.
-    """
+    """The origin of the figures in a folder; `command` is shown if its config.json has none."""
     used = config.get("versions")
     return Origin(
         folder.name,

@@ -30,12 +30,9 @@ READERS = {
 
 
 def read_all(sources: Iterable[str], env_id: str | None = None) -> Findings:
-    """All that the sources hold; what is in several of them is taken once.
+    """All that folders, programs, their files, or "random" hold; each run and score is taken once.
 
-    Args:
-        sources: Folders, programs or their files, or "random". `NAME=` before a source names the
-            method.
-        env_id: The task of programs and of "random".
+    `NAME=` before a source names the method; `env_id` is the task of programs and of "random".
 
     Raises:
         ValueError: A source is none of these, or a program has no task.

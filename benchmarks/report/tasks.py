@@ -52,9 +52,7 @@ class ReportedTask:
 def reported_task(env_id: str, larger: int | None = None) -> ReportedTask:
     """A task with the sizes of its worlds; an id that is not registered has none.
 
-    Args:
-        env_id: The id; the module in it is not imported.
-        larger: Side of the larger worlds; None: twice the height and width of its own.
+    `larger` is the side of the larger worlds; None: twice the height and width of its own.
 
     Example:
         >>> reported_task("Karel-WallAvoider-v0").sizes

@@ -143,16 +143,9 @@ class CartPoleMORLEnv(KernelEnv, CartPoleEnv):
 class CartPoleVectorEnv(KernelVectorEnv):
     """N episodes of CartPole-MORL, stepped by one call of a kernel.
 
-    Env i behaves like a `CartPoleMORLEnv`: the same seed gives the same trajectory, through every
-    reset. `info` has the entries of `CartPoleMORLEnv`, as arrays of shape (N,). The option `states`
-    of `reset` gives the start states, float, (N, 4).
-
-    Args:
-        num_envs: N.
-        max_steps, constraints: As in `CartPoleMORLEnv`.
-        autoreset_mode: "NextStep", "SameStep" or "Disabled"; see `KernelVectorEnv`.
-        render_mode: None, "rgb_array" or "rgb_array_list"; see `KernelVectorEnv`.
-        max_episode_steps: Gymnasium's name of `max_steps`; it takes precedence.
+    Arguments and infos are those of `CartPoleMORLEnv` and `KernelVectorEnv`. The option `states` of
+    `reset` gives the start states, float, (N, 4). `max_episode_steps` is Gymnasium's name of
+    `max_steps`; it takes precedence.
 
     Raises:
         ValueError: An argument is out of its range; the message says what is allowed.

@@ -65,11 +65,7 @@ class Bound:
         actions: NDArray[np.integer[Any]],
         next_observations: NDArray[Any],
     ) -> NDArray[np.float64]:
-        """The margins of N steps; see `SafetyConstraint.margin`.
-
-        Raises:
-            ValueError: The observations have no such feature.
-        """
+        """The margins of N steps; see `SafetyConstraint.margin`."""
         n_features = next_observations.shape[1]
         if self.feature >= n_features:
             raise ValueError(

@@ -72,19 +72,11 @@ class Signature:
         return tuple(feature.name for feature in self.features)
 
     def feature(self, name: str) -> int:
-        """The number of a feature.
-
-        Raises:
-            ValueError: The name is unknown; the message lists the known ones.
-        """
+        """The number of a feature; a `ValueError` for an unknown name lists the known ones."""
         return _index(self.feature_names, name, "feature")
 
     def action(self, name: str) -> int:
-        """The number of an action.
-
-        Raises:
-            ValueError: The name is unknown; the message lists the known ones.
-        """
+        """The number of an action; a `ValueError` for an unknown name lists the known ones."""
         return _index(self.actions, name, "action")
 
 

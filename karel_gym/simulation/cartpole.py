@@ -157,14 +157,8 @@ def step_carts(
 class CartPoleEpisodes(EpisodeArrays):
     """N episodes of CartPole.
 
-    Args:
-        n: N, from 1 up.
-        max_steps: Horizon after which an episode is truncated.
-
-    Attributes:
-        states: float64, (4, N); one row per field of `CartState`.
-        rngs: uint64, (N, 1); the random state that the start state was drawn from.
-        streams, returns, lengths, previous: As in `EpisodeArrays`.
+    `states` is float64, (4, N), with one row per field of `CartState`; `rngs`, uint64, (N, 1), has
+    the random states of the start states.
 
     Raises:
         ValueError: `n` or `max_steps` is below 1.
@@ -210,12 +204,8 @@ def sample_states(n: int, seed: int = 0) -> NDArray[np.float64]:
     An env starts in them at `reset(seed=seed)` and at the following resets. State i does not depend
     on `n`.
 
-    Args:
-        n: Their number, from 1 up.
-        seed: 0 .. 2**64 - 1.
-
     Raises:
-        ValueError: `n` is below 1, or the seed out of its range.
+        ValueError: `n` is below 1, or the seed is not in 0 .. 2**64 - 1.
     """
     if n < 1:
         raise ValueError(f"n must be at least 1, got {n}")

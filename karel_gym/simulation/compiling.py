@@ -14,10 +14,7 @@ PATIENCE = 0.5  # seconds of compiling before anything is said
 def compiling(name: str, is_compiled: Callable[[], bool], is_kept: bool = True) -> Iterator[None]:
     """Show on a terminal that a kernel is compiling, if that takes longer than `PATIENCE`.
 
-    Args:
-        name: The kernel.
-        is_compiled: Returns whether it is compiled.
-        is_kept: Whether the code is cached on disk.
+    `is_kept` says whether its code is cached on disk.
     """
     if not sys.stderr.isatty():
         yield

@@ -102,19 +102,14 @@ def finish_step(
 class EpisodeArrays(ABC):
     """N episodes that kernels step in place.
 
-    The kernels get the arrays of the simulated system and `Progress` as plain tuples: numba takes
-    1.5 us per call to look up the type of each NamedTuple.
-
     Args:
         n: N, from 1 up.
         max_steps: Horizon after which an episode is truncated.
         begin: Compiled kernel (n, which, fresh, system, progress).
-        step: Compiled kernel (n, actions, restarting, system, progress, max_steps, *Steps).
-        system: The arrays of the simulated system.
+        step: Compiled kernel (n, actions, restarting, system, progress, max_steps, steps).
+        system: The arrays of the simulated system. They and those of `Progress` and `Steps` are
+            passed as plain tuples, since numba takes 1.5 us to look up the type of a NamedTuple.
         device: The device of the arrays.
-
-    Attributes:
-        streams, returns, lengths, previous: The arrays of `Progress`.
 
     Raises:
         ValueError: `n` or `max_steps` is below 1.

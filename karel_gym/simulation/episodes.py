@@ -120,17 +120,8 @@ def step_episodes(
 class Episodes(EpisodeArrays):
     """N episodes of a task in worlds of one size.
 
-    Args:
-        task: The task.
-        n: N.
-        height, width: Size of the worlds, walls included; default the task's own.
-        max_steps: Horizon after which an episode is truncated; default the task's own.
-        device: The device of the arrays.
-
-    Attributes:
-        worlds: The `WorldArrays`.
-        cells, robots, counters, rngs: Its arrays.
-        streams, returns, lengths, previous: As in `EpisodeArrays`.
+    Size and horizon are the task's own by default. `worlds` are the `WorldArrays`; `cells`,
+    `robots`, `counters` and `rngs` are its arrays.
 
     Raises:
         ValueError: The task has no worlds of this size, or `n` or `max_steps` is below 1.

@@ -71,11 +71,7 @@ def product(a: float, b: float) -> float:
 
 
 class Kernel:
-    """A compiled function that Python calls; it is pickled by its name.
-
-    Args:
-        function: A function in numba's subset of Python, over arrays and numbers.
-    """
+    """A compiled function that Python calls; it is pickled by its name."""
 
     def __init__(self, function: FunctionType) -> None:
         self.function = function
