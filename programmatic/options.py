@@ -171,13 +171,6 @@ def check_number(config: Any, *names: str, least: float = 0.0) -> None:
             raise ValueError(f"{name} must be a number above {least:g}, got {value!r}")
 
 
-def check_truth(config: Any, *names: str) -> None:
-    """Raise a `ValueError` unless these attributes are true or false."""
-    for name in names:
-        if not isinstance(getattr(config, name), bool):
-            raise ValueError(f"{name} must be true or false, got {getattr(config, name)!r}")
-
-
 def check_share(config: Any, *names: str) -> None:
     """Raise a `ValueError` unless these attributes are numbers from 0 to below 1."""
     for name in names:
