@@ -6,6 +6,7 @@ from programmatic.dsl.parser import (
     MAX_REPEAT_NESTING,
     MAX_TOKENS,
     ProgramSyntaxError,
+    parse,
 )
 from programmatic.dsl.printer import pretty_lines, to_text
 from programmatic.dsl.program import Program
@@ -49,6 +50,7 @@ __all__ = [
     "Repeat",
     "Statement",
     "While",
+    "parse",
     "pretty_lines",
     "to_text",
 ]
