@@ -1,8 +1,4 @@
-"""The tour: train PPO on a maze task, and compare it with a program in worlds of two sizes.
-
-`make demo` runs it; it writes tables, a learning curve, an animation and report.html to
-results/demo.
-"""
+"""The tour behind `make demo`: train PPO on a maze task and compare it with a program."""
 
 from __future__ import annotations
 

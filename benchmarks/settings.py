@@ -61,8 +61,7 @@ class ThroughputSettings(BenchmarkSettings):
     quick: bool = False
     """Leave out the rates of training, which take most of the time."""
     reference: str = ""
-    """A module with a plain Python interpreter to compare with: in the repository
-    tests.reference."""
+    """A module with a plain Python interpreter to compare with, such as tests.reference."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,8 +107,7 @@ class ProgramSearchSettings(BenchmarkSettings):
     repeats: int = 5
     """Measurements per task, after one that does not count."""
     reference: str = ""
-    """A module with a plain Python interpreter to compare with: in the repository
-    tests.reference."""
+    """A module with a plain Python interpreter to compare with, such as tests.reference."""
     plain_seconds: float = 2.0
     """Least time for which the plain Python interpreter runs, in seconds."""
     seed: int = 0
@@ -219,8 +217,7 @@ class VariantSettings(SearchesSettings):
     programs: int = 2000
     """Programs whose neighborhood is measured."""
     data_seed: int = 1
-    """Seed of those programs and their demonstrations; the training data has another. About a sixth
-    of 2,000, most of them short, are also among 50,000 programs of another seed."""
+    """Seed of those programs and their demonstrations; the training data has another."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
 
     def check(self) -> None:
@@ -272,8 +269,7 @@ class ReturnsSettings(SearchesSettings):
 class GeneralisationSettings(ReturnsSettings):
     """Measure how the methods generalize from worlds of the task's own size to 100x100.
 
-    The runs and the run folder are those of `karel-gym benchmark returns`; the table is in the
-    folder generalisation in it.
+    The runs are those of `karel-gym benchmark returns`; the table is in its folder generalisation.
     """
 
 

@@ -46,12 +46,9 @@ def measure_ablation(settings: AblationSettings) -> None:
 
 
 def summarise(searches: pd.DataFrame) -> pd.DataFrame:
-    """A row per task and variant.
+    """A row per task and variant: means over seeds with their intervals, and medians of costs.
 
-    Returns:
-        `env_id`; `variant`; `seeds`; `fresh_return` and `search_return`, means over seeds with
-        their intervals; `solved`, the share of searches that solved their worlds; and the medians
-        over seeds of `evaluations` and `seconds`.
+    `solved` is the share of searches that solved their worlds.
     """
     named = searches.rename(columns={"label": "variant"})
     return pd.DataFrame(

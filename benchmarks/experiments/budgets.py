@@ -29,10 +29,7 @@ def measure_budgets(settings: BudgetSettings) -> None:
 def summarise(searches: pd.DataFrame) -> pd.DataFrame:
     """A row per task and method, and per method over all tasks (`env_id` "all").
 
-    Returns:
-        `env_id`, `method`, `seeds`, the means over seeds of `search_return` and `fresh_return` with
-        their intervals, and of `evaluations` and `seconds`. Over all tasks, a seed's value is its
-        mean over the tasks.
+    Over all tasks, a seed's value is its mean over the tasks.
     """
     costs = ["evaluations", "seconds"]
     overall = searches.groupby(["method", "seed"], sort=False)[[*RETURNS, *costs]].mean()

@@ -35,13 +35,11 @@ def measure_generalisation(settings: GeneralisationSettings) -> None:
 
 
 def small_and_large(runs: GridRuns) -> pd.DataFrame:
-    """A row per task, method and way to act: the returns in fresh worlds of both sizes.
+    """A row per task, method and way to act (`drawn` or `greedy`; empty for programs).
 
     Returns:
-        `env_id`; `algo`; `acts`: `drawn` or `greedy` for networks, empty for programs; `seeds`; the
-        mean returns over seeds, `small` and `large`, and of `change`, that is large minus small,
-        each with its interval, `_low` and `_high`. Tasks without worlds of 100x100, and policies
-        that cannot act in them, have NaN there.
+        The mean returns over seeds `small` and `large`, and `change`, large minus small, each with
+        its interval; NaN where a task has no worlds of 100x100 or a policy cannot act in them.
     """
     keys = ["env_id", "algo", "acts"]
     parts = []

@@ -50,13 +50,12 @@ def summarise(searches: pd.DataFrame) -> pd.DataFrame:
     """A row per task and method.
 
     Returns:
-        `env_id`; `method`; `seeds`; the means over seeds of `search_return`, `fresh_return` and
-        `large_return`, each with its interval, `_low` and `_high`; `best_seed`, that of the highest
-        return in the search's own worlds, and its `best_search_return`, `best_fresh_return` and
-        `best_large_return`; the published `leaps`, `leaps_by_hprl` and `leaps_large`; `reached`,
-        whether the mean return in fresh worlds reaches the higher of the first two: "yes" if it is
-        not below, to two digits, "within CI" if its interval contains it, "no", or empty if nothing
-        was published; and `reached_in_search`, the same for the search's own worlds.
+        The means over seeds of `search_return`, `fresh_return` and `large_return`, each with its
+        interval; the seed with the highest `search_return` and its returns, `best_...`; the
+        published `leaps`, `leaps_by_hprl` and `leaps_large`; `reached`, whether `fresh_return`
+        reaches the higher of the first two: "yes" if it is not below, to two digits, "within CI" if
+        its interval contains it, "no", or empty if nothing was published; and `reached_in_search`,
+        the same for `search_return`.
     """
     rows = []
     for row, group in mean_rows(searches, ("env_id", "method"), RETURNS):

@@ -1,8 +1,7 @@
 """MORL's experiments: three programs of CartPole, their clones, and TRPO from each.
 
 Source: Bhupatiraju, Agrawal and Singh, Towards Mixed Optimization for Reinforcement Learning with
-Program Synthesis, NAMPI 2018. Besides its table and its figures: the automatic repair, the whole
-loop, and the loop on a Karel task.
+Program Synthesis, NAMPI 2018. In addition: the repair, the whole loop, and the loop on Karel.
 """
 
 from __future__ import annotations
@@ -47,8 +46,7 @@ from programmatic.trees.policy import TreePolicy
 from programmatic.trees.program import TreeProgram
 from programmatic.trees.rollouts import rollout_returns
 
-SCRATCH = "random weights"
-"""The start of learning without a program."""
+SCRATCH = "random weights"  # the start of learning without a program
 HARVESTER = "Karel-Harvester-v0"
 ENVS = 10  # trajectories of an iteration of TRPO
 EPISODES = 25  # of an evaluation, as in the paper
@@ -260,11 +258,7 @@ def measure_morl(settings: MORLSettings) -> None:
 def morl_results(experiments: Sequence[Experiment], found: Sequence[Record]) -> pd.DataFrame:
     """The rows of results.csv, with the names of the paper's table.
 
-    Policies take their most probable actions.
-
-    Args:
-        experiments: The experiments.
-        found: Their records. Those of earlier versions have no commit and machine.
+    Policies take their most probable actions. Old records have no commit and machine.
     """
     empty: Record = dict.fromkeys(PROVENANCE, "") | {"env_id": CARTPOLE, "worlds": OWN_SIZE}
     empty |= {"seed": pd.NA, "frames": pd.NA, "evaluations": pd.NA, "seconds": float("nan")}

@@ -33,12 +33,7 @@ STAGES = ("program", "clone", "optimised")
 
 
 def report_morl(settings: MORLSettings, rows: Sequence[Record]) -> None:
-    """Write and print the tables, and draw the pictures.
-
-    Args:
-        settings: The settings.
-        rows: The records of the experiments; the entry `experiment` says which it was.
-    """
+    """Write and print the tables of the experiments' records, and draw the pictures."""
     learning = _of_kind(rows, "learning")
     curves = _table(learning, "learning")
     cloning = _table(learning, "cloning")
@@ -62,10 +57,7 @@ def report_morl(settings: MORLSettings, rows: Sequence[Record]) -> None:
 
 
 def programs_table(learning: Sequence[Record], curves: pd.DataFrame) -> pd.DataFrame:
-    """A row per start: its returns at each stage with 95 % intervals, and the published ones.
-
-    `solved_iterations` is the median of `first_solved` over seeds.
-    """
+    """A row per start: its returns at each stage with 95 % intervals, and the published ones."""
     table = []
     for start in dict.fromkeys(row["experiment"]["start"] for row in learning):
         own = [row for row in learning if row["experiment"]["start"] == start]

@@ -74,11 +74,9 @@ def measure_returns(settings: ReturnsSettings) -> None:
 
 
 def measured_grid(settings: ReturnsSettings, levels: Mapping[str, float] | None = None) -> GridRuns:
-    """Do the runs of a grid that are not done yet; write results.csv, curves and statistics.
+    """Do the unfinished runs of a grid; write results.csv, curves and statistics.
 
-    Args:
-        settings: The grid.
-        levels: Published returns by task, shown in the pictures of curves.
+    `levels` are published returns by task, shown in the pictures of curves.
     """
     runs = do_grid(settings)
     results, curves = tidy(runs), learning_curves(runs)
@@ -94,9 +92,7 @@ def measured_grid(settings: ReturnsSettings, levels: Mapping[str, float] | None 
 
 
 def write_statistics(results: pd.DataFrame, folder: Path) -> None:
-    """Write statistics of all tasks together: statistics.csv, improvements.csv, and profiles.csv
-    with its picture; of returns in fresh worlds of the tasks' own sizes.
-    """
+    """Write statistics of returns in fresh worlds of the tasks' own sizes, over all tasks."""
     returns = returns_by_method(results, OWN_SIZE)
     if not returns:
         return
@@ -124,16 +120,12 @@ def show_statistics(overall: pd.DataFrame) -> None:
 
 
 def summarise(results: pd.DataFrame) -> pd.DataFrame:
-    """A row per task and method.
-
-    Args:
-        results: As `tidy` returns them.
+    """A row per task and method of a table of `tidy`.
 
     Returns:
-        `env_id`; `algo`; `seeds`; the mean returns over seeds in the worlds `search`, `own` and
-        `100x100`, each with its interval, `_low` and `_high`; the mean `frames`, `evaluations` and
-        `seconds`; and the published returns of the method: `published_search`, `published_own`,
-        `published_100x100`.
+        The mean returns over seeds in the worlds `search`, `own` and `100x100`, each with its
+        interval, `_low` and `_high`; the mean `frames`, `evaluations` and `seconds`; and the
+        published returns of the method.
     """
     rows = []
     for (env_id, algo), group in results.groupby(["env_id", "algo"], sort=False):

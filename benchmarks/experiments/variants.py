@@ -1,8 +1,4 @@
-"""The variants of LEAPS, trained with some of its losses only, beside each other.
-
-The tables show the reconstruction of test programs, as recorded with the weights; the smoothness of
-behavior in the latent space; and the returns of the cross-entropy method.
-"""
+"""Comparison of the variants of LEAPS, trained with only some of its losses."""
 
 from __future__ import annotations
 
@@ -69,21 +65,16 @@ def measure_variants(settings: VariantSettings) -> None:
 def smoothness(
     models: tuple[str, ...], dataset: ProgramDataset, device: str = "auto", seed: int = 0
 ) -> pd.DataFrame:
-    """The match of behavior between programs and those that are near in the latent space.
+    """The match of behavior between programs and their neighbors in the latent space.
 
-    Each program is encoded to the mean of its latent, moved by sigma * N(0, 1), and decoded.
-
-    Args:
-        models: Variants' names, or files of weights.
-        dataset: The programs and their demonstrations.
-        device: Device of the models.
-        seed: Seed of the noise, which is the same for all models of one width.
+    Each program is encoded to the mean of its latent, moved by sigma * N(0, 1), and decoded. The
+    noise is the same for all models of one width.
 
     Returns:
-        A row per model and sigma: `model`; `sigma`; `behaviour_match` with the program's own
-        demonstrations, 1 for the same behavior, mean over programs with its interval; `distinct`,
-        the share of decoded programs that differ from all others. And a row with the match of
-        another program of the data set, a lower bound for any latent space.
+        A row per model and sigma: `behaviour_match` with the program's own demonstrations, 1 for
+        the same behavior, mean over programs with its interval; `distinct`, the share of decoded
+        programs that differ from all others. A last row has the match of another program of the
+        data set, a lower bound for any latent space.
     """
     programs = [Program.from_tokens(row[row != PAD].tolist()) for row in dataset.tokens]
     rows = []
@@ -112,10 +103,9 @@ def summarise(models: tuple[str, ...], smooth: pd.DataFrame, runs: pd.DataFrame)
     """A row per model.
 
     Returns:
-        `model`; `test_programs` and, measured on them after training, the five of
-        `RECONSTRUCTION`, NaN if the weights' JSON file has none; `match_0.25`, the behavior match
-        at that sigma; and the means over seeds of `search_return` and `fresh_return` with their
-        intervals; a seed's value is its mean over the tasks.
+        `test_programs` and the five of `RECONSTRUCTION` from the weights' JSON file, NaN without
+        it; `match_0.25`, the behavior match at that sigma; and the means over seeds of
+        `search_return` and `fresh_return`; a seed's value is its mean over the tasks.
     """
     rows = []
     for model in models:

@@ -84,11 +84,7 @@ def contents_of(
     title: str,
     tell: Callable[[str], Any] = str,
 ) -> Contents:
-    """Evaluate policies, draw curves and record replays; `tell` is called with each task's id.
-
-    Raises:
-        RunError: A run folder is damaged.
-    """
+    """Evaluate policies, draw curves and record replays; `tell` is called with each task's id."""
     found: list[Run | Score] = [*findings.scores, *findings.runs]
     numbers = {name: i for i, name in enumerate(dict.fromkeys(item.method for item in found))}
     by_task = {}

@@ -12,19 +12,14 @@ import pandas as pd
 from benchmarks.report.origins import Origin
 
 OWN_WORLDS, SEARCH_WORLDS = "own", "search"
-"""Kinds of worlds: fresh ones of the task's own size, and those of a search. Others are named by
-their size, such as "16x16"."""
-WITHIN = " within "
-"""It precedes the horizon in the name of a kind, if that is not the task's own."""
+"""Kinds of worlds; others are named by their size, such as "16x16"."""
+WITHIN = " within "  # the horizon follows it in the name of a kind, if it is not the task's own
 NOTHING = float("nan")
 
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """A policy, and how it was found.
-
-    Runs of one method with different `settings` (all but the seed) are not seeds of one experiment.
-    """
+    """A policy, and how it was found; seeds of one experiment have the same `settings`."""
 
     method: str  # its row of the results table
     env_id: str
@@ -73,8 +68,7 @@ class Findings:
     runs: list[Run] = field(default_factory=list)
     scores: list[Score] = field(default_factory=list)
     rates: list[Rates] = field(default_factory=list)
-    origins: list[Origin] = field(default_factory=list)
-    """The origins of the scores."""
+    origins: list[Origin] = field(default_factory=list)  # the origins of the scores
 
     def add(self, other: Findings) -> None:
         """Add all of `other`."""
@@ -93,9 +87,7 @@ class Findings:
 
 
 def with_distinct_names(runs: Iterable[Run]) -> list[Run]:
-    """The runs; methods of one name but different settings get names of their own.
-
-    A policy without a seed, such as a program, may be in several evaluations; it is taken once.
+    """The runs without duplicates; methods of one name but different settings get their own names.
 
     Raises:
         ValueError: Two runs are one seed of one method: together they would count twice.

@@ -31,10 +31,7 @@ class Origin:
 
 
 def origin_of(
-    folder: Path,
-    config: Mapping[str, Any],
-    command: str,
-    horizon: str | int | None = None,
+    folder: Path, config: Mapping[str, Any], command: str, horizon: str | int | None = None
 ) -> Origin:
     """The origin of the figures in a folder; `command` is shown if its config.json has none."""
     used = config.get("versions")

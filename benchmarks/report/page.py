@@ -16,8 +16,7 @@ from benchmarks.report.svg_curves import DASHES, N_COLOURS
 
 TEMPLATES = files("benchmarks.report") / "templates"
 PAGE, STYLE, SCRIPTS = "report.html.j2", "style.css", ("worlds.js", "player.js", "copy.js")
-DASH_ARRAYS = ("none", "5 2", "1.5 1.5")
-"""`DASHES` as CSS, for the swatches of methods."""
+DASH_ARRAYS = ("none", "5 2", "1.5 1.5")  # `DASHES` as CSS, for the swatches of methods
 
 
 def render(contents: Contents) -> str:

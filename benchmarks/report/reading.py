@@ -26,11 +26,11 @@ READERS = {
     RATES_FILE: read_rates,
     TABLE_FILE: read_evaluation,
 }
-"""The kinds of folders: a file that one of a kind has, and the reader of the folder."""
+"""The file that marks a folder of each kind, and the reader of the folder."""
 
 
 def read_all(sources: Iterable[str], env_id: str | None = None) -> Findings:
-    """All that folders, programs, their files, or "random" hold; each run and score is taken once.
+    """The contents of folders, programs, their files, or "random", each run and score once.
 
     `NAME=` before a source names the method; `env_id` is the task of programs and of "random".
 

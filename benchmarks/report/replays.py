@@ -47,11 +47,7 @@ class Episode:
 
 @torch_threads(1)
 def record(
-    contestant: Contestant,
-    env_id: str,
-    worlds: WorldBatch,
-    seed: int,
-    max_frames: int,
+    contestant: Contestant, env_id: str, worlds: WorldBatch, seed: int, max_frames: int
 ) -> list[Episode]:
     """Record an episode per world. The episode of a program ends when it halts.
 

@@ -136,11 +136,7 @@ def _curve_so_far(file: Path) -> pd.DataFrame | None:
 
 
 def search_curve(result: SearchResult) -> pd.DataFrame:
-    """`evaluations`, `seconds`, `return` of each improvement of a search, and of its end.
-
-    Raises:
-        RunError: The history is damaged.
-    """
+    """The `evaluations`, `seconds` and `return` of each improvement of a search, and of its end."""
     rows = [
         {name: row.get(name) for name in ("evaluations", "seconds", "return")}
         for row in result.history

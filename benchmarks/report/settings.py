@@ -10,11 +10,7 @@ from programmatic.options import check_whole
 
 @dataclass(frozen=True)
 class Settings:
-    """Settings of a report.
-
-    Raises:
-        ValueError: A number is too small; the message names it.
-    """
+    """Settings of a report."""
 
     episodes: int = 100
     """Number of fresh worlds of each size in which policies without results are evaluated."""

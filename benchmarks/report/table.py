@@ -108,10 +108,7 @@ def kinds_of_worlds(scores: Iterable[Score]) -> list[str]:
 def rows_of(
     scores: Iterable[Score], env_id: str, kinds: Sequence[str], numbers: Mapping[str, int]
 ) -> tuple[list[MethodRow], list[PublishedResult]]:
-    """The rows of a task, and the published results of methods that have no row.
-
-    `kinds` are those of the columns; `numbers` are those of the methods.
-    """
+    """The rows of a task, a column per kind, and the published results of other methods."""
     grouped: dict[tuple[str, str], list[Score]] = {}
     for score in scores:
         grouped.setdefault((score.method, score.worlds), []).append(score)

@@ -47,9 +47,6 @@ def read_results(folder: Path) -> Findings:
 
     Only run folders inside the benchmark's folder are read. For runs whose folders were not kept,
     the curves are in curves.csv and the programs in the table of runs.
-
-    Raises:
-        RunError: A table or a run folder is damaged.
     """
     rows = read_columns(folder / RESULTS_FILE, RESULTS_COLUMNS)
     origin = _origin_of_rows(folder, rows, "benchmark")
@@ -107,11 +104,7 @@ def _is_inside(folder: Path, place: str) -> bool:
 
 
 def read_rates(folder: Path) -> Findings:
-    """The rates in a rates.csv.
-
-    Raises:
-        RunError: The table is damaged.
-    """
+    """The rates in a rates.csv."""
     rows = read_columns(folder / RATES_FILE, RATES_COLUMNS)
     origin = _origin_of_rows(folder, rows, "benchmark throughput")
     return Findings(rates=[Rates(rows[list(RATES_COLUMNS)], origin)])
@@ -121,9 +114,6 @@ def read_evaluation(folder: Path) -> Findings:
     """The table of an evaluation, and those of its policies that are programs or random.
 
     Other policies are not loaded: models are loaded only from run folders that the user names.
-
-    Raises:
-        RunError: The table is damaged.
     """
     rows = read_columns(folder / TABLE_FILE, TABLE_COLUMNS)
     config = _config(folder)

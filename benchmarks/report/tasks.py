@@ -14,12 +14,10 @@ Shape = tuple[int, int]
 
 @dataclass(frozen=True)
 class ReportedTask:
-    """A task of the report.
+    """A task of the report, possibly one that is not registered here.
 
-    Args:
-        env_id: Its id, possibly one that is not registered here.
-        sizes: Height and width of its worlds by name: its own and, unless it has only one size,
-            larger ones. (None, None) for an env without worlds.
+    `sizes` are the height and width of its worlds by name: its own and, unless it has only one,
+    larger ones. (None, None) for an env without worlds.
     """
 
     env_id: str

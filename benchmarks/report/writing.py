@@ -28,7 +28,7 @@ def write_report(
     date: str | None = None,
     tell: Callable[[str], Any] = str,
 ) -> int:
-    """Write the report of runs.
+    """Write the report of runs; return the file's size in bytes.
 
     Args:
         runs: Folders, programs and others; see `benchmarks.report.reading.read_all`.
@@ -38,9 +38,6 @@ def write_report(
         settings: The settings of the report.
         date: The day to show; None: today.
         tell: Called with the id of each task when work on it begins.
-
-    Returns:
-        The file's size in bytes.
 
     Raises:
         ValueError: A run is unknown, or a program has no task.

@@ -1,7 +1,4 @@
-"""The grid: methods x tasks x seeds, searches and trainings alike.
-
-A run folder has searches/ and trainings/, each with runs.csv and the folders of its runs.
-"""
+"""The grid of methods x tasks x seeds, in the folders searches/ and trainings/ of a run folder."""
 
 from __future__ import annotations
 
@@ -34,8 +31,7 @@ SEARCHES, TRAININGS = "searches", "trainings"
 
 @dataclass(frozen=True)
 class GridRuns:
-    """The rows of all runs of a grid; the column `run` is relative to `folder`, the column `label`
-    is the method's name in the tables."""
+    """The rows of all runs of a grid; `run` is relative to `folder`, `label` names the method."""
 
     folder: Path
     searches: pd.DataFrame
@@ -48,7 +44,6 @@ def do_grid(settings: ReturnsSettings) -> GridRuns:
     Raises:
         ValueError: A method, a task or an option is unknown or invalid.
         RunError: A runs.csv or a run folder is damaged.
-        WorkerDiedError: Several workers in a row died of the same run.
     """
     settings.check()
     searches, trainings = planned(settings)
@@ -121,11 +116,7 @@ def planned_searches(
 
 
 def search_options(names: Sequence[str], options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """The options of each search.
-
-    Args:
-        names: Names of searches in the tables.
-        options: By name, for all methods that have this option, or by METHOD.name.
+    """The options of each named search; an option is for all methods that have it, or METHOD.name.
 
     Raises:
         ValueError: No method has such an option.
@@ -152,14 +143,10 @@ def search_options(names: Sequence[str], options: Mapping[str, Any]) -> dict[str
 
 
 def spending(method: str, env_id: str, budget: int, fills: bool) -> dict[str, Any]:
-    """The options with which a method spends a budget; many do so without options.
+    """The options with which a method spends a budget of programs; many do so without options.
 
-    Args:
-        method: The method.
-        env_id: The task's id.
-        budget: Programs to evaluate.
-        fills: Whether methods with a number of iterations of their own get as many as the budget
-            allows, so that the sigma of CEM has fallen to the end when the budget is spent.
+    If `fills`, methods with a number of iterations get as many as the budget allows, so that the
+    sigma of CEM has fallen to the end when the budget is spent.
 
     Raises:
         ValueError: The budget does not suffice for an iteration.
@@ -186,9 +173,7 @@ def spending(method: str, env_id: str, budget: int, fills: bool) -> dict[str, An
 
 
 def env_ids(tasks: Sequence[str], version: str = "v0") -> list[str]:
-    """The ids of tasks that are given by a name, such as Maze, or an id.
-
-    Tasks that LEAPS does not have are always v0.
+    """The ids of tasks given by name or id; tasks that LEAPS does not have are always v0.
 
     Raises:
         ValueError: A task is unknown.

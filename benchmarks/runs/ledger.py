@@ -50,30 +50,17 @@ class Job(ABC):
 
 @dataclass(frozen=True)
 class Columns:
-    """The columns of a ledger.
+    """The columns of a ledger."""
 
-    Args:
-        names: All of them, in their order.
-        texts: Columns of texts, which may look like numbers.
-        numbers: Columns of numbers, which may be missing.
-        counts: Columns of whole numbers, which may be missing.
-        key: The columns that identify a row.
-        added: Last columns: texts, empty in files of earlier versions.
-    """
-
-    names: tuple[str, ...]
-    texts: tuple[str, ...]
-    numbers: tuple[str, ...]
-    counts: tuple[str, ...] = ()
-    key: tuple[str, ...] = ("id",)
-    added: tuple[str, ...] = PROVENANCE
+    names: tuple[str, ...]  # all of them, in their order
+    texts: tuple[str, ...]  # columns of texts, which may look like numbers
+    numbers: tuple[str, ...]  # columns of numbers, which may be missing
+    counts: tuple[str, ...] = ()  # columns of whole numbers, which may be missing
+    key: tuple[str, ...] = ("id",)  # the columns that identify a row
+    added: tuple[str, ...] = PROVENANCE  # last columns: texts, empty in files of earlier versions
 
     def table(self, records: Iterable[Record]) -> pd.DataFrame:
-        """Records as a table.
-
-        Raises:
-            KeyError: One lacks a column.
-        """
+        """Records as a table; a missing column is a KeyError."""
         names, unknown = (*self.names, *self.added), dict.fromkeys(self.added, "")
         listed = [unknown | record for record in records]
         for record in listed:
@@ -102,13 +89,9 @@ class Columns:
 
 @dataclass(frozen=True)
 class TableLedger:
-    """A ledger in a CSV file, a row per job.
+    """A ledger in a CSV file, a row per job; with Ray, all nodes share its folder.
 
-    Args:
-        folder: Its folder; with Ray, one that all nodes share.
-        columns: Its columns.
-        file: Its name.
-        only: Rows with other entries than these are ignored, and dropped with the next `add`.
+    Rows with other entries than `only` are ignored, and dropped with the next `add`.
     """
 
     folder: Path
@@ -138,10 +121,7 @@ class TableLedger:
 
 @dataclass(frozen=True)
 class FileLedger:
-    """A ledger of nested records: a JSON file per job, NAME.json for its attribute `name`.
-
-    A record's entry `experiment` is the identity of its job.
-    """
+    """A ledger of nested records, a file NAME.json per job; `experiment` identifies the job."""
 
     folder: Path
 
@@ -159,19 +139,13 @@ class FileLedger:
 def do_jobs(
     jobs: Sequence[Job], ledger: TableLedger | FileLedger, workers: Workers | None = None
 ) -> list[Record]:
-    """Do the jobs that the ledger lacks; each record is written as soon as its job has ended.
+    """Do the jobs that the ledger lacks, and return the records of all jobs, in their order.
 
-    Args:
-        jobs: All jobs. Errors in their settings are raised before any work.
-        ledger: The ledger.
-        workers: Who does them; None: this process, one after the other.
-
-    Returns:
-        The records of all jobs, in their order.
+    Each record is written as soon as its job has ended. Errors in the settings of a job are raised
+    before any work.
 
     Raises:
         RunError: The ledger is damaged, or another process works in its folder.
-        WorkerDiedError: Several workers in a row died of the same job.
     """
     named = {job.id: job for job in jobs}
     with occupying(ledger.folder):

@@ -12,8 +12,7 @@ from programmatic.runs import CONFIG_FILE
 if TYPE_CHECKING:
     from agents.drl.settings import TrainConfig
 
-TREE_FOLDER = "tree"
-"""The folder of a run's tree in the run folder."""
+TREE_FOLDER = "tree"  # the folder of a run's tree in the run folder
 
 
 @dataclass(frozen=True)
@@ -84,8 +83,7 @@ LITERATURE = {
     "HPRL-PPO": Baseline("ppo_lstm", "grid", action="program"),
     "DRL-action": Baseline("ppo", "percepts+action"),
 }
-"""The baselines of LEAPS (Trivedi et al., 2021) and HPRL (Liu et al., 2023); DRL-action has the
-sparse observations of Rajabpour et al. (2025)."""
+"""The baselines of LEAPS (2021) and HPRL (2023); DRL-action is of Rajabpour et al. (2025)."""
 OTHER_ALGORITHMS = {
     name: Baseline(algo, "percepts+action")
     for name, algo in {
@@ -114,8 +112,7 @@ ABLATION: dict[str, tuple[str, Mapping[str, Any]]] = {
     "hc": ("hc", {}),
     "shc": ("shc", {}),
 }
-"""Variants of the search for programs, each a method and its options; cghc is the default, hc and
-shc are as published."""
+"""Variants of the search for programs: method and options; hc and shc are as published."""
 SEARCHES = {"LEAPS": ("cem", {}), **ABLATION}
 """The searches with names of their own; all others are named by their method."""
 LATENT_SEARCHES = ("LEAPS", "cebs", "latent_hc", "latent_random", "random")

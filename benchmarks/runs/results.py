@@ -25,13 +25,9 @@ def save_tables(
     folder: Path | None = None,
     **facts: Any,
 ) -> None:
-    """Write the settings and the tables of a benchmark.
+    """Write the settings and the tables (NAME.csv and NAME.json) of a benchmark.
 
-    Args:
-        settings: The settings.
-        tables: By name; each is written as NAME.csv and NAME.json.
-        folder: The folder; None: the run folder.
-        facts: Other entries of config.json.
+    The folder is by default the run folder; `facts` are other entries of config.json.
     """
     folder = folder or settings.folder
     save_config(settings, folder, **facts)
@@ -55,12 +51,7 @@ def measured_versions() -> dict[str, str]:
 def mean_rows(
     table: pd.DataFrame, keys: Sequence[str], means: Sequence[str]
 ) -> Iterable[tuple[Record, pd.DataFrame]]:
-    """The groups of a table, each with a row of results to begin with.
-
-    Args:
-        table: A row per run.
-        keys: The columns that rows of a group share.
-        means: Columns of returns.
+    """The groups of rows of runs with equal `keys`, each with a row of results to begin with.
 
     Yields:
         A row with the `keys`, `seeds`, and the mean of each of `means` with its 95 % interval in
@@ -79,14 +70,10 @@ Cell = str | Callable[[Record], str]
 def print_table(
     table: pd.DataFrame, cells: Mapping[str, Cell], title: str, notes: str = ""
 ) -> None:
-    """Print columns of a table; see `print_texts`.
+    """Print columns of a table.
 
-    Args:
-        table: The table.
-        cells: The text of a cell by the column's title: a function of the row, or the name of a
-            column of texts.
-        title: Above it.
-        notes: Below it.
+    `cells` has the text of a cell by the column's title: a function of the row, or the name of a
+    column of texts.
     """
     texts = [
         {head: row[of] if isinstance(of, str) else of(row) for head, of in cells.items()}
@@ -111,13 +98,7 @@ def number_cell(name: str, digits: int = 2) -> Cell:
 
 
 def print_texts(rows: Sequence[Mapping[str, str]], title: str, notes: str = "") -> None:
-    """Print a table of texts; its first column is aligned left, the others right.
-
-    Args:
-        rows: A mapping from column to text each, all with the same columns.
-        title: Above it.
-        notes: Below it.
-    """
+    """Print a table of texts; its first column is aligned left, the others right."""
     console = Console()
     if not console.is_terminal:
         console = Console(width=PIPE_WIDTH)

@@ -23,9 +23,8 @@ from programmatic.search.searching import RESULT_FILE
 
 LARGE_SIDE, LARGE_WORLDS = 100, 10
 LARGE_MAX_CALLS = 100 * LARGE_SIDE**2
-"""Calls of a run in a large world, with the published horizon. In one of 8x8 the 10,000 of a search
-are 156 per cell; a program that visits every cell of a large world once takes about five per cell,
-so that 100 suffice."""
+"""Calls of a run in a large world, with the published horizon: 100 per cell, where a program that
+visits every cell once takes about five."""
 COMPILING_BUDGET = 100  # programs: enough to compile all kernels of every method
 NUMBERS = ("search_return", "fresh_return", "large_return", "seconds")
 SEARCH_COLUMNS = Columns(
@@ -38,16 +37,12 @@ SEARCH_COLUMNS = Columns(
     numbers=NUMBERS,
     counts=("budget",),
 )
-"""The id; the settings; mean returns of the program in the search's own worlds, in 1000 fresh ones,
-and in 10 fresh ones of 100x100; the costs; the program; the options as JSON; the run folder."""
+"""Mean returns are those in the search's own worlds, in 1000 fresh ones and in 10 of 100x100."""
 
 
 @dataclass(frozen=True)
 class SearchJob(Job):
-    """A search; see `programmatic.search.search` for the arguments.
-
-    A search that was interrupted goes on from its checkpoint.
-    """
+    """A search; an interrupted one continues from its checkpoint."""
 
     method: str
     env_id: str
@@ -56,8 +51,7 @@ class SearchJob(Job):
     budget: int | None = None
     device: str = "auto"
     options: Mapping[str, Any] = field(default_factory=dict)
-    label: str = ""
-    """The search's name in the tables."""
+    label: str = ""  # the search's name in the tables
 
     @cached_property
     def config(self) -> SearchConfig:
@@ -66,7 +60,7 @@ class SearchJob(Job):
 
     @cached_property
     def identity(self) -> Record:
-        """The settings as JSON values; of the model's file its content counts.
+        """The settings as JSON values, with the digest of the model's file.
 
         Raises:
             RunError: The model's file is missing.
@@ -136,10 +130,7 @@ def result_of(row: Record, folder: Path) -> SearchResult:
 def large_return(program: Program, env_id: str, horizon: str | int) -> float:
     """The mean return in fresh worlds of 100x100; NaN if the task has none of that size.
 
-    Args:
-        program: The program.
-        env_id: The task's id.
-        horizon: Horizon of the search; for the published one the limit here is `LARGE_MAX_CALLS`.
+    With the published horizon of the search, the limit here is `LARGE_MAX_CALLS`.
     """
     try:
         worlds = sample_worlds(env_id, LARGE_WORLDS, FRESH_SEED, LARGE_SIDE, LARGE_SIDE)
@@ -152,11 +143,7 @@ def large_return(program: Program, env_id: str, horizon: str | int) -> float:
 
 
 def file_digest(model: str) -> str:
-    """The first 16 digits of the SHA-256 of a model's weights.
-
-    Raises:
-        RunError: The file is missing.
-    """
+    """The first 16 digits of the SHA-256 of a model's weights."""
     path = weights_path(model)
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()[:16]

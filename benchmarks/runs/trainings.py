@@ -37,11 +37,9 @@ TRAINING_COLUMNS = Columns(
     texts=("id",),
     numbers=(*NUMBERS, "seconds"),
 )
-"""The id; settings; the mean return of the training's best policy, or of its tree, in the worlds
-that it was chosen in; its mean returns in 100 fresh worlds, and the share of them that it solved,
-with drawn actions and with the most probable ones; mean returns in 10 fresh worlds of 100x100, for
-networks without a kernel only in the way of their own evaluations, as it takes minutes; wall time
-of the training; its other settings as JSON; the run folder."""
+"""Returns of the training's best policy, or of its tree, in the worlds of the training, in 100 fresh
+ones, and in 10 of 100x100. There, a network without a kernel takes minutes, so it acts only in the
+way of its own evaluations."""
 
 
 @dataclass(frozen=True)
@@ -49,20 +47,13 @@ class TrainingJob(Job):
     """A training of a baseline.
 
     An interrupted training goes on from its checkpoint; a finished one is only evaluated again.
-
-    Args:
-        baseline: A name of `BASELINES`.
-        env_id: The task's id.
-        seed: Seed of the training.
-        steps: Frames; None: those of the hyperparameters.
-        quick: Whether networks without a kernel are not evaluated in 100x100.
     """
 
-    baseline: str
-    env_id: str
-    seed: int
-    steps: int | None = None
-    quick: bool = False
+    baseline: str  # a name of `BASELINES`
+    env_id: str  # the task's id
+    seed: int  # seed of the training
+    steps: int | None = None  # frames; None: those of the hyperparameters
+    quick: bool = False  # whether networks without a kernel are not evaluated in 100x100
 
     @property
     def label(self) -> str:
@@ -137,10 +128,7 @@ class TrainingJob(Job):
 
 
 def large_return(run: Path, env_id: str, greedy: bool) -> float:
-    """The mean return of a run's best policy in fresh worlds of 100x100.
-
-    It is NaN if the task has no such worlds, or if the policy takes another size only.
-    """
+    """The mean return of a run's best policy in fresh worlds of 100x100; NaN if it has none."""
     size = LARGE_SIDE, LARGE_SIDE
     try:
         episodes = evaluate_episodes(run, env_id, LARGE_WORLDS, FRESH_SEED, *size, greedy, True)

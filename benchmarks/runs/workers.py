@@ -19,8 +19,7 @@ from karel_gym.cli.command_line import COMMAND_LINE_VARIABLE, command_line
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
-MAX_DEATHS = 3
-"""Workers that may die of a job before it is given up."""
+MAX_DEATHS = 3  # workers that may die of a job before it is given up
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
 )
@@ -39,9 +38,8 @@ class Workers:
     Args:
         jobs: Jobs that run at once; 1 without Ray: in this process.
         backend: Processes of this machine, or Ray.
-        address: Address of the Ray cluster: its head's host:port, ray://host:port, or auto for the
-            one that this machine belongs to; the cluster's cores then limit the jobs at once. None:
-            Ray is started for this process, with `jobs` workers.
+        address: Address of the Ray cluster, whose cores then limit the jobs at once. None: Ray is
+            started for this process, with `jobs` workers.
 
     Raises:
         ValueError: A value is invalid, or an address is given without Ray.
@@ -68,11 +66,6 @@ def results_of(
     A worker that dies loses only its current job, which another worker then repeats. With several
     workers, `work`, jobs and results are pickled. An error in a job ends everything; interrupted
     workers have some seconds to save their state.
-
-    Args:
-        work: Does a job.
-        jobs: The jobs.
-        workers: Who does them; None: this process.
 
     Raises:
         WorkerDiedError: Several workers in a row died of the same job.
@@ -170,8 +163,8 @@ def _interrupts_waiting() -> Iterator[None]:
 def _serve(work: Callable[[Any], Any], pipe: Any) -> None:
     """Do the jobs that come through a pipe.
 
-    Ctrl-C on a terminal interrupts all processes of a group. The worker has its own group, so that
-    a second interrupt, besides its parent's, cannot stop it from writing a checkpoint.
+    The worker has its own process group, so that a second Ctrl-C on the terminal cannot stop it
+    while it writes a checkpoint.
     """
     from tqdm import tqdm
 

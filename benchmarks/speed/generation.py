@@ -27,8 +27,7 @@ ORIGINAL_POPULATION = 32
 ORIGINAL_DECODE_MS, ORIGINAL_EXECUTE_MS = 58.0, 1600.0
 """Times of a generation of 32 with the implementation of LEAPS's authors."""
 KINDS = ("normal", "cem")
-CEM_SIGMA = 0.1
-"""The last standard deviation of LEAPS's populations."""
+CEM_SIGMA = 0.1  # the last standard deviation of LEAPS's populations
 
 
 def measure_generation(settings: GenerationSettings) -> None:

@@ -27,29 +27,19 @@ RATE_COLUMNS = Columns(
     key=("what", "unit"),
     added=(*PROVENANCE, "versions", "settings"),
 )
-"""The work and its unit; the median over the repeats and their range; the code and the machine that
-it was measured with, the versions of the packages, and the settings as JSON."""
-WHICH = ("quick", "tasks", "reference")
-"""Settings that select rates, but change none of them."""
+"""Rates are medians over the repeats, with their range; the settings are JSON."""
+WHICH = ("quick", "tasks", "reference")  # settings that select rates, but change none of them
 
 
 @dataclass(frozen=True)
 class PlannedRate:
-    """A rate to measure.
+    """A rate to measure."""
 
-    Args:
-        what: The work.
-        unit: What is counted.
-        do: Does the work; returns how many units it did.
-        repeats: Number of measurements.
-        prepare: Called once before, untimed; None: `do`.
-    """
-
-    what: str
-    unit: str
-    do: Callable[[], Any]
-    repeats: int = REPEATS
-    prepare: Callable[[], Any] | None = None
+    what: str  # the work
+    unit: str  # what is counted
+    do: Callable[[], Any]  # does the work; returns how many units it did
+    repeats: int = REPEATS  # number of measurements
+    prepare: Callable[[], Any] | None = None  # called once before, untimed; None: `do`
 
     def measure(self) -> Record:
         """Measure the rate; returns its columns in rates.csv."""
@@ -72,15 +62,8 @@ def measure_rates(plans: Iterable[PlannedRate], settings: BenchmarkSettings, **f
     """Measure the rates that are not in rates.csv, and print all.
 
     A rate that was measured with the same code, machine, versions and settings is not measured
-    again. Other rows are dropped when the first new one is written.
-
-    Args:
-        plans: The rates; each is made when those before it are measured.
-        settings: The settings.
-        facts: Other entries of config.json.
-
-    Raises:
-        RunError: rates.csv is damaged.
+    again. Other rows are dropped when the first new one is written. `facts` are other entries of
+    config.json.
     """
     rates, state = [], _state(settings)
     ledger = TableLedger(settings.folder, RATE_COLUMNS, RATES_FILE, state)
@@ -109,13 +92,9 @@ def _state(settings: BenchmarkSettings) -> Record:
 
 
 def plain_interpreter(module: str) -> Any:
-    """A module with a plain Python interpreter of programs.
+    """A module with a plain Python interpreter of programs, such as tests.reference.
 
-    Its function `run(program, world, env_id, max_calls)` runs a program in a world, which is given
-    as `World.to_json` returns it.
-
-    Args:
-        module: The module's name, such as tests.reference in the repository.
+    Its function `run(program, world, env_id, max_calls)` takes the result of `World.to_json`.
 
     Raises:
         ValueError: There is no such module, or it has no such function.

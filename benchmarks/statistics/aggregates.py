@@ -25,13 +25,7 @@ interval = partial(bootstrap_interval, samples=FEWER_SAMPLES, by_column=True)
 
 
 def interquartile_mean(returns: Returns) -> NDArray[np.float64]:
-    """The mean of the middle half of all returns, those of all seeds and tasks.
-
-    Args:
-        returns: (..., S, T).
-
-    Returns:
-        (...).
+    """The mean of the middle half of the returns, (..., S, T), of all seeds and tasks, (...).
 
     Example:
         >>> interquartile_mean(np.array([[-9.0, 0.5], [0.7, 1.0]])).item()
@@ -43,28 +37,14 @@ def interquartile_mean(returns: Returns) -> NDArray[np.float64]:
 
 
 def performance_profile(returns: Returns) -> NDArray[np.float64]:
-    """The share of runs with a return above each of the `THRESHOLDS`, mean over tasks.
-
-    Args:
-        returns: (..., S, T).
-
-    Returns:
-        (..., thresholds).
-    """
+    """The share of runs, (..., S, T), above each of the `THRESHOLDS`, mean over tasks."""
     return np.stack([(returns > tau).mean(axis=(-2, -1)) for tau in THRESHOLDS], axis=-1)
 
 
 def improvement_probability(ours: Returns, theirs: Returns) -> NDArray[np.float64]:
     """The probability that a run of ours has a larger return than one of theirs, mean over tasks.
 
-    Equal returns count half.
-
-    Args:
-        ours: (..., S, T).
-        theirs: (..., S', T).
-
-    Returns:
-        (...).
+    Equal returns count half. (..., S, T) and (..., S', T) give (...).
 
     Example:
         >>> improvement_probability(np.array([[1.0], [0.5]]), np.array([[0.5], [0.2]])).item()
@@ -77,13 +57,7 @@ def improvement_probability(ours: Returns, theirs: Returns) -> NDArray[np.float6
 def returns_by_method(results: pd.DataFrame, worlds: str) -> dict[str, Returns]:
     """The returns, (S, T), of each method that has all tasks, with the same seeds in each.
 
-    Args:
-        results: As `benchmarks.statistics.tidy.tidy` returns them.
-        worlds: One of `benchmarks.statistics.tidy.WORLDS`.
-
-    Returns:
-        By name; the tasks are those of any method in such worlds. Methods that cannot act in some
-        of them are left out.
+    The tasks are those of any method in such worlds. `results` is a table of `tidy`.
     """
     own = results[results["worlds"] == worlds]
     tasks = list(own["env_id"].unique())
@@ -96,11 +70,7 @@ def returns_by_method(results: pd.DataFrame, worlds: str) -> dict[str, Returns]:
 
 
 def aggregates(returns: Mapping[str, Returns]) -> pd.DataFrame:
-    """The interquartile mean and the mean of each method, each with its 95 % interval.
-
-    Returns:
-        `algo`, `seeds`, `tasks`, `iqm`, `iqm_low`, `iqm_high`, `mean`, `mean_low`, `mean_high`.
-    """
+    """The interquartile mean and the mean of each method, each with its 95 % interval."""
     statistics: dict[str, Callable[[Returns], Returns]] = {
         "iqm": interquartile_mean,
         "mean": lambda values: values.mean(axis=(-2, -1)),
@@ -116,11 +86,7 @@ def aggregates(returns: Mapping[str, Returns]) -> pd.DataFrame:
 
 
 def profiles(returns: Mapping[str, Returns]) -> pd.DataFrame:
-    """The performance profile of each method with its pointwise 95 % interval.
-
-    Returns:
-        `algo`, `threshold`, `share`, `share_low`, `share_high`.
-    """
+    """The performance profile of each method with its pointwise 95 % interval."""
     parts = []
     for algo, values in returns.items():
         low, high = interval(performance_profile, values)
@@ -130,11 +96,7 @@ def profiles(returns: Mapping[str, Returns]) -> pd.DataFrame:
 
 
 def improvements(returns: Mapping[str, Returns]) -> pd.DataFrame:
-    """The probability of improvement of each method over each other one.
-
-    Returns:
-        `algo`, `than`, `probability`, `probability_low`, `probability_high`: a row per pair.
-    """
+    """The probability of improvement of each method over each other one, a row per pair."""
     rows = []
     for algo, ours in returns.items():
         for than, theirs in returns.items():
@@ -153,12 +115,7 @@ def improvements(returns: Mapping[str, Returns]) -> pd.DataFrame:
 
 
 def plot_profiles(table: pd.DataFrame, path: Path) -> None:
-    """Draw performance profiles, a line per method with its band.
-
-    Args:
-        table: As `profiles` returns it.
-        path: The picture's file.
-    """
+    """Draw a table of `profiles`, a line per method with its band."""
     figure, (axis,) = panels(1)
     figure.set_size_inches(6.4, 4.0)
     for number, (algo, own) in enumerate(table.groupby("algo", sort=False)):

@@ -26,22 +26,14 @@ FIRST_SECOND = 0.01  # of a search's curve
 FIRST_TRAINED_SECOND = 1.0  # of a training's: its seconds are whole
 CURVE_COLUMNS = ("algo", "env_id", "seed", "unit", "x", "return")
 BAND_COLUMNS = ("algo", "env_id", "unit", "x", "return", "return_low", "return_high", "seeds")
-AXES = {
-    FRAMES: "frames",
-    EVALUATIONS: "programs evaluated",
-    SECONDS: "seconds of one core",
-}
+AXES = {FRAMES: "frames", EVALUATIONS: "programs evaluated", SECONDS: "seconds of one core"}
 
 
 def learning_curves(runs: GridRuns) -> pd.DataFrame:
     """The best return so far of each search, and the return of each training's evaluations.
 
-    Trees have none: the evaluations of their training are another policy's.
-
-    Returns:
-        `algo`, `env_id`, `seed`, `unit`, `x`, `return`: the return after x of the unit. Searches
-        have x in equal steps of its logarithm, from their first program to their end. Trainings
-        have their evaluations.
+    Searches have x in equal steps of its logarithm, from their first program to their end. Trees
+    have no curves: the evaluations of their training are another policy's.
     """
     parts: list[pd.DataFrame] = []
     for row in records(tidy(runs).drop_duplicates("run")):
@@ -94,17 +86,11 @@ def _of_training(run: Path) -> dict[str, tuple[NDArray[Any], NDArray[Any]]]:
 
 
 def bands(curves: pd.DataFrame) -> pd.DataFrame:
-    """The mean over seeds of learning curves, with its 95 % bootstrap interval at each point.
+    """The mean over seeds of `learning_curves`, with its 95 % bootstrap interval at each point.
 
     A search that has ended keeps its return. Between two evaluations of a training the return is
     interpolated, at points for a logarithmic axis of seconds. The curves begin where all seeds have
     a return.
-
-    Args:
-        curves: As `learning_curves` returns them.
-
-    Returns:
-        `algo`, `env_id`, `unit`, `x`, `return`, `return_low`, `return_high`, `seeds`.
     """
     parts = []
     for (env_id, algo, unit), group in curves.groupby(["env_id", "algo", "unit"], sort=False):
@@ -146,13 +132,9 @@ def _at(x: NDArray[Any], curve: pd.DataFrame, is_search: bool) -> NDArray[np.flo
 def plot_bands(
     table: pd.DataFrame, unit: str, path: Path, levels: Mapping[str, float] | None = None
 ) -> None:
-    """Draw return over one unit, a panel per task, a line per method with its band over seeds.
+    """Draw return over one unit of `AXES`, a panel per task, a line per method with its band.
 
-    Args:
-        table: As `bands` returns it.
-        unit: One of `AXES`.
-        path: The picture's file.
-        levels: Published returns of LEAPS by task, drawn as dotted lines.
+    `table` is one of `bands`; `levels` are published returns of LEAPS, drawn as dotted lines.
     """
     table = table[table["unit"] == unit]
     figure, axes = panels(table["env_id"].nunique())

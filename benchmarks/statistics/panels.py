@@ -43,15 +43,7 @@ def line_style(number: int) -> dict[str, Any]:
 
 
 def draw_band(axes: Axes, x: Any, band: Any, label: str, number: int) -> None:
-    """Draw line number `number` over x, (T,), with its band.
-
-    Args:
-        axes: The panel.
-        x: (T,).
-        band: (3, T): the line, and the lower and upper end of its interval.
-        label: The line's name.
-        number: See `line_style`.
-    """
+    """Draw line `number` over x, (T,), with its band, (3, T): the line, its lower and upper end."""
     middle, low, high = band
     style = line_style(number)
     axes.fill_between(x, low, high, color=style["color"], alpha=0.15, linewidth=0)

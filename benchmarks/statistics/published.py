@@ -19,36 +19,22 @@ SEARCH, OWN_SIZE, LARGE = "search", "own", "100x100"
 class Published(NamedTuple):
     """A number from the literature."""
 
-    value: float
-    """The mean return."""
-    source: str
-    """Authors, venue and year."""
-    table: str
-    """The place in the paper, or another source."""
-    seeds: float
-    """The number of runs; NaN if unknown."""
-    verified: bool
-    """Whether it was read in the paper itself."""
-    note: str
-    """Differences from our evaluation."""
+    value: float  # the mean return
+    source: str  # authors, venue and year
+    table: str  # the place in the paper, or another source
+    seeds: float  # the number of runs; NaN if unknown
+    verified: bool  # whether it was read in the paper itself
+    note: str  # differences from our evaluation
 
 
 @cache
 def published_returns() -> pd.DataFrame:
-    """A row per number: `source`, `table`, `method`, `task` (an id), `worlds`, `unit`,
-    `return`, `seeds`, `evaluations` (the median number of programs until a return of 1.00),
-    `verified` (yes or no), `note`."""
+    """The rows of published.csv; `evaluations` is the median number until a return of 1.00."""
     return pd.read_csv(FILE, keep_default_na=False, na_values={"seeds": "", "evaluations": ""})
 
 
 def published_number(method: str, env_id: str, worlds: str = OWN_SIZE) -> Published | None:
-    """The published return of a method on a task; None if there is none.
-
-    Args:
-        method: As in published.csv; upper and lower case are the same.
-        env_id: The task's id.
-        worlds: `SEARCH`, `OWN_SIZE` or `LARGE`.
-    """
+    """The published return of a method (in any case) on a task; None if there is none."""
     rows = published_returns()
     same = rows["method"].str.casefold() == method.casefold()
     found = rows[same & (rows["task"] == env_id) & (rows["worlds"] == worlds)]
@@ -68,9 +54,6 @@ def published_number(method: str, env_id: str, worlds: str = OWN_SIZE) -> Publis
 def published_return(method: str, env_id: str, worlds: str = OWN_SIZE) -> float:
     """The published mean return of a method on a task; NaN if there is none.
 
-    Args:
-        method, env_id, worlds: See `published_number`.
-
     Example:
         >>> published_return(LEAPS, "Karel-TopOff-v0"), published_return(LEAPS, "Karel-TopOff-v1")
         (0.81, nan)
@@ -88,11 +71,7 @@ def published_text(number: Published | None) -> str:
 
 
 def published_notes(numbers: Iterable[tuple[str, Published | None]]) -> str:
-    """The notes on the published numbers in a table: their sources and their evaluation.
-
-    Args:
-        numbers: Methods and their numbers.
-    """
+    """Notes on the published numbers of methods in a table: their sources and their evaluation."""
     of: dict[tuple[str, str], list[str]] = {}
     unverified = False
     for method, number in numbers:

@@ -19,25 +19,17 @@ SOLVED_FRESH = 0.99
 def solved_within(searches: pd.DataFrame, folder: Path) -> pd.DataFrame:
     """A row per task and method: the share of seeds that solve it, by time.
 
-    Args:
-        searches: The rows of searches.
-        folder: The results' folder.
-
     Returns:
-        `env_id`; `algo`; `seeds`; `solved`, the share of seeds whose program has a return of 1 in
-        the worlds of the search and of at least 0.99 in fresh ones; `solved_10_s`, `solved_60_s`,
-        `solved_600_s`, the share that had found this program after so many seconds;
-        `median_evaluations`, the number of programs until the return in the worlds of the search
-        was 1, infinite if fewer than half of the searches reach it. Empty without searches.
+        `solved`, the share of seeds whose program has a return of 1 in the worlds of the search and
+        of at least 0.99 in fresh ones; `solved_10_s`, `solved_60_s`, `solved_600_s`, the share that
+        had found this program by then; `median_evaluations`, the number of programs until the
+        return in the worlds of the search was 1, infinite if fewer than half of the searches reach
+        it. Empty without searches.
     """
     if searches.empty:
         return pd.DataFrame()
     runs = pd.DataFrame(
-        {
-            "env_id": row["env_id"],
-            "algo": row["label"],
-            **_solved(row, folder),
-        }
+        {"env_id": row["env_id"], "algo": row["label"], **_solved(row, folder)}
         for row in records(searches)
     )
     rows = []
@@ -56,8 +48,7 @@ def solved_within(searches: pd.DataFrame, folder: Path) -> pd.DataFrame:
 
 
 def _solved(row: Record, folder: Path) -> dict[str, float]:
-    """The time until a search found its program, if that solves the task, and the number of
-    programs until one had a return of 1; infinite if never."""
+    """Seconds until a search found the solution, and programs until a return of 1; inf if never."""
     history = result_of(row, folder).history
     solves = row["search_return"] >= SOLVED and row["fresh_return"] >= SOLVED_FRESH
     first = next((entry for entry in history if entry["return"] >= SOLVED), None)

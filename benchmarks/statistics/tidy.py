@@ -21,9 +21,7 @@ COLUMNS = (
     *("algo", "env_id", "seed", "worlds", "return"),
     *("frames", "evaluations", "seconds", "commit", "machine", "run"),
 )
-"""The method's name in the tables; the task's id; the seed; one of `WORLDS`; the mean return in
-them; frames of a training, or programs that a search evaluated; wall time of the run without its
-final evaluation; the code and the machine; the run folder."""
+"""`worlds` is one of `WORLDS`; `seconds` is the wall time without the final evaluation."""
 
 
 def tidy(runs: GridRuns) -> pd.DataFrame:
