@@ -186,7 +186,7 @@ def test_bad_arguments_are_refused() -> None:
         (([], [ROOM], "Karel-Maze-v0"), ValueError, "0 programs in 1 worlds"),
         (([program], [], "Karel-Maze-v0"), ValueError, "1 programs in 0 worlds"),
         (([program], [ROOM], "Karel-Mze-v0"), ValueError, "did you mean Karel-Maze-v0 or"),
-        (([program], [ROOM], gymnasium.make("Karel-Maze-v0")), TypeError, "id is a text.*whose id"),
+        (([program], [ROOM], gymnasium.make("Karel-Maze-v0")), TypeError, "id is a str.*whose id"),
         (([program], [ROOM], "CartPole-v1"), ValueError, "no Karel task"),
         (([program], [ROOM], "Karel-Maze-v0", -1), ValueError, "max_calls must be at least 0"),
         (([program], [ROOM], "Karel-Maze-v0", 9, -1), ValueError, "max_actions must be at"),
