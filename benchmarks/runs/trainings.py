@@ -37,9 +37,9 @@ TRAINING_COLUMNS = Columns(
     texts=("id",),
     numbers=(*NUMBERS, "seconds"),
 )
-"""Returns of the training's best policy, or of its tree, in the worlds of the training, in 100 fresh
-ones, and in 10 of 100x100. There, a network without a kernel takes minutes, so it acts only in the
-way of its own evaluations."""
+"""Returns of the training's best policy or of its tree in the worlds of the training, in 100 fresh
+ones, and in 10 of 100x100. There, a network without a kernel takes minutes, so it acts only in
+the way of its own evaluations."""
 
 
 @dataclass(frozen=True)

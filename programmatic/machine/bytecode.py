@@ -161,7 +161,7 @@ def compile_program(tokens: Any, stack: Any, conditions: Any, code: Any) -> None
 def compile_programs(
     first: int, last: int, step: int, tokens: Any, room: Any, codes: Any, lengths: Any
 ) -> None:
-    """Compile the rows that are programs.
+    """Compile rows `first`, `first + step`, ... of `tokens` that are programs.
 
     Args:
         first, last, step: The rows.
@@ -185,11 +185,9 @@ def tokens_of(programs: Sequence[Program]) -> NDArray[np.int8]:
 
 
 def compile_rows(tokens: Any, device: Device = CPU) -> tuple[Any, Any]:
-    """The bytecode of the valid rows of `tokens`, integers, (N, L).
+    """The bytecode, int64, (N, L), and lengths, int64, (N,), of integer `tokens`, (N, L).
 
-    Returns:
-        The bytecode, int64, (N, L), and the numbers of tokens before the pads, int64, (N,), 0 for
-        an invalid row.
+    A length is the number of tokens before the pads, 0 for an invalid row.
     """
     n, longest = tokens.shape
     codes, lengths = device.zeros((n, longest), np.int64), device.zeros((n,), np.int64)

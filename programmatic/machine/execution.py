@@ -242,9 +242,7 @@ def _tokens(programs: Programs, device: Device) -> Any:
     return device.asarray(tokens_of(several))
 
 
-def _by_size(
-    worlds: Sequence[World] | WorldBatch,
-) -> Iterator[tuple[Any, WorldBatch]]:
+def _by_size(worlds: Sequence[World] | WorldBatch) -> Iterator[tuple[Any, WorldBatch]]:
     """The worlds as batches of one size each, with their columns in the results."""
     if isinstance(worlds, WorldBatch):
         yield slice(None), worlds

@@ -13,14 +13,10 @@ from programmatic.machine.interpreter import NO_ACTION, advance, run
 class Results(NamedTuple):
     """The results of P programs in N worlds, each (P, N)."""
 
-    returns: Any
-    """float64."""
-    actions: Any
-    """int64."""
-    calls: Any
-    """int64."""
-    terminated: Any
-    """bool."""
+    returns: Any  # float64
+    actions: Any  # int64
+    calls: Any  # int64
+    terminated: Any  # bool
 
 
 @kernel
@@ -69,11 +65,7 @@ def execute_one(code: Any, rooms: Any, limits: Any, skip_loops: bool, trace: Any
 
 @inner
 def next_action(code: Any, pc: int, repeats: Any, percepts: Any, max_calls: int) -> Any:
-    """Advance a program to its next action; see `next_actions`.
-
-    Returns:
-        The token index of the action, or NO_ACTION; and the program's `pc` and `repeats` there.
-    """
+    """Advance a program to its next action; return its token index, `pc` and `repeats` there."""
     bits = 0
     for k in range(percepts.size):
         bits |= int(percepts[k] != 0) << k
@@ -115,12 +107,9 @@ def next_actions(
 def next_actions_of_each(
     which: Any, codes: Any, pcs: Any, repeats: Any, percepts: Any, max_calls: int, actions: Any
 ) -> None:
-    """Advance the programs of some of N episodes, each of another one, to their next actions.
+    """Advance the programs of episodes `which`, (M,), each with its own row of `codes`, (N, L).
 
-    Args:
-        which: int64, (M,); the episodes.
-        codes: int64, (N, L).
-        pcs, repeats, percepts, max_calls, actions: As `next_actions` takes them.
+    The other arguments are those of `next_actions`.
     """
     for i in which:
         at, pcs[i], repeats[i] = next_action(codes[i], pcs[i], repeats[i], percepts[i], max_calls)

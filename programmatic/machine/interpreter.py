@@ -24,8 +24,7 @@ from programmatic.machine.bytecode import (
     target_of,
 )
 
-NO_ACTION = -1
-"""The index that `advance` returns when a program acts no more."""
+NO_ACTION = -1  # the index that `advance` returns when a program acts no more
 
 COUNTER_BITS = np.uint64(5)  # of one REPEAT; a word holds all of them, the innermost lowest
 COUNTER_MASK = np.uint64(31)
@@ -38,35 +37,24 @@ FIRST_ANCHOR = 2  # jumps back before the first state is remembered: many loops 
 class Advance(NamedTuple):
     """The progress of a program up to its next action."""
 
-    at: int
-    """Index of the action's instruction; or NO_ACTION if the program has halted, if its calls are
-    used up, or if it perceives forever without acting."""
-    pc: int
-    """Index of the instruction after the action."""
-    repeats: Any
-    """uint64, the REPEAT counters there."""
-    calls: int
-    """Calls made, including the action."""
-    looped: bool
-    """Whether it jumped back."""
-    deeper: int
-    """REPEATs entered minus REPEATs left."""
-    lowest: int
-    """The smallest value of `deeper` on the way, at most 0."""
-    trail: Any
-    """uint64; bit i: it reached the instruction at i (programs of up to 64 tokens)."""
+    at: int  # index of the action's instruction; NO_ACTION if the program acts no more
+    pc: int  # index of the instruction after the action
+    repeats: Any  # uint64, the REPEAT counters there
+    calls: int  # calls made, including the action
+    looped: bool  # whether it jumped back
+    deeper: int  # REPEATs entered minus REPEATs left
+    lowest: int  # the smallest value of `deeper` on the way, at most 0
+    trail: Any  # uint64; bit i: it reached the instruction at i (programs of up to 64 tokens)
 
 
 class Outcome(NamedTuple):
     """The result of one run."""
 
-    total: float
-    """The return."""
+    total: float  # the return
     actions: int
     calls: int
     terminated: bool
-    trail: Any
-    """uint64; see `Advance`."""
+    trail: Any  # uint64; see `Advance`
 
 
 @inner
@@ -148,8 +136,7 @@ def run(code: Any, episode: Any, anchor: Any, limits: Any, skip_loops: bool, tra
     counters, random stream), the program is in an endless loop. As many whole rounds as the limits
     allow are then counted without being run, so the result is that of running them. When only the
     counter of a REPEAT that was not left differs, as many rounds as it allows are counted. States
-    are compared by Brent's algorithm at jumps back. Of the cells, the one that differed in the last
-    comparison is compared first; it mostly still differs.
+    are compared by Brent's algorithm at jumps back, beginning with the cell that differed last.
 
     A halted program keeps turning left while an env asks for actions. This changes no return,
     except in a run without any action if the start world already has a score. Such a run is

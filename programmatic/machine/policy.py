@@ -33,10 +33,8 @@ class Policy(Protocol):
 class ProgramState(NamedTuple):
     """The state of a program in each of N episodes; each (N,)."""
 
-    pcs: NDArray[np.int64]
-    """Index of the next instruction."""
-    repeats: NDArray[np.uint64]
-    """The REPEAT counters, packed."""
+    pcs: NDArray[np.int64]  # index of the next instruction
+    repeats: NDArray[np.uint64]  # the REPEAT counters, packed
     executing: NDArray[np.int64]
     """Index of the last action's token, or -1 if the program acts no more."""
 

@@ -93,11 +93,9 @@ def closing_of(token: int) -> int:
 
 @inner
 def length_of_program(tokens: Any, stack: Any) -> int:
-    """The number of tokens before the pads, or 0 if they are not a program.
+    """The number of tokens, (L,), before the pads, or 0 if they are not a program.
 
-    Args:
-        tokens: integers of any kind, (L,).
-        stack: int64, (L,) or more; room for the ends of the open blocks.
+    `stack`, int64, (L,) or more, is room for the ends of the open blocks.
     """
     if token_at(tokens, 0) != DEF or token_at(tokens, 1) != RUN or token_at(tokens, 2) != M_OPEN:
         return 0

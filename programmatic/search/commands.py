@@ -86,11 +86,7 @@ def search(
 def _search_in_parallel(
     settings: Sequence[SearchSettings], searches: Sequence[Callable[..., SearchResult]]
 ) -> list[SearchResult]:
-    """Do searches side by side, with a live view on a terminal.
-
-    Raises:
-        KeyboardInterrupt: They were interrupted; the best program so far is printed.
-    """
+    """Do searches side by side, with a live view on a terminal; report the best if interrupted."""
     from contextlib import nullcontext
 
     from programmatic.search.live import LiveView

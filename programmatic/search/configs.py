@@ -17,13 +17,7 @@ import yaml
 
 from karel_gym.registration import plain_id
 from programmatic.horizon import TASK, checked_horizon
-from programmatic.options import (
-    check_number,
-    check_share,
-    check_types,
-    check_whole,
-    unknown,
-)
+from programmatic.options import check_number, check_share, check_types, check_whole, unknown
 
 SETTINGS = Path(__file__).parent / "settings"
 TASK_NAME = re.compile(r"Karel-(\w+)-v\d+")
@@ -31,18 +25,14 @@ TASK_NAME = re.compile(r"Karel-(\w+)-v\d+")
 
 @dataclass(frozen=True)
 class SearchConfig:
-    """Options of all methods: the evaluation of a program and the saving of a run.
-
-    Whole numbers are at least 1.
-    """
+    """Options of all methods; whole numbers are at least 1."""
 
     METHOD: ClassVar[str]
     """The method's class, MODULE:CLASS in this package; a `Method`."""
     NEEDS_MODEL: ClassVar[bool] = False
     """Whether it searches the latent space of a model."""
     ONE_THREAD: ClassVar[bool] = False
-    """Whether it runs on the processor only and in one thread, so that several searches run side by
-    side."""
+    """Whether it runs in one thread of the processor, so that searches can run side by side."""
 
     n_worlds: int = 10
     """Start worlds in which each program runs; its return is the mean over them."""
@@ -140,8 +130,7 @@ class LatentHCConfig(SearchConfig):
     n_worlds: int = 16
     """Start worlds in which each program runs; its return is the mean over them."""
     neighbours: int = 250
-    """The search restarts from a random latent after so many neighbours without a better one: the
-    paper's K."""
+    """The search restarts after so many neighbours without a better one: the paper's K."""
     sigma: float = 0.25
     """Standard deviation of a neighbour around the current latent."""
     batch_size: int = 25

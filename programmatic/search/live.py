@@ -12,16 +12,13 @@ from rich.table import Table
 
 from programmatic.search.side_by_side import SearchStatus
 
-SPAN = 2.0
-"""Shortest time in seconds over which the rate is averaged."""
+SPAN = 2.0  # shortest time in seconds over which the rate is averaged
 
 
 class LiveView:
     """Live table of searches and the best of their programs, for a `with` block.
 
-    Args:
-        title: Title of the table.
-        console: Where to draw; by default the terminal.
+    It is drawn on `console`, by default the terminal.
     """
 
     def __init__(self, title: str, console: Console | None = None) -> None:

@@ -11,23 +11,19 @@ from programmatic.runs import RunError, replacing
 
 HISTORY_FILE = "history.csv"
 COLUMNS = (
-    "iteration",
-    "evaluations",
-    "seconds",
-    "best_return",
-    "mean_program_return",
-    "population_return",
-    "elite_return",
-    "sigma",
-    "current_return",
-    "climbs",
-    "neighbours",
+    "iteration",  # from 0 up
+    "evaluations",  # programs evaluated by its end
+    "seconds",  # wall time by its end
+    "best_return",  # of the best program
+    "mean_program_return",  # of the mean's program (CEM)
+    "population_return",  # mean over the population
+    "elite_return",  # mean over the elites
+    "sigma",  # standard deviation of the population
+    "current_return",  # of a climb's current program
+    "climbs",  # climbs begun
+    "neighbours",  # number without a gain that ends a climb
 )
-"""The iteration, from 0 up; programs evaluated by its end; wall time by then; the best program's
-return; the return of the mean's program (CEM); the mean returns of the population and of its
-elites; the population's standard deviation; the return of a climb's current program, the number of
-climbs begun, and the number of neighbours without a gain that ends a climb. Figures that a method
-does not have are empty."""
+"""Figures that a method does not have are empty."""
 COUNTS = ("iteration", "evaluations", "climbs", "neighbours")
 EVENTS_EVERY = 0.1
 """Least seconds between two rows of TensorBoard events, which can cost more than an iteration."""
@@ -36,9 +32,7 @@ EVENTS_EVERY = 0.1
 class SearchLog:
     """The rows of a search, in memory and in the run folder if there is one.
 
-    Args:
-        run: The run folder.
-        iteration: The next iteration; rows of it and of later ones are dropped from the files.
+    Rows of `iteration`, the next one, and of later ones are dropped from the files.
 
     Raises:
         RunError: history.csv is damaged.

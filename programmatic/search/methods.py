@@ -64,9 +64,7 @@ def method_for(config: Any, objective: Objective, seed: int, model: Decoder | No
 
 
 def seed_of(seed: int, *which: int) -> int:
-    """The seed of draw number `which` of a search, 0 .. 2**63 - 1.
-
-    A resumed search thus draws what it would have drawn without the interruption.
+    """The seed of draw number `which` of a search, 0 .. 2**63 - 1; a resumed search draws the same.
 
     Example:
         >>> seed_of(0, 1) == seed_of(0, 1) != seed_of(0, 2)

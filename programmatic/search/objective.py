@@ -16,8 +16,7 @@ from programmatic.machine import execute
 from programmatic.search.configs import SearchConfig
 from programmatic.search.start_worlds import distinct_worlds
 
-SOLVED = 1 - 1e-9
-"""The return of a solution: 1, up to rounding of the sum of rewards."""
+SOLVED = 1 - 1e-9  # the return of a solution: 1, up to rounding of the sum of rewards
 
 
 class BudgetSpentError(Exception):
@@ -28,12 +27,10 @@ class BudgetSpentError(Exception):
 class Tally:
     """The evaluations so far; immutable, so that a search can return to an earlier tally."""
 
-    evaluations: int = 0
-    """Programs evaluated."""
+    evaluations: int = 0  # programs evaluated
     best: Program | None = None
     """The shortest program with the highest mean return; None before the first evaluation."""
-    best_return: float = -float("inf")
-    """Its mean return."""
+    best_return: float = -float("inf")  # its mean return
     history: tuple[dict[str, Any], ...] = ()
     """One entry per change of the best program; see `SearchResult.history`."""
 
@@ -58,11 +55,7 @@ class Objective:
     """
 
     def __init__(
-        self,
-        env_id: str,
-        config: SearchConfig,
-        seed: int,
-        budget: int | None = None,
+        self, env_id: str, config: SearchConfig, seed: int, budget: int | None = None
     ) -> None:
         self.env_id = env_id
         self.config = config
@@ -91,14 +84,10 @@ class Objective:
         return self.tally.best_return >= SOLVED
 
     def __call__(self, tokens: Any) -> NDArray[np.float64]:
-        """The mean returns, (P,), of programs.
-
-        Args:
-            tokens: int, (P, L), DEF included: a numpy array or a tensor.
+        """The mean returns, (P,), of programs, integer tokens, (P, L), with DEF; numpy or torch.
 
         Raises:
-            BudgetSpentError: The budget does not suffice for all. Those for which it suffices are
-                in the tally.
+            BudgetSpentError: The budget suffices only for some, which are in the tally.
         """
         if self.device == "cpu" and not isinstance(tokens, np.ndarray):
             tokens = tokens.cpu().numpy()  # not copied if it is in the processor's memory
@@ -127,12 +116,9 @@ class Objective:
         return returns
 
     def keep(self, tokens: Any, returns: NDArray[np.float64], evaluations: int) -> None:
-        """Take the best of some programs into the tally, if it is better than the one there.
+        """Take the best of some programs, (P, L) and (P,), into the tally if it is better.
 
-        Args:
-            tokens: int, (P, L), DEF included.
-            returns: (P,); their mean returns.
-            evaluations: Programs evaluated up to then.
+        `evaluations` is the number of programs evaluated up to then.
         """
         tally, highest = self.tally, float(returns.max())
         if highest < tally.best_return:

@@ -21,9 +21,9 @@ class RandomState:
 class RandomSearch(Method):
     """Random search; it ends with a solution or after `config.total` programs.
 
-    In the latent space, with 8 or 64 candidates from N(0, 1), it is LEAPS-rand-8 or -64 (Trivedi et
-    al., NeurIPS 2021), and with 1,000 the Best-Sampled of HPRL (Liu et al., ICML 2023). Without a
-    model, programs are drawn as those of LEAPS's data set are.
+    In the latent space, with 8 or 64 candidates, it is LEAPS-rand-8 or -64 (Trivedi et al., NeurIPS
+    2021), and with 1,000 the Best-Sampled of HPRL (Liu et al., ICML 2023). Without a model,
+    programs are drawn as those of LEAPS's data set are.
     """
 
     state_class = RandomState

@@ -69,22 +69,19 @@ def search(
             configs.
         env_id: The task's id.
         seed: Of the start worlds and of all random numbers.
-        budget: Most programs to evaluate; None: until the method ends by itself, or 1,000,000 with
-            methods that do not.
-        model: The latent space: a `ProgramVAE`, its file, or "default". Methods in the space of
-            programs need none.
+        budget: Most programs to evaluate; None: no limit, or 1,000,000 for endless methods.
+        model: The latent space: a `ProgramVAE`, its file, or "default"; for latent methods only.
         run_dir: The run folder; None: nothing is written.
-        resume: Go on with the run in the run folder, if one is there; its settings must be these.
-        overwrite: Remove the run in the run folder, if one is there.
+        resume: Continue the run in the run folder, if there is one; its settings must be these.
+        overwrite: Remove the run in the run folder, if there is one.
         device: Where latents, decoding and, with numba-cuda, programs are: "auto", "cpu", "cuda".
         progress: Whether to show a progress bar; by default on a terminal.
-        watch: What is called after every iteration with the `Objective`, whose tally tells how far
-            the search is.
-        options: Those of the method's config, such as `CEMConfig`; the task's and then the paper's
-            values stand where there are none.
+        watch: A function called after every iteration with the `Objective` and its tally.
+        options: Options of the method's config, such as `CEMConfig`; by default the task's values,
+            then the paper's.
 
     Raises:
-        ValueError: The method, the task or an option is unknown or cannot be.
+        ValueError: The method, the task or an option is unknown or invalid.
         RunError: A run is in the folder already, or the one to be resumed is another or damaged.
 
     Example:
@@ -146,12 +143,7 @@ def run_search(
     progress: bool | None = None,
     watch: Watch | None = None,
 ) -> SearchResult:
-    """Do a search, or what is left of it.
-
-    Args:
-        settings: The settings.
-        run_dir, resume, overwrite, progress, watch: See `search`.
-        decoder: The model; None: that of the settings.
+    """Do a search, or what is left of it; see `search` for the arguments.
 
     Raises:
         ValueError: A setting is invalid.

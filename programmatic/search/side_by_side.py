@@ -13,10 +13,8 @@ from programmatic.search.objective import Objective, Tally
 from programmatic.search.result import SearchResult
 from programmatic.search.searching import Watch
 
-Search = Callable[[Watch], SearchResult]
-"""A search that calls a watch."""
-LOOK_EVERY = 0.1
-"""Seconds between two updates of the view."""
+Search = Callable[[Watch], SearchResult]  # a search that calls a watch
+LOOK_EVERY = 0.1  # seconds between two updates of the view
 
 
 @dataclass
@@ -24,29 +22,20 @@ class SearchStatus:
     """The progress of a search."""
 
     name: str
-    tally: Tally | None = None
-    """Its evaluations; None before the end of the first iteration."""
-    seconds: float = 0.0
-    """Its duration so far."""
-    result: SearchResult | None = None
-    """Its result; None before its end."""
+    tally: Tally | None = None  # its evaluations; None before the end of the first iteration
+    seconds: float = 0.0  # its duration so far
+    result: SearchResult | None = None  # its result; None before its end
 
 
 def search_side_by_side(
     searches: Sequence[tuple[str, Search]],
     show: Callable[[Sequence[SearchStatus]], None] | None = None,
 ) -> list[SearchStatus]:
-    """Do searches in parallel threads, one per core.
+    """Do searches with names in parallel threads, one per core; interrupted ones have no result.
 
     The methods must run in one thread each and release Python's global lock, as "hc" does. Ctrl-C
     ends the searches after their current iteration; they write checkpoints to their run folders.
-
-    Args:
-        searches: Names and searches.
-        show: A function that is repeatedly called with the progress of all searches.
-
-    Returns:
-        The progress of each search; interrupted ones have no result.
+    `show` is repeatedly called with the progress of all searches.
     """
     statuses = [SearchStatus(name) for name, _ in searches]
     is_over = threading.Event()

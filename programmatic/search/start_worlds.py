@@ -11,8 +11,7 @@ from karel_gym.tasks.task import Task
 from karel_gym.world import WorldBatch
 from programmatic.search.programs.climb_state import StartWorlds
 
-MOST_IN_VAIN = 64
-"""Draws per distinct world, after which a task is taken to have no more."""
+MOST_IN_VAIN = 64  # draws per distinct world, after which a task is taken to have no more
 
 
 def distinct_worlds(

@@ -16,21 +16,17 @@ class CEBSState:
     """The state of the search."""
 
     iteration: int
-    elites: Tensor | None = None
-    """(E, D), the beam; None: the search starts from random latents."""
-    best_elite_return: float = -float("inf")
-    """The best mean return of a beam since the last start."""
-    without_gain: int = 0
-    """Iterations since it was reached."""
+    elites: Tensor | None = None  # (E, D), the beam; None: the search starts from random latents
+    best_elite_return: float = -float("inf")  # the best mean return of a beam since the last start
+    without_gain: int = 0  # iterations since it was reached
 
 
 class CEBS(Method):
     """The cross-entropy beam search (Carvalho et al., ICLR 2024).
 
     An iteration samples latents, each around a random one of the beam; the best of them are the new
-    beam. The search thus keeps several latents, where the cross-entropy method keeps one mean. When
-    the beam's mean return has not risen for some iterations, the search restarts from random
-    latents. It ends with a solution or the budget.
+    beam. When the beam's mean return has not risen for some iterations, the search restarts from
+    random latents. It ends with a solution or the budget.
     """
 
     state_class = CEBSState

@@ -24,19 +24,16 @@ class CEMState:
     """The state of the search."""
 
     iteration: int
-    mean: Tensor
-    """(D,)."""
-    solved_in_a_row: int = 0
-    """The latest iterations whose mean was a solution."""
+    mean: Tensor  # (D,)
+    solved_in_a_row: int = 0  # the latest iterations whose mean was a solution
 
 
 class CEM(Method):
     """The cross-entropy method (Trivedi et al., NeurIPS 2021, section 4.3 and appendix).
 
-    An iteration decodes and runs the mean's program and a population around the mean. The elites,
-    the members with the highest returns, form the next mean. After the last population the mean is
-    run once more. (LEAPS runs each new mean by itself; here it is run with the population around
-    it, so that an iteration decodes once.)
+    An iteration decodes and runs the mean's program and a population around the mean; in LEAPS, the
+    mean's program runs alone. The elites, the members with the highest returns, form the next mean.
+    After the last population the mean is run once more.
     """
 
     state_class = CEMState
@@ -98,16 +95,10 @@ class CEM(Method):
 
 
 def reduce_elites(elites: Tensor, returns: NDArray[np.float64], reduction: str) -> Tensor:
-    """The next mean, (D,).
+    """The next mean, (D,), of elites, (E, D), with returns, (E,); "max" is that of each element.
 
     "weighted_mean" is LEAPS's sum(return * latent) / (sum(return) + 1e-5). If the sum of returns is
-    not positive, that formula gives the zero vector or moves away from the elites; the result is
-    then their plain mean.
-
-    Args:
-        elites: (E, D).
-        returns: (E,).
-        reduction: "mean", "weighted_mean" or "max" (of each element).
+    not positive, that formula moves away from the elites; the result is then their plain mean.
 
     Example:
         >>> elites = torch.tensor([[0.0, 4.0], [2.0, 0.0]])

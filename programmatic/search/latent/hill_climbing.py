@@ -16,19 +16,16 @@ class HCState:
     """The state of the search."""
 
     iteration: int
-    current: Tensor | None = None
-    """(D,); None: the search starts from a random latent."""
+    current: Tensor | None = None  # (D,); None: the search starts from a random latent
     current_return: float = -float("inf")
-    tried: int = 0
-    """Neighbours of the current latent evaluated so far; none was better."""
+    tried: int = 0  # neighbours of the current latent evaluated so far; none was better
 
 
 class LatentHC(Method):
     """Hill climbing (Carvalho et al., ICLR 2024) in the latent space.
 
     The search moves to the first neighbour with a higher return. After `neighbours` of them without
-    one, it restarts from a random latent. It ends with a solution or the budget. An iteration is
-    one batch of neighbours.
+    one, it restarts from a random latent. It ends with a solution or the budget.
     """
 
     state_class = HCState

@@ -26,11 +26,7 @@ class Decoder(Protocol):
 
 
 class LatentSpace:
-    """The latent space of a model.
-
-    Args:
-        model: Decodes latents.
-    """
+    """The latent space of a model, which decodes latents."""
 
     def __init__(self, model: Decoder) -> None:
         self.model = model

@@ -36,13 +36,9 @@ def behind_block(tokens: Any, opening: int) -> int:
 
 @inner
 def canonical_hash(tokens: Any, length: int) -> Any:
-    """The hash, uint64, of a valid program's canonical form.
+    """The hash, uint64, of the canonical form of a valid program, int8 tokens, (L,).
 
     Two programs of different behavior share a hash with probability 2**-64.
-
-    Args:
-        tokens: int8, (L,).
-        length: Number of tokens of the program.
     """
     value = GAMMA
     i, kept = 3, np.uint64(0)  # bit d of `kept`: the d-th open REPEAT is kept

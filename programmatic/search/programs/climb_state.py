@@ -14,28 +14,22 @@ from karel_gym.simulation.kernels import inner
 from programmatic.horizon import Limits
 from programmatic.search.programs.space import ProgramSpace
 
-UNIT = 2.0**32
-"""A return of 1 as a score."""
-REJECTED = -(2**62)
-"""The score of a dropped candidate, lower than any other."""
+UNIT = 2.0**32  # a return of 1 as a score
+REJECTED = -(2**62)  # the score of a dropped candidate, lower than any other
 
 (
-    EVALUATIONS,
-    LENGTH,
-    SCORE,
-    NEIGHBOURS,
-    TRIED,
-    CLIMBS,
-    BEST_LENGTH,
-    BEST_SCORE,
-    RUNS,
-    REPEATED,
-    ABOVE_BOUND,
+    EVALUATIONS,  # programs evaluated
+    LENGTH,  # number of tokens of the current program; 0 before a start
+    SCORE,  # of the current program
+    NEIGHBOURS,  # allowed without a gain
+    TRIED,  # neighbours without a gain so far
+    CLIMBS,  # climbs begun
+    BEST_LENGTH,  # number of tokens of the best program
+    BEST_SCORE,  # of the best program
+    RUNS,  # runs of a program in a world
+    REPEATED,  # candidates that needed no run
+    ABOVE_BOUND,  # whether a return exceeded the bound by which candidates are dropped
 ) = range(11)
-"""The numbers of a climb: programs evaluated; the current program's number of tokens, 0 before a
-start, and its score; neighbours without a gain that are allowed, and that were tried; climbs begun;
-the best program's number of tokens and score; runs; candidates that needed no run; and whether a
-return exceeded the bound by which candidates are dropped."""
 N_NUMBERS = 11
 
 
@@ -45,18 +39,12 @@ class Rules(NamedTuple):
     space: ProgramSpace
     first_neighbours: int
     """Neighbours without a gain after which a climb ends, at the beginning of the search."""
-    last_neighbours: int
-    """The same at its end."""
-    total: int
-    """Evaluations at the end of the schedule between the two."""
-    sideways: bool
-    """Whether the search moves to a neighbour with an equal score too."""
-    solved: int
-    """The score that ends the search."""
-    most: int
-    """The score of the highest possible return."""
-    limits: Limits
-    """The limits of a run, both of them numbers."""
+    last_neighbours: int  # the same at its end
+    total: int  # evaluations at the end of the schedule between the two
+    sideways: bool  # whether the search moves to a neighbour with an equal score too
+    solved: int  # the score that ends the search
+    most: int  # the score of the highest possible return
+    limits: Limits  # the limits of a run, both of them numbers
     skip_loops: bool
     drop_early: bool
     skip_repeated: bool
@@ -68,37 +56,25 @@ class StartWorlds(NamedTuple):
     """N worlds in which the episodes have begun."""
 
     arrays: WorldArrays
-    weights: Any
-    """int64, (N,); the number of equal worlds of the search."""
+    weights: Any  # int64, (N,); the number of equal worlds of the search
 
 
 class Climb(NamedTuple):
-    """The state of a search; all arrays are changed in place.
+    """The state of a search, changed in place; the accelerations keep nothing here."""
 
-    The accelerations keep nothing here: a search resumed from a copy finds the same.
-    """
-
-    numbers: Any
-    """int64, (N_NUMBERS,)."""
-    rng: Any
-    """uint64, (1,)."""
-    parent: Any
-    """int8, (L,); the current program."""
-    returns: Any
-    """int64, (N,); its returns in each world."""
-    best: Any
-    """int8, (L,); the best program."""
+    numbers: Any  # int64, (N_NUMBERS,)
+    rng: Any  # uint64, (1,)
+    parent: Any  # int8, (L,); the current program
+    returns: Any  # int64, (N,); its returns in each world
+    best: Any  # int8, (L,); the best program
 
 
 class Gains(NamedTuple):
     """Room for the programs that were the best so far when they were found."""
 
-    tokens: Any
-    """int8, (G, L)."""
-    lengths: Any
-    """int64, (G,)."""
-    evaluations: Any
-    """int64, (G,); programs evaluated up to then."""
+    tokens: Any  # int8, (G, L)
+    lengths: Any  # int64, (G,)
+    evaluations: Any  # int64, (G,); programs evaluated up to then
 
 
 @inner

@@ -81,12 +81,9 @@ def moved(trail: Any, start: int, end: int, behind: int) -> Any:
 
 @inner
 def is_repeated(hashes: Any, stamps: Any, stamp: int, value: Any) -> bool:
-    """Whether a hash was seen since `stamp` began; remember it.
+    """Whether a hash was seen since neighbourhood `stamp` began; remember it.
 
-    Args:
-        hashes, stamps: uint64 and int64, (a power of 2,); never full.
-        stamp: Number of the neighbourhood.
-        value: The hash.
+    `hashes`, uint64, and `stamps`, int64, have the length of a power of 2 and are never full.
     """
     mask = np.uint64(hashes.size - 1)
     slot = value & mask

@@ -2,8 +2,7 @@
 
 A climb runs its programs in a few of the search's worlds. A program that is better there than all
 before is checked in all worlds. If it solves the few but not all, worlds in which it fails replace
-half of the few, and the climb continues from it. The search thus pays for few worlds, but ends with
-a program that solves all.
+half of the few, and the climb continues from it.
 
 Source of the idea: counterexample-guided inductive synthesis (Solar-Lezama et al., Combinatorial
 Sketching for Finite Programs, ASPLOS 2006).
@@ -42,8 +41,7 @@ from programmatic.search.start_worlds import merge_equal
 class CounterexampleClimbingState(ProgramClimbingState):
     """The state of the search."""
 
-    chosen: Tensor
-    """int64, (A,); the worlds of the climb, as indices into the different worlds."""
+    chosen: Tensor  # int64, (A,); the worlds of the climb, as indices into the different worlds
 
 
 class CounterexampleClimbing(ProgramClimbing):
@@ -58,11 +56,7 @@ class CounterexampleClimbing(ProgramClimbing):
     at_once = 1
 
     def __init__(
-        self,
-        config: CGHCConfig,
-        objective: Objective,
-        seed: int,
-        model: Decoder | None = None,
+        self, config: CGHCConfig, objective: Objective, seed: int, model: Decoder | None = None
     ) -> None:
         super().__init__(config, objective, seed, model)
         self.all_worlds = self.worlds
@@ -83,11 +77,7 @@ class CounterexampleClimbing(ProgramClimbing):
         return CounterexampleClimbingState(**vars(super().start()), chosen=torch.from_numpy(chosen))
 
     def step(self, state: ProgramClimbingState) -> tuple[ProgramClimbingState, dict[str, float]]:
-        """One iteration: the next state, and figures for the log.
-
-        Raises:
-            ValueError: A run had a return above the task's highest.
-        """
+        """One iteration: the next state, and figures for the log."""
         assert isinstance(state, CounterexampleClimbingState)
         self._climb_in(state.chosen.numpy())
         after, figures = super().step(state)
@@ -122,12 +112,7 @@ class CounterexampleClimbing(ProgramClimbing):
     def _with_counterexamples(
         self, returns: NDArray[np.float64], evaluations: int
     ) -> NDArray[np.int64]:
-        """The worlds of the climb, with unsolved worlds in place of up to half of them.
-
-        Args:
-            returns: (D,); of the current program in the different worlds.
-            evaluations: Number of evaluations so far, which seeds the draws.
-        """
+        """The worlds of the climb; unsolved ones, drawn at random, replace up to half of them."""
         chosen = self._chosen.copy()
         failed = np.flatnonzero(returns < SOLVED)
         n = min(len(failed), (len(chosen) + 1) // 2)

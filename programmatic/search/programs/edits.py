@@ -1,7 +1,7 @@
-"""Neighbours made by edits, in addition to the published mutation.
+"""Neighbours made by edits, in addition to the published mutation, which only replaces statements.
 
-The mutation can only replace a statement. An edit deletes it, inserts a new one beside it, wraps it
-in a control structure, unwraps it, or replaces it by a copy of another part of the program.
+An edit deletes a statement, inserts a new one beside it, wraps it in a control structure, unwraps
+it, or replaces it by a copy of another part of the program.
 """
 
 from __future__ import annotations
@@ -27,11 +27,7 @@ from programmatic.search.programs.mutation import (
     copy_tokens,
     mutate,
 )
-from programmatic.search.programs.statements import (
-    NO_ROOM,
-    draw_statements,
-    write_condition,
-)
+from programmatic.search.programs.statements import NO_ROOM, draw_statements, write_condition
 
 DELETE, INSERT_BEFORE, INSERT_BEHIND, WRAP, UNWRAP, COPY = range(6)
 N_EDITS = 6
@@ -97,12 +93,9 @@ def insert(
     parent: Any, length: int, places: Any, which: int, is_before: bool, space: Any, mutant: Any,
     stack: Any, rng: Any,
 ) -> int:  # fmt: skip
-    """Write a new statement beside a place; returns the index after both, or NO_ROOM.
+    """Write a new statement beside place `which`; return the index after both, or NO_ROOM.
 
-    Args:
-        is_before: Whether the new statement comes first.
-        parent, length, places, which, space, mutant, stack, rng: See `mutate`; `which` is the row
-            of the place.
+    `is_before`: whether the new statement comes first. The other arguments are those of `mutate`.
     """
     start, end = places[which, START], places[which, END]
     at = start if is_before else end
@@ -128,11 +121,9 @@ def insert(
 
 @inner
 def wrap(parent: Any, places: Any, which: int, room: int, mutant: Any, rng: Any) -> int:
-    """Write a new control structure around a place; returns the index after it, or NO_ROOM.
+    """Write a new control structure around place `which`; return the index after it, or NO_ROOM.
 
-    Args:
-        room: Tokens that may be added to the program.
-        parent, places, which, mutant, rng: See `insert`.
+    `room` tokens may be added to the program. The other arguments are those of `insert`.
     """
     at, start, end = places[which, START], places[which, START], places[which, END]
     draw = below(rng, 100)
@@ -158,8 +149,7 @@ def wrap(parent: Any, places: Any, which: int, room: int, mutant: Any, rng: Any)
 
 @inner
 def unwrap(parent: Any, places: Any, which: int, mutant: Any, rng: Any) -> int:
-    """Write the body of the control structure at a place, or one of the two bodies of an IFELSE;
-    returns the index after it, or NO_ROOM if the place is not one control structure."""
+    """Write a body of the control structure at a place; return the index after it, or NO_ROOM."""
     start, end = places[which, START], places[which, END]
     if not is_control(parent[start]):
         return NO_ROOM
@@ -196,14 +186,7 @@ def end_of_block(tokens: Any, opening: int) -> int:
 
 @inner
 def is_within(tokens: Any, length: int, space: Any, stack: Any) -> bool:
-    """Whether the blocks of a program are within the limits of a space.
-
-    Args:
-        tokens: int8, (L,); of a valid program.
-        length: Its number of tokens.
-        space: The space.
-        stack: int64, (L,) or more; room to work in.
-    """
+    """Whether the blocks of a valid program are within a space; `stack`: int64, (L,) or more."""
     nesting = -1
     for i in range(2, length):
         token = tokens[i]

@@ -48,15 +48,11 @@ class ProgramClimbingState:
     """The state of the search; see `programmatic.search.programs.climb_state.Climb`."""
 
     iteration: int
-    numbers: Tensor
-    """int64, (N_NUMBERS,)."""
+    numbers: Tensor  # int64, (N_NUMBERS,)
     rng: int
-    parent: Tensor
-    """int8, (L,)."""
-    returns: Tensor
-    """int64, (N,)."""
-    best: Tensor
-    """int8, (L,)."""
+    parent: Tensor  # int8, (L,)
+    returns: Tensor  # int64, (N,)
+    best: Tensor  # int8, (L,)
     order: list[int]
     """Order of the config's programs by their returns; empty before they were evaluated."""
 
@@ -65,9 +61,8 @@ class ProgramClimbing(Method):
     """Hill climbing over programs (Carvalho et al., ICLR 2024), and Scheduled HC (LLM-GS).
 
     The search moves to the first neighbour with a higher return. After a number of neighbours
-    without one, it restarts from a random program or from the next one of the config's file, until
-    the budget is spent or the task is solved. The programs of the file are all evaluated first. As
-    in the published code, every neighbour counts as evaluated.
+    without one, it restarts from a random program or from the next one of the config's file, all of
+    which are evaluated first. As in the published code, every neighbour counts as evaluated.
 
     Raises:
         ValueError: The config's file of programs cannot be read, or has no program of the space.
@@ -75,8 +70,7 @@ class ProgramClimbing(Method):
 
     state_class: type[Any] = ProgramClimbingState
     config: ProgramClimbingConfig
-    at_once = 64
-    """Gains that the kernel has room for before it returns."""
+    at_once = 64  # gains that the kernel has room for before it returns
 
     def __init__(
         self,
@@ -115,11 +109,7 @@ class ProgramClimbing(Method):
         return self.objective.is_solved or self._is_solved(state.numbers)
 
     def step(self, state: ProgramClimbingState) -> tuple[ProgramClimbingState, dict[str, float]]:
-        """One iteration: the next state, and figures for the log.
-
-        Raises:
-            ValueError: A return was above the task's `max_return`.
-        """
+        """One iteration: the next state, and figures for the log."""
         if len(self.tokens) and not state.order:
             return self._evaluate_given(state)
         numbers, parent = state.numbers.numpy().copy(), state.parent.numpy().copy()

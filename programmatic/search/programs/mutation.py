@@ -15,11 +15,7 @@ from karel_gym.simulation.kernels import inner
 from karel_gym.simulation.rng import below
 from programmatic.dsl import tokens as t
 from programmatic.dsl.sampling import draw_times
-from programmatic.search.programs.statements import (
-    NO_ROOM,
-    draw_condition,
-    draw_statements,
-)
+from programmatic.search.programs.statements import NO_ROOM, draw_condition, draw_statements
 
 ONE_STATEMENT, STATEMENTS, CONDITION, PERCEPT, TIMES = range(5)
 """The kinds of places: one statement, a statement or a sequence, a condition, a condition without
@@ -47,14 +43,7 @@ def copy_tokens(source: Any, start: int, end: int, target: Any, at: int) -> None
 
 @inner
 def add_place(
-    tokens: Any,
-    places: Any,
-    n: int,
-    start: int,
-    end: int,
-    kind: int,
-    nesting: int,
-    statements: int,
+    tokens: Any, places: Any, n: int, start: int, end: int, kind: int, nesting: int, statements: int
 ) -> int:
     """Write the n-th row of a table of places; returns n + 1."""
     places[n, CODED] = 1
@@ -68,7 +57,7 @@ def add_place(
 
 @inner
 def list_places(tokens: Any, length: int, negated_ifelse: bool, places: Any, stack: Any) -> int:
-    """List the nodes of a program.
+    """List the nodes of a program in `places`; return their number.
 
     Args:
         tokens: int8, (L,); of a valid program.
@@ -76,9 +65,6 @@ def list_places(tokens: Any, length: int, negated_ifelse: bool, places: Any, sta
         negated_ifelse: Whether the condition of an IFELSE may be negated.
         places: int64, (2 * L, N_COLUMNS); written.
         stack: int64, (3 * L,) or more; room to work in.
-
-    Returns:
-        The number of nodes.
     """
     n, nesting, n_starts, keyword = 0, -1, 0, 0
     starts, blocks = stack[:length], stack[length:]

@@ -12,8 +12,7 @@ from programmatic.dsl.tokens import IF
 from programmatic.horizon import MAX_CALLS
 from programmatic.machine.execution import execute
 
-TOLERANCE = 1e-9
-"""The largest difference of equal returns, which rounding makes."""
+TOLERANCE = 1e-9  # the largest difference of equal returns, which rounding makes
 
 
 def simplify(

@@ -1,10 +1,9 @@
 """Random statements and conditions within limits, drawn into token arrays.
 
-A sequence is a chain of links, each a statement and the rest. Each place of a statement to be drawn
-limits the links of its sequence and the nesting of its control structures. Probabilities are those
-of `programmatic.dsl.sampling`; a draw that the place does not allow is repeated. Source of the
-space: Carvalho et al., Reclaiming the Source of Programmatic Policies: Programmatic versus Latent
-Spaces (ICLR 2024), and its published code.
+A sequence is a chain of links, each a statement and the rest. Each place of a statement limits the
+links of its sequence and the nesting of its control structures. Probabilities are those of
+`programmatic.dsl.sampling`; a draw that the place does not allow is repeated.
+Source of the space: Carvalho et al. (ICLR 2024) and its published code.
 """
 
 from __future__ import annotations
@@ -29,19 +28,16 @@ from programmatic.dsl.sampling import (
 )
 
 NO_ROOM = -1
-STACK_SIZE = 1024
-"""Room for items still to be drawn: at most 10 per token of the program."""
-PERCEPT = CONDITION + 1
-"""A condition still to be drawn that must not be negated."""
+STACK_SIZE = 1024  # room for items still to be drawn: at most 10 per token of the program
+PERCEPT = CONDITION + 1  # a condition still to be drawn that must not be negated
 
 
 @inner
 def place(height: int, links: int) -> int:
     """A statement still to be drawn.
 
-    Args:
-        height: Control structures around it, plus 1 for the program.
-        links: Most links of the sequence that it begins; 0: it must be one statement.
+    `height`: control structures around it, plus 1 for the program; `links`: most links of the
+    sequence that it begins, or 0 for one statement.
     """
     return STATEMENT | height << 8 | links << 16
 
@@ -103,9 +99,8 @@ def draw_statements(
         rng: uint64, (1,).
 
     Returns:
-        behind: The index after it, or NO_ROOM.
-        nesting: The depth of nested control structures.
-        statements: Number of statements of the sequence.
+        The index after it, or NO_ROOM; the depth of nested control structures; and the number of
+        statements of the sequence.
     """
     stack[0] = place(height, links)
     size, tallest, statements = 1, 0, 1
