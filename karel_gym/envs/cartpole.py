@@ -71,9 +71,8 @@ CONSTRAINTS: tuple[SafetyConstraint, ...] = (
 class CartPoleMORLEnv(KernelEnv, CartPoleEnv):
     """CartPole-MORL, one episode at a time; `help(karel_gym.envs.cartpole)` describes the task.
 
-    `info` has `return`, the sum of the episode's rewards so far, `length`, the number of actions so
-    far, `is_success`, whether the episode ended at the horizon, and `constraints`: for each name
-    the `margin` and whether the step `violated` it; at a reset margins are infinite.
+    `info` is that of `KarelEnv`, with success at the horizon, and `constraints`: for each name the
+    `margin` and whether the step `violated` it; at a reset margins are infinite.
 
     Args:
         max_steps: Horizon after which an episode is truncated.
@@ -143,12 +142,9 @@ class CartPoleMORLEnv(KernelEnv, CartPoleEnv):
 class CartPoleVectorEnv(KernelVectorEnv):
     """N episodes of CartPole-MORL, stepped by one call of a kernel.
 
-    Arguments and infos are those of `CartPoleMORLEnv` and `KernelVectorEnv`. The option `states` of
-    `reset` gives the start states, float, (N, 4). `max_episode_steps` is Gymnasium's name of
-    `max_steps`; it takes precedence.
-
-    Raises:
-        ValueError: An argument is out of its range; the message says what is allowed.
+    Arguments, errors and infos are those of `CartPoleMORLEnv` and `KernelVectorEnv`. The option
+    `states` of `reset` gives the start states, float, (N, 4). `max_episode_steps`, Gymnasium's
+    name of `max_steps`, takes precedence.
     """
 
     metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 50}  # noqa: RUF012

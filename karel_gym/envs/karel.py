@@ -34,15 +34,15 @@ class KarelEnv(KernelEnv):
     right is clear, markers present, no markers present. `obs="percepts+action"`: float32, (10,):
     the percepts, then the previous action one-hot, zeros at the start.
 
-    `info` has `return`, the sum of the episode's rewards so far, `length`, the number of actions so
-    far, and `is_success`, whether the episode ended with the task solved.
+    `info` has the episode's `return` (the sum of rewards) and `length` (in actions) so far, and
+    `is_success`, whether it ended with the task solved.
 
     Args:
         task: The task, or its place 'module:NAME'. `gymnasium.make` fills it in.
         obs: "grid", "percepts" or "percepts+action".
-        height, width: Size of the worlds, walls included; default the task's own.
-        max_steps: Horizon after which an episode is truncated; default the task's own. In
-            `gymnasium.make`, `max_episode_steps` is the same.
+        height, width: Size of the worlds, walls included; None: the task's.
+        max_steps: Horizon after which an episode is truncated; None: the task's.
+            `max_episode_steps` of `gymnasium.make` is the same.
         reward: "default"; "sparse", 1 when the task is complete; or, in Maze and StairClimber,
             "dense", the progress in Manhattan distance over the initial distance.
         render_mode: None, "human" (a window), "rgb_array" or "ansi".
@@ -50,8 +50,7 @@ class KarelEnv(KernelEnv):
     Attributes:
         signature: The names of features and actions; None with grids.
         title: The title in pictures; by default the id.
-        panel: Lines beside the world in pictures, such as `ProgramPolicy.panel(state)`: the
-            program, with the statement highlighted that acted last.
+        panel: Lines beside the world in pictures, such as `ProgramPolicy.panel(state)`.
 
     Raises:
         ValueError: An argument is out of its range; the message says what is allowed.
@@ -143,11 +142,7 @@ class KarelEnv(KernelEnv):
             self._window = None
 
     def get_keys_to_action(self) -> dict[tuple[int, ...], int]:
-        """The action of each key, by its number in pygame, for `gymnasium.utils.play`.
-
-        Raises:
-            ImportError: pygame is not installed.
-        """
+        """The action of each key, by its number in pygame, for `gymnasium.utils.play`."""
         commands = keys_to_commands().items()
         return {(key,): command for key, command in commands if isinstance(command, int)}
 

@@ -34,8 +34,7 @@ class KarelVectorEnv(KernelVectorEnv):
         task: The task, or its place 'module:NAME'. `gymnasium.make_vec` fills it in.
         num_envs: N.
         obs, height, width, max_steps, reward: As in `KarelEnv`.
-        autoreset_mode: "NextStep", "SameStep" or "Disabled"; see `KernelVectorEnv`.
-        render_mode: None, "rgb_array" or "rgb_array_list"; see `KernelVectorEnv`.
+        autoreset_mode, render_mode: As in `KernelVectorEnv`.
         device: "cpu" or "cuda". With "cuda", one GPU thread steps one env, and all arrays, also
             those in infos, are torch tensors on the GPU; `final_obs` is one tensor, valid in the
             rows where `_final_obs` is true.

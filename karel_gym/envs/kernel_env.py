@@ -35,8 +35,7 @@ class KernelEnv(OwnHorizon, gymnasium.Env[Any, Any]):
         """Begin an episode.
 
         Args:
-            seed: Seed of this and the following starts, as `sample_worlds` (or, for CartPole,
-                `sample_states`) returns them for this seed.
+            seed: Seed of this and the following starts: those of `sample_worlds`, `sample_states`.
             options: `{"world": World}` (or, for CartPole, `{"state": float (4,)}`) gives the start.
 
         Raises:
@@ -96,11 +95,7 @@ class KernelEnv(OwnHorizon, gymnasium.Env[Any, Any]):
         return self.episodes.get_state(0)
 
     def set_state(self, state: EpisodeState) -> None:
-        """Continue from a state that `get_state`, or a vector env, copied.
-
-        Raises:
-            ValueError: It is not the state of such an episode.
-        """
+        """Continue from a copied state; a `ValueError` for the state of another kind of episode."""
         self.episodes.set_state(0, state)
         self._running = self._seeded = True
 

@@ -35,11 +35,10 @@ class KernelVectorEnv(OwnHorizon, VectorEnv[NDArray[Any], NDArray[np.int64], NDA
     """N episodes, stepped by one call of a compiled kernel.
 
     Env i behaves like a single env: the same seed gives the same trajectory, through every reset.
-    `info` has, as arrays of shape (N,), `return`, the sum of an episode's rewards so far, `length`,
-    the number of its actions so far, `is_success`, whether it ended with the task solved, and
-    `constraints`, if there are any: for each name the `margin` and whether the step `violated` it.
-    As in Gymnasium's vector envs, `_key`, bool, (N,), says which entries of `key` are valid; the
-    others are 0.
+    `info` has, as arrays of shape (N,), the episode's `return` (the sum of rewards) and `length`
+    (in actions) so far, `is_success`, whether it ended with the task solved, and `constraints`, if
+    there are any: for each name the `margin` and whether the step `violated` it. `_key`, bool,
+    (N,), says which entries of `key` are valid; the others are 0.
 
     Args:
         episodes: The episodes.
@@ -106,8 +105,7 @@ class KernelVectorEnv(OwnHorizon, VectorEnv[NDArray[Any], NDArray[np.int64], NDA
         Args:
             seed: Env i is seeded with `seed + i`, or with `seed[i]` where that is not None; an env
                 that was never seeded draws a seed from the operating system.
-            options: The N starts, and `reset_mask`, array of bool, (N,), the envs to reset, at
-                least one.
+            options: The N starts, and `reset_mask`, bool, (N,), the envs to reset, at least one.
 
         Raises:
             ValueError: The seeds or an option have the wrong length or name.
@@ -136,18 +134,14 @@ class KernelVectorEnv(OwnHorizon, VectorEnv[NDArray[Any], NDArray[np.int64], NDA
         return observations, self._masked(info, None if which.all() else begun)
 
     def step(self, actions: NDArray[np.integer[Any]]) -> Step:
-        """Do one action in every env.
-
-        Args:
-            actions: int, (N,); with the device "cuda" possibly a tensor.
+        """Do the actions, int, (N,), one per env; with the device "cuda" possibly a tensor.
 
         Returns:
             Observations (N, ...), rewards float64 (N,), terminated and truncated bool (N,), info.
 
         Raises:
             ValueError: There are not N actions, or one is out of range.
-            gymnasium.error.ResetNeeded: An env was never reset, or has ended with autoreset
-                disabled.
+            gymnasium.error.ResetNeeded: An env was never reset, or has ended (autoreset disabled).
         """
         actions = self._check_actions(actions)
         if self.autoreset_mode is AutoresetMode.DISABLED:
@@ -174,7 +168,7 @@ class KernelVectorEnv(OwnHorizon, VectorEnv[NDArray[Any], NDArray[np.int64], NDA
         return observations, rewards, terminated, truncated, info
 
     def look_ahead(self) -> LookAhead:
-        """What each action would lead to in each env; the envs stay as they are.
+        """The result of each action in each env; the envs stay as they are.
 
         Returns:
             Observations (N, A, ...), rewards (N, A) and terminated (N, A).
@@ -191,10 +185,7 @@ class KernelVectorEnv(OwnHorizon, VectorEnv[NDArray[Any], NDArray[np.int64], NDA
         return [self.episodes.get_state(i) for i in range(self.num_envs)]
 
     def set_states(self, states: Sequence[EpisodeState]) -> NDArray[Any]:
-        """Continue from states that `get_states`, or a single env, copied.
-
-        Returns:
-            The observations there, (N, ...).
+        """Continue from N states, copied here or in single envs; return the observations there.
 
         Raises:
             ValueError: There are not N states, or one is of other envs.

@@ -100,11 +100,7 @@ def sense_grids(grids: Any, width: int, percepts: Any) -> None:
 
 
 def observation_space(kind: str, height: int, width: int) -> gymnasium.Space[Any]:
-    """The space of observations of a kind; `KarelEnv` describes the kinds.
-
-    Raises:
-        ValueError: There is no such kind.
-    """
+    """The space of observations of a kind of `KarelEnv`; a `ValueError` for other kinds."""
     if kind == "grid":
         return gymnasium.spaces.Box(0, 1, (N_PLANES, height, width), np.uint8)
     if kind in SIGNATURES:
@@ -122,13 +118,9 @@ def kind_of(space: gymnasium.Space[Any]) -> str | None:
 
 
 def observe(kind: str, worlds: WorldArrays, previous: Any = None, device: Device = CPU) -> Any:
-    """Observations of a kind, (N, ...).
+    """Observations of a kind, (N, ...), on the device of all arrays.
 
-    Args:
-        kind: One of `KINDS`.
-        worlds: N worlds.
-        previous: int64, (N,); the previous actions, -1 for none. Only "percepts+action" needs them.
-        device: The device of all arrays.
+    `previous`, int64, (N,), has the previous actions, -1 for none; "percepts+action" needs them.
     """
     cells, width, robots = worlds.cells, worlds.width, worlds.robots
     n, n_cells = cells.shape

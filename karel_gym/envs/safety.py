@@ -93,10 +93,7 @@ def verdicts_on(
 ) -> Verdicts:
     """The verdicts on N steps; `margin` is float64, `violated` bool, each (N,).
 
-    The arguments are those of `SafetyConstraint.margin`.
-
-    Raises:
-        ValueError: A constraint does not return one margin per step.
+    The arguments are those of `SafetyConstraint.margin`; its wrong results are a `ValueError`.
     """
     verdicts: Verdicts = {}
     for constraint in constraints:

@@ -45,8 +45,7 @@ def make_sb3_vec_env(
         kwargs: Further arguments of the env.
 
     Raises:
-        ValueError: The id is unknown, the env is of another kind, or an argument is out of its
-            range.
+        ValueError: The id is unknown, the env does not fit, or an argument is out of its range.
 
     Example:
         >>> envs = make_sb3_vec_env("CartPole-MORL-v0", 2, seed=0)
@@ -76,15 +75,11 @@ class MORLVecEnv(VecEnv):
     @property
     @abstractmethod
     def signature(self) -> Signature:
-        """The features and the actions.
-
-        Raises:
-            ValueError: The observations are grids, whose entries have no names.
-        """
+        """The features and the actions; a `ValueError` for grids, whose entries have no names."""
 
     @abstractmethod
     def look_ahead(self) -> LookAhead:
-        """What each action would lead to in each env; the envs stay as they are.
+        """The result of each action in each env; the envs stay as they are.
 
         Returns:
             Observations (N, A, D), rewards (N, A) and terminated (N, A).
@@ -96,10 +91,7 @@ class MORLVecEnv(VecEnv):
 
     @abstractmethod
     def set_states(self, states: Sequence[Any]) -> VecEnvObs:
-        """Continue the episodes from states that `get_states` copied.
-
-        Returns:
-            The observations there, (N, D).
+        """Continue from N states of `get_states`; return the observations there, (N, D).
 
         Raises:
             ValueError: There are not N states, or one is of other envs.
@@ -206,7 +198,7 @@ class KernelSB3VecEnv(MORLVecEnv):
         """Set an attribute of some envs, or a shared attribute of all envs.
 
         Raises:
-            ValueError: All envs share the attribute, and `indices` does not name all of them.
+            ValueError: Only some envs are to have another value of a shared attribute.
             AttributeError: The attribute cannot be set.
         """
         which = self._get_indices(indices)
@@ -226,11 +218,7 @@ class KernelSB3VecEnv(MORLVecEnv):
     def env_method(
         self, method_name: str, *args: Any, indices: VecEnvIndices = None, **kwargs: Any
     ) -> list[Any]:
-        """Call a method of each env; MaskablePPO calls `action_masks`, bool, (5,), this way.
-
-        Raises:
-            AttributeError: The method is unknown, or it is "reset" or "step".
-        """
+        """Call a method, not "reset" or "step", of each env, as MaskablePPO does `action_masks`."""
         if method_name == "set_wrapper_attr":
             return self._set_wrapper_attr(indices, *args, **kwargs)
         if method_name == "action_masks":  # one kernel call for all envs
@@ -258,16 +246,13 @@ class KernelSB3VecEnv(MORLVecEnv):
 
 
 class KarelSB3VecEnv(KernelSB3VecEnv):
-    """N episodes of a Karel task for Stable-Baselines3, over the kernels of `KarelVectorEnv`.
-
-    Infos are those of `KernelSB3VecEnv`.
+    """N episodes of a Karel task for Stable-Baselines3; infos are those of `KernelSB3VecEnv`.
 
     Args:
         env_id: The task's id.
         num_envs: N.
         seed: Env i's first reset is seeded with `seed + i`; None draws seeds from the system.
-        obs, height, width, max_steps, reward: As for `KarelEnv`; None: as registered under the id,
-            or the default.
+        obs, height, width, max_steps, reward: As for `KarelEnv`; None: the id's, or the default.
         render_mode: None or "rgb_array".
         constraints: The constraints that infos report; they need the observation "percepts".
 
@@ -310,18 +295,12 @@ class KarelSB3VecEnv(KernelSB3VecEnv):
 class WrappedSB3VecEnv(DummyVecEnv, MORLVecEnv):
     """N envs of any kind for Stable-Baselines3, each in `MORLWrapper` and SB3's `Monitor`.
 
-    `Monitor` counts an episode from its reset: `set_states` does not change its counts.
-
-    Args:
-        env_id: The id of an env with numbered actions and a flat observation.
-        num_envs: N.
-        seed: Env i's first reset is seeded with `seed + i`; None draws seeds from the system.
-        constraints: The constraints that infos report, in addition to the env's own.
-        signature: The names; None: those of `signature_of`.
-        kwargs: Further arguments of `gymnasium.make`.
+    `Monitor` counts an episode from its reset: `set_states` does not change its counts. `seed` is
+    as in `make_sb3_vec_env`, `constraints` and `signature` are as in `MORLWrapper`, and `kwargs`
+    are further arguments of `gymnasium.make`.
 
     Raises:
-        ValueError: The env is of another kind, or `num_envs` is below 1.
+        ValueError: The env does not fit `MORLWrapper`, or `num_envs` is below 1.
     """
 
     def __init__(

@@ -20,14 +20,8 @@ NO_BOUND = float("inf")
 class Feature:
     """One entry of a flat observation.
 
-    Args:
-        name: An identifier, for programs and constraints.
-        unit: Its unit, such as "rad/s"; empty if it has none.
-        low, high: Its bounds.
-        boolean: Whether it is 0 or 1.
-
-    Raises:
-        ValueError: The name is no identifier, or the bounds are in the wrong order.
+    It has a name (an identifier), a unit such as "rad/s", and bounds, and may be `boolean`, 0 or 1.
+    A `ValueError` reports a wrong name, or bounds in the wrong order.
     """
 
     name: str
@@ -45,14 +39,9 @@ class Feature:
 
 @dataclass(frozen=True)
 class Signature:
-    """The features that a policy observes and the actions that it may take, in their order.
+    """The features that a policy observes, in the order of the observation, (D,), and the actions.
 
-    Args:
-        features: Feature i is entry i of the observation, (D,).
-        actions: The name of action i.
-
-    Raises:
-        ValueError: A name is given twice, or there are no names.
+    A `ValueError` reports names given twice, or none.
     """
 
     features: tuple[Feature, ...]
@@ -68,7 +57,7 @@ class Signature:
 
     @property
     def feature_names(self) -> tuple[str, ...]:
-        """The names of the features, in their order."""
+        """The names of the features."""
         return tuple(feature.name for feature in self.features)
 
     def feature(self, name: str) -> int:
@@ -104,16 +93,15 @@ NAMES = {
 def signature_of(env: str | gymnasium.Env[Any, Any] | Any) -> Signature:
     """The signature of an env.
 
-    The names are the env's own, or the usual ones of Gymnasium's CartPole, MountainCar and Acrobot,
-    or else x0, x1, ... and action0, action1, ... The bounds are those of the observation space.
+    The names are the env's own, those of Gymnasium's CartPole, MountainCar and Acrobot, or x0, x1,
+    ... and action0, action1, ... The bounds are those of the observation space.
 
     Args:
-        env: An env, an SB3 vector env of `make_sb3_vec_env`, or an id. A Karel task's id without an
+        env: An env, a vector env of `make_sb3_vec_env`, or an id. The id of a Karel task without an
             observation means its percepts.
 
     Raises:
-        ValueError: The id is unknown, the actions are not numbered from 0, or the observation is
-            not flat.
+        ValueError: The id is unknown, actions do not begin at 0, or observations are not flat.
 
     Example:
         >>> signature_of("MountainCar-v0").actions

@@ -1,8 +1,4 @@
-"""Wrappers for any env with numbered actions.
-
-`LastAction` lets policies observe what they did last; `MORLWrapper` gives an env names, safety
-constraints, states and look-ahead.
-"""
+"""Wrappers for any env with numbered actions."""
 
 from __future__ import annotations
 
@@ -44,12 +40,8 @@ class LastAction(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
     With it, a reactive policy of percepts can follow a wall or climb stairs, in worlds of any size
     (Rajabpour et al., 2025). Karel tasks have it built in: `obs="percepts+action"`.
 
-    Args:
-        env: An env with actions numbered from 0 and observations in a `MultiBinary` or `Box` with
-            one axis.
-
     Raises:
-        ValueError: The env has other actions or observations.
+        ValueError: The actions are not numbered from 0, or the observation is not flat.
 
     Example:
         >>> env = LastAction(gymnasium.make("CartPole-v1"))
@@ -111,8 +103,7 @@ class MORLWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         signature: The names; None: those of `signature_of`.
 
     Raises:
-        ValueError: The env has other actions or observations, the signature does not fit them, or
-            two constraints have the same name.
+        ValueError: The env or the signature does not fit, or two constraints have the same name.
 
     Example:
         >>> env = MORLWrapper(gymnasium.make("MountainCar-v0"))
@@ -163,8 +154,6 @@ class MORLWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
     def get_state(self) -> Any:
         """A copy of the episode's state, including its random numbers and time limit.
 
-        After `set_state`, the same steps give the same results.
-
         Raises:
             gymnasium.error.ResetNeeded: The episode has ended, or none was begun.
             ValueError: An attribute of the env cannot be copied; the message names it.
@@ -174,11 +163,7 @@ class MORLWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         return self._observed.copy(), [_state_of(layer) for layer in layers(self.env)]
 
     def set_state(self, state: Any) -> Any:
-        """Continue from a state that `get_state` copied here or in an equal env.
-
-        Returns:
-            The observation there.
-        """
+        """Continue from a state copied here or in an equal env; return the observation there."""
         observed, states = state
         for layer, own in zip(layers(self.env), states, strict=True):
             _set_state(layer, own)
@@ -187,9 +172,7 @@ class MORLWrapper(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         return observed.copy()
 
     def look_ahead(self) -> LookAhead:
-        """What each action would lead to, with the random numbers of the next step.
-
-        The env stays as it is.
+        """The result of each action, with the next step's random numbers; the env stays as it is.
 
         Returns:
             Observations (A, D), rewards (A,) and terminated (A,).
