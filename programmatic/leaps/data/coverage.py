@@ -1,7 +1,4 @@
-"""Kernels that find demonstrations in random worlds, which cover every branch of a program.
-
-Source: the data set generator of LEAPS (Trivedi et al., NeurIPS 2021).
-"""
+"""Kernels that find demonstrations covering every branch of a program (Trivedi et al., 2021)."""
 
 from __future__ import annotations
 
@@ -37,11 +34,7 @@ ONE = np.uint64(1)
 
 @inner
 def draw_world(cells: Any, width: int, wall_chance: int, marker_chance: int, rng: Any) -> Any:
-    """Write a random world into `cells`, uint8, (H*W,); return the robot's position and heading.
-
-    Inner cells are walls, and free cells have one marker, by the two chances; the robot stands on a
-    random free cell. A world without a free cell is drawn again.
-    """
+    """Write a random world into `cells`, uint8, (H*W,); return the robot's position and heading."""
     n_free = 0
     while n_free == 0:
         for position in range(cells.size):
@@ -74,7 +67,7 @@ def holds(percepts: int, argument: int) -> bool:
 def demonstrate(
     code: Any, cells: Any, width: int, position: int, heading: int, actions: Any, evaluated: Any
 ) -> int:
-    """Run a program and record the values of its conditions.
+    """Run a program and return its number of actions, or NOT_HALTED; `cells` change.
 
     Args:
         code: int64, (L,).
@@ -83,9 +76,6 @@ def demonstrate(
         actions: int8, (T,); written: the program's actions, at most T.
         evaluated: uint64, (2,); written: bit i of the first (second) word is set if the condition
             at token i was false (true).
-
-    Returns:
-        The number of actions, or NOT_HALTED.
     """
     evaluated[0], evaluated[1] = 0, 0
     n_actions = 0
@@ -142,21 +132,19 @@ def demonstrate_programs(
     lengths: Any,
     trials: Any,
 ) -> None:
-    """Find D demonstrations for each of some programs.
+    """Find D demonstrations for each of the programs `rows[first:last]`.
 
     Until all conditions have been both true and false, only demonstrations that give a condition a
     new value are kept; then all are. A kept demonstration halts after `min_actions` to T actions.
 
     Args:
-        first, last: The programs are `rows[first:last]`.
-        rows: int64; indices of the arrays below.
+        first, last, rows: The programs; `rows` are int64 indices of the arrays below.
         tokens: int8, (N, L); programs and pads, L at most 64.
         n_tokens: int64, (N,).
         rngs: uint64, (N, 1); each program's random stream. Changed.
         width: W.
         wall_chance, marker_chance: Probabilities, in units of 1 / CERTAIN.
-        min_actions: The fewest actions of a demonstration.
-        max_trials: The most worlds tried per program.
+        min_actions, max_trials: The fewest actions, and the most worlds tried per program.
         cells, robots, actions, lengths: The data set's arrays; written.
         trials: int64, (N,); written: the number of worlds tried, 0 if demonstrations are missing.
     """

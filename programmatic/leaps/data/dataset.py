@@ -1,7 +1,4 @@
-"""The data set of the program embedding: programs and their demonstrations.
-
-A file is HDF5, with one dataset per array, and the settings as JSON in the attribute `config`.
-"""
+"""Programs and demonstrations that train the embedding; HDF5 files with settings as JSON."""
 
 from __future__ import annotations
 
@@ -119,20 +116,13 @@ class ProgramDataset:
         return ProgramDataset(**arrays, config=self.config)
 
     def part(self, name: Literal["train", "valid", "test"]) -> ProgramDataset:
-        """The programs of a part.
-
-        Raises:
-            ValueError: There is no such part.
-        """
+        """The programs of a part; ValueError if there is no such part."""
         if name not in PARTS:
             raise ValueError(f"part must be one of {', '.join(map(repr, PARTS))}, got {name!r}")
         return self.subset(self.split == PARTS.index(name))
 
     def behaviour_match(self, tokens: NDArray[Any], rows: Any = slice(None)) -> NDArray[np.float64]:
-        """The match of programs, (P, L), with the demonstrations of P `rows`: float64, (P, D).
-
-        See `demonstrations.behaviour_match`.
-        """
+        """The match of programs, (P, L), with the demonstrations of P `rows`: float64, (P, D)."""
         return behaviour_match(
             tokens,
             self.cells[rows],
@@ -143,11 +133,7 @@ class ProgramDataset:
         )
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the data set to an HDF5 file, completely or not at all.
-
-        Raises:
-            RunError: The file cannot be written.
-        """
+        """Write an HDF5 file, completely or not at all; RunError if that fails."""
         path = Path(path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -169,11 +155,7 @@ class ProgramDataset:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> ProgramDataset:
-        """Read a data set.
-
-        Args:
-            path: A file that `save` wrote, or the original data set of LEAPS: its folder, or its
-                data.hdf5 with id.txt beside it (see `programmatic.leaps.data.original_dataset`).
+        """Read a file that `save` wrote, or the original data set (see `original_dataset`).
 
         Raises:
             RunError: There is no data set, or it is damaged.
@@ -204,10 +186,7 @@ class ProgramDataset:
 
 
 def split_of(n: int, seed: int, extra: int = 0) -> NDArray[np.uint8]:
-    """The part of each program: uint8, (n + extra,).
-
-    The first `n` are split at random by `SHARES`; the others are training programs.
-    """
+    """The part of each program, uint8, (n + extra,); the `extra` ones are training programs."""
     order = np.argsort(states_of(int(stream_of(seed)), n), kind="stable")
     bounds = np.cumsum(SHARES)[:-1] * n // sum(SHARES)
     split = np.zeros(n + extra, dtype=np.uint8)

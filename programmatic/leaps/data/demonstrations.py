@@ -1,7 +1,4 @@
-"""Demonstrations: their states, and their match with the behavior of programs.
-
-A demonstration is stored as a start world and the actions done in it; a replay gives its states.
-"""
+"""Demonstrations (start worlds and actions): their states, and their match with programs."""
 
 from __future__ import annotations
 
@@ -55,16 +52,14 @@ def replay_part(
 def match(
     code: Any, cells: Any, width: int, robot: Any, actions: Any, length: int, max_calls: int
 ) -> float:
-    """The match of a program with a demonstration; see `behaviour_match`.
+    """The match of a program with a demonstration; see `behaviour_match`. Changes `cells`.
 
     No two actions lead from one state to the same next state. States are therefore equal while the
     actions are, and only the program has to run.
 
     Args:
-        code: int64, (L,).
-        cells: uint8, (H*W,); the start world. Changed.
-        robot: int64, (2,).
-        actions: int8, (T,).
+        code, cells: int64, (L,); uint8, (H*W,), the start world.
+        robot, actions: int64, (2,); int8, (T,).
         length: Number of actions of the demonstration.
     """
     longest = actions.size + 1
@@ -108,8 +103,7 @@ def match_part(
     """Compare the runs `first` to `last - 1`; run k is of program k // D.
 
     Args:
-        codes: int64, (P, L).
-        n_tokens: int64, (P,); 0 for rows that are no program.
+        codes, n_tokens: int64, (P, L) and (P,); 0 tokens for rows that are no program.
         cells, robots, actions, lengths: The P*D demonstrations, as `checked` returns them.
         matches: float64, (P, D); written.
     """
@@ -166,11 +160,7 @@ def replay(
 
 
 def grids_of(cells: NDArray[np.uint8], width: int, robots: NDArray[Any]) -> NDArray[np.uint8]:
-    """States, cells (..., H*W) and robots (..., 2), as grid observations: uint8, (..., 16, H, W).
-
-    Raises:
-        ValueError: The shapes do not fit, or a robot is outside.
-    """
+    """Cells (..., H*W) and robots (..., 2) as grid observations, uint8, (..., 16, H, W)."""
     shape, n_cells = cells.shape[:-1], cells.shape[-1]
     if n_cells % width or robots.shape != (*shape, 2):
         raise ValueError(
@@ -187,11 +177,7 @@ def grids_of(cells: NDArray[np.uint8], width: int, robots: NDArray[Any]) -> NDAr
 
 
 def worlds_of(grids: NDArray[Any]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """The cells and robots of grid observations, (..., 16, H, W); the inverse of `grids_of`.
-
-    Raises:
-        ValueError: A grid does not have exactly one robot.
-    """
+    """Cells and robots of grids, (..., 16, H, W); ValueError unless each has one robot."""
     *shape, _, height, width = grids.shape
     planes = grids.reshape(*shape, N_PLANES, height * width).astype(bool)
     cells = planes[..., MARKER_PLANE:, :].argmax(axis=-2).astype(np.uint8)
@@ -213,16 +199,12 @@ def behaviour_match(
 ) -> NDArray[np.float64]:
     """The match of P programs with D demonstrations each: float64, (P, D), in 0 .. 1.
 
-    The program runs from the demonstration's start. With n actions in the demonstration, m in the
-    run, and k states (with the start state, so k >= 1) equal in robot and cells before the first
-    difference, the match is k / (1 + max(n, m)). Only a run with the same states and the same end
-    scores 1: one that stops early or continues has fewer equal states than the longer of the two
-    has states. A run that has not halted after T + 1 actions or `MATCH_CALLS` calls counts as T + 1
-    actions long.
+    With n actions in the demonstration, m in the run, and k states (with the start state) equal
+    before the first difference, the match is k / (1 + max(n, m)). A run that has not halted after
+    T + 1 actions or `MATCH_CALLS` calls counts as T + 1 actions long.
 
-    This is the reward R_mat of program behavior reconstruction in LEAPS (Trivedi et al., NeurIPS
-    2021). Its published code does not count the start state, which is always equal:
-    (k - 1) / max(n, m).
+    This is the reward R_mat in LEAPS (Trivedi et al., NeurIPS 2021), whose published code does not
+    count the start state: (k - 1) / max(n, m).
 
     Args:
         tokens: integers, (P, L); programs from DEF on, padded with 50. A row that is no program
@@ -261,11 +243,7 @@ def behaviour_match(
 def checked(
     cells: Any, width: int, robots: Any, actions: Any, lengths: Any
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int8], NDArray[np.int64]]:
-    """M demonstrations for the kernels, which do not check their indices.
-
-    Raises:
-        ValueError: The shapes do not fit, or a value is out of its range.
-    """
+    """M demonstrations for the kernels; ValueError if shapes do not fit or values are invalid."""
     cells = np.ascontiguousarray(cells, dtype=np.uint8)
     robots = np.ascontiguousarray(robots, dtype=np.int64)
     actions = np.ascontiguousarray(actions, dtype=np.int8)

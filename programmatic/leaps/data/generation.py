@@ -26,21 +26,13 @@ MOST_IN_VAIN = 32
 def generate(config: DatasetConfig | None = None) -> ProgramDataset:
     """Make a data set, on all cores.
 
-    Programs are drawn by the grammar's probabilities (`programmatic.dsl.sampling`), each once. A
-    program is dropped, and another one drawn, unless `max_trials` random worlds give enough
-    demonstrations that make each condition of an IF, IFELSE or WHILE true at least once and false
-    at least once. Every demonstration is a whole run of the program, up to its end.
+    Each program is drawn once. It is dropped unless `max_trials` random worlds give enough whole
+    runs that make each condition of an IF, IFELSE or WHILE both true and false. Program i and its
+    demonstrations do not depend on the number of programs and of cores.
 
-    Each program has its own random stream: program i and its demonstrations do not depend on the
-    number of programs and of cores.
-
-    The original generator differs in two points. A demonstration there that raises the coverage may
-    be shorter than `min_states`. And a run there ends in an error, and is no demonstration, when
-    the robot moves into a wall, picks from an empty cell or puts on a full one; here such actions
-    have the same effect as in every env.
-
-    The `config` of the data set also has the numbers of programs drawn, repeated (drawn before) and
-    dropped, and the versions of the packages. The default settings are those of LEAPS.
+    Two differences from the original generator: a demonstration that raises the coverage cannot be
+    shorter than `min_states`; and an impossible action, such as a move into a wall, has the same
+    effect as in every env, where the original drops the run. The defaults are those of LEAPS.
 
     Raises:
         ValueError: A setting is out of range, or hardly any program has such demonstrations.
@@ -98,11 +90,7 @@ def _empty(config: DatasetConfig, n: int) -> dict[str, NDArray[Any]]:
 def _draw(
     config: DatasetConfig, first: int, seen: set[bytes]
 ) -> tuple[dict[str, NDArray[Any]], NDArray[np.int64], NDArray[np.bool_]]:
-    """Draw the programs `first` to `first + AT_ONCE - 1`, and find demonstrations of the new ones.
-
-    New programs are added to `seen`. Returns the arrays of a data set, the rows that are new
-    programs, and whether each row has demonstrations.
-    """
+    """Draw `AT_ONCE` programs from `first` on: arrays, new rows, and which have demonstrations."""
     batch = _empty(config, AT_ONCE)
     tokens, n_tokens = batch["tokens"], np.empty(AT_ONCE, dtype=np.int64)
     rngs = states_of(config.seed, first + AT_ONCE)[first:, None]

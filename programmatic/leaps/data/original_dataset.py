@@ -8,11 +8,8 @@ It is a folder with `id.txt`, one program's id per line, and `data.hdf5`, with o
     a_h       integers, (D, T-1); their actions, numbered as ours
     a_h_len   integers, (D,); their numbers of actions
 
-Only the first states are read: the actions give the others. These may differ from those in the file
-in one point: cells hold at most 9 markers in the original, 10 here.
-
-Source: the generator and the trainer of LEAPS (Trivedi et al., NeurIPS 2021),
-github.com/clvrai/leaps.
+Only the first states are read: the actions give the others. Cells hold at most 9 markers in the
+original, 10 here. Source: Trivedi et al., NeurIPS 2021, github.com/clvrai/leaps.
 """
 
 from __future__ import annotations
@@ -38,10 +35,7 @@ N_ACTIONS = 19  # of the longest demonstration that LEAPS generates
 def read_original(file: h5py.File, id_file: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """The arrays of a `ProgramDataset`, without `split`, and the settings.
 
-    Programs of more than 45 tokens are left out, as in the original training.
-
-    Raises:
-        ValueError: A group is missing, or its arrays do not have the layout above.
+    Programs of more than 45 tokens are left out. ValueError: The arrays lack the layout above.
     """
     lines = id_file.read_text(encoding="utf-8").splitlines()
     ids = [line.split()[0] for line in lines if line.strip()]

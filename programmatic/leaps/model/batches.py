@@ -18,11 +18,7 @@ BATCHES_PER_BUCKET = 16  # of programs sorted by length
 
 @dataclass(frozen=True)
 class ProgramBatch:
-    """Programs by falling length, with the inputs and targets of a decoder.
-
-    S is the number of tokens of all programs without their last ones, packed: by step, then by
-    program.
-    """
+    """Programs by falling length, with a decoder's inputs and targets: S packed tokens."""
 
     programs: PackedSequence
     """The packed tokens of the B programs, for the encoder."""
@@ -33,17 +29,13 @@ class ProgramBatch:
     targets: torch.Tensor
     """int64, (S,); the next tokens."""
     open: torch.Tensor
-    """int64, (F,); the inputs after which the grammar allows more than one token; after the others
-    there is nothing to learn."""
+    """int64, (F,); the inputs after which the grammar allows more than one token."""
     forbidden: torch.Tensor
     """bool, (F, 51); the tokens that the grammar excludes there."""
 
 
 class Programs:
-    """Programs with the configurations of the grammar's automaton before each of their tokens.
-
-    Tokens are integers, (N, L): programs from DEF on of at most 46 tokens, padded with 50.
-    """
+    """Programs, (N, L), padded with 50, and the automaton's configuration before each token."""
 
     def __init__(self, tokens: NDArray[np.integer] | torch.Tensor, device: torch.device) -> None:
         self.device = device
@@ -94,9 +86,7 @@ class Programs:
     ) -> Iterator[torch.Tensor]:
         """Yield the numbers of `n` random programs (None: all), in batches of similar length.
 
-        The cost of a batch is that of its longest program. Therefore random programs are sorted by
-        length, some batches' worth at a time, before they are cut into batches. A batch is int64,
-        (size,), by falling length; the last of some batches may have fewer.
+        A batch is int64, (size,), by falling length, as its longest program sets its cost.
         """
         drawn = torch.randperm(len(self), generator=generator)[:n]
         batches = [

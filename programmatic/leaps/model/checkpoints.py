@@ -33,10 +33,7 @@ def write_state_dict(
     about: Mapping[str, Any] | None = None,
     dtype: torch.dtype | None = None,
 ) -> None:
-    """Write weights as safetensors, and the information about them beside it as JSON, if any.
-
-    Floats are converted to the `dtype`, if any.
-    """
+    """Write weights as safetensors, in `dtype` if given, and the information `about` as JSON."""
     kept = {
         name: tensor.detach().cpu().to(dtype if tensor.is_floating_point() else None).contiguous()
         for name, tensor in weights.items()
@@ -48,11 +45,7 @@ def write_state_dict(
 
 
 def export_weights(weights: Path, path: Path) -> None:
-    """Copy weights with their JSON file to `path`, in half precision, as for those in the package.
-
-    Raises:
-        RunError: The file or the JSON beside it is missing or damaged.
-    """
+    """Copy weights with their JSON file to `path` in half precision; RunError if damaged."""
     write_state_dict(path, read_state_dict(weights), read_about(weights), torch.float16)
 
 
@@ -66,11 +59,7 @@ def weights_path(name: str | os.PathLike[str]) -> Path:
 
 
 def read_state_dict(name: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
-    """The weights of a `ProgramVAE`, float32, on the CPU; see `ProgramVAE.load`.
-
-    Raises:
-        RunError: There is no such file, or it does not hold such weights.
-    """
+    """The float32 weights of a `ProgramVAE` on the CPU; RunError if missing or damaged."""
     path = weights_path(name)
     if not path.is_file():
         shipped = ", ".join(map(repr, (DEFAULT, *VARIANTS)))
@@ -90,19 +79,12 @@ def read_state_dict(name: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
 
 
 def read_about(name: str | os.PathLike[str]) -> dict[str, Any]:
-    """The information about weights: settings and metrics.
-
-    Raises:
-        RunError: There is no such file, or it is damaged.
-    """
+    """The settings and metrics of weights; RunError if missing or damaged."""
     return read_settings_file(weights_path(name).with_suffix(".json"))
 
 
 def _of_original(stored: Any) -> dict[str, torch.Tensor]:
-    """The state dict in a file of the authors' implementation, a list that begins with it.
-
-    Critics, which some of its algorithms train beside the model, are left out.
-    """
+    """The state dict in a file of the authors' implementation, without critics."""
     state = stored[0] if isinstance(stored, list | tuple) and stored else stored
     if not isinstance(state, Mapping) or not all(
         isinstance(tensor, torch.Tensor) for tensor in state.values()
@@ -164,11 +146,7 @@ def write_training_state(
 def read_training_state(
     path: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer
 ) -> TrainingState:
-    """Load a checkpoint into a model and an optimizer.
-
-    Raises:
-        RunError: The file is damaged, or of another model.
-    """
+    """Load a checkpoint into a model and an optimizer; RunError if damaged or of another model."""
     try:
         with safe_open(path, "pt") as file:
             state = TrainingState(**json.loads(file.metadata()[STATE]))

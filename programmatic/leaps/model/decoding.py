@@ -19,19 +19,14 @@ LOOK_EVERY = 3  # steps between two removals of finished sequences
 def decode(
     decoder: Decoder, latents: torch.Tensor, complete: bool = True, sample: bool = False
 ) -> torch.Tensor:
-    """Decode latents.
+    """Decode latents to tokens, int64, (N, 45): those behind DEF, padded with 50.
 
     Args:
         decoder: The decoder.
         latents: float32, (N, latent_dim), on the decoder's device.
-        complete: Whether every program is complete within 45 tokens and has no empty block: only
-            tokens that leave room to close all open blocks are allowed. False: as the original,
-            which cuts off longer programs and allows empty blocks.
-        sample: Whether tokens are drawn by their probabilities, with torch's generator, instead of
-            taking the most probable ones.
-
-    Returns:
-        int64, (N, 45); the tokens behind DEF, padded with 50.
+        complete: Close all blocks within 45 tokens, with none empty. False: as the original, which
+            cuts off longer programs and allows empty blocks.
+        sample: Draw tokens by their probabilities instead of taking the most probable ones.
     """
     n, width = latents.shape
     device = latents.device

@@ -6,11 +6,9 @@ The automaton reads the tokens behind DEF. Its configuration is three integers p
     stack   the open blocks, 3 bits each, the innermost lowest
     slack   the room for tokens beyond those of the shortest completion
 
-Tables indexed by phase, innermost block and token have the allowed tokens and their effects, so
-that a step of a whole batch is a handful of gathers. A token's cost in slack is the length that it
-adds to the shortest completion; a forbidden token costs NEVER. One comparison of costs and slack
-therefore excludes both the tokens that the grammar forbids and those after which the program could
-not be completed in time.
+Tables indexed by phase, innermost block and token have the allowed tokens and their effects. A
+token's cost in slack is the length that it adds to the shortest completion, NEVER if forbidden: one
+comparison excludes forbidden tokens and those after which no completion fits.
 """
 
 from __future__ import annotations
@@ -121,10 +119,7 @@ class _Builder:
         self, phase: int, kind: int, token: int, then: int, inside: int, drop: int = 0,
         shift: int = 0, push: int = 0, more: int = 0,
     ) -> None:  # fmt: skip
-        """Allow `token` in `phase` in a block of `kind`; it leads to phase `then` in `inside`.
-
-        `more` is the cost of closing a block that is no longer the innermost one.
-        """
+        """Allow `token`; `more` is the cost of closing a block that is no longer the innermost."""
         row = phase * KINDS + kind
         needed = _to_complete(then, inside) + more
         self.cost[row, token] = 1 + needed - _to_complete(phase, kind)
@@ -176,11 +171,7 @@ class Automaton:
     """The configurations of N sequences of at most `room` tokens behind DEF; None: any number."""
 
     def __init__(
-        self,
-        n: int,
-        device: torch.device,
-        room: int | None = None,
-        empty_blocks: bool = False,
+        self, n: int, device: torch.device, room: int | None = None, empty_blocks: bool = False
     ) -> None:
         self.tables = tables(empty_blocks, device)
         self.rows = torch.full((n,), RUN * KINDS, device=device)  # (N,) phase * KINDS + innermost

@@ -1,9 +1,7 @@
 """The networks of LEAPS: program encoder, program decoder, and neural executor.
 
-Source: Trivedi et al., Learning to Synthesize Programs as Interpretable and Generalizable Policies,
-NeurIPS 2021, section 4.1 and appendix. The names of modules and the shapes of parameters are those
-of the authors' implementation, so that its checkpoints load. `hidden` is the size of the recurrent
-states and of the latents.
+Source: Trivedi et al., NeurIPS 2021, section 4.1 and appendix. Modules and parameters have the
+authors' names and shapes, so that their checkpoints load. `hidden` is the size of the latents.
 """
 
 from __future__ import annotations
@@ -48,11 +46,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """The decoder of latents to programs, token by token.
-
-    The GRU's state begins as the latent; its input is the last token's embedding and the latent; an
-    MLP over state, embedding and latent gives the logits.
-    """
+    """GRU from latents to programs; its state begins as the latent, which is also in its input."""
 
     def __init__(self, hidden: int) -> None:
         super().__init__()
@@ -65,10 +59,7 @@ class Decoder(nn.Module):
         )
 
     def forward(self, latents: torch.Tensor, tokens: PackedSequence) -> torch.Tensor:
-        """The GRU's states after each token of given programs (teacher forcing).
-
-        Of latents, float32, (B, hidden), and S packed tokens of B programs: float32, (S, hidden).
-        """
+        """The states, float32, (S, hidden), after each of S packed tokens (teacher forcing)."""
         by_token, by_latent = self.input_parts(latents)
         gates = embedding(tokens.data, by_token)
         return run_gru(self.gru, gates, tokens.batch_sizes, latents, by_latent)
@@ -76,10 +67,7 @@ class Decoder(nn.Module):
     def logits(
         self, states: torch.Tensor, tokens: torch.Tensor, latents: torch.Tensor, rows: torch.Tensor
     ) -> torch.Tensor:
-        """Logits of the next tokens, float32, (S, 51), given the states after the tokens.
-
-        The latents are (B, hidden), and `rows`, (S,), the index of each token's latent.
-        """
+        """Logits of the next tokens, float32, (S, 51); `rows`, (S,), index the latents."""
         by_token, by_latent = self.output_parts(latents)
         first, last = self.output_layers
         of_state = first.weight[:, : states.shape[1]]
@@ -95,21 +83,14 @@ class Decoder(nn.Module):
         return first, last
 
     def output_parts(self, latents: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """The terms of each token, (51, hidden), and each latent in the MLP's first layer.
-
-        The layer is linear in state, embedding and latent, so that its terms add up and need not be
-        computed again at each token.
-        """
+        """Terms of each token, (51, hidden), and each latent in the MLP's linear first layer."""
         first, _ = self.output_layers
         width = latents.shape[1]
         _, of_token, of_latent = torch.split(first.weight, [width, N_TOKENS, width], dim=1)
         return linear(self.token_encoder.weight, of_token), linear(latents, of_latent, first.bias)
 
     def input_parts(self, latents: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """The terms of each token, (51, 3*hidden), and each latent, (B, 3*hidden), in the gates.
-
-        The latents' terms include the biases.
-        """
+        """Terms of each token, (51, 3*hidden), and each latent, with biases, in the gates."""
         parameters = parameters_of(self.gru)
         of_token, of_latent = torch.split(parameters.of_input, [N_TOKENS, latents.shape[1]], dim=1)
         by_latent = linear(latents, of_latent, parameters.input_bias)
@@ -164,16 +145,13 @@ class NeuralExecutor(nn.Module):
         which: torch.Tensor,
         actions: PackedSequence,
     ) -> torch.Tensor:
-        """Logits of the next actions along given demonstrations (teacher forcing).
+        """Logits of the next actions, float32, (S, 6), STOP last (teacher forcing).
 
         Args:
-            latents: float32, (M, hidden); the latents of the M demonstrations, in packed order.
+            latents: float32, (M, hidden); those of the M demonstrations, in packed order.
             grids: float32, (U, 16, 8, 8); the distinct states.
             which: int64, (S,); the index in `grids` at each packed step.
             actions: The packed actions before each step, STOP before the first.
-
-        Returns:
-            float32, (S, 6); five actions and STOP.
         """
         width = latents.shape[1]
         parameters = parameters_of(self.gru)

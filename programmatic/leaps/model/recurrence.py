@@ -1,9 +1,7 @@
 """GRUs over packed sequences with given products of inputs and weights: fast to train on a CPU.
 
-`torch.nn.GRU` multiplies every input with its input weights. Here the caller does that, once for
-each of the 51 tokens' or 6 actions' embeddings and once for a latent that is the same at all steps.
-On a CPU the backward pass of `torch.nn.GRU` over packed sequences also fills a gradient of the size
-of the whole batch at every step, which takes longer than all products; this one does not.
+`torch.nn.GRU` multiplies every input anew, and on a CPU its backward pass fills a gradient of the
+size of the whole batch at every step.
 """
 
 from __future__ import annotations
@@ -39,29 +37,21 @@ def run_gru(
     start: torch.Tensor,
     constant: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """The states of a GRU after each step of packed sequences.
+    """The states of a GRU, float32, (S, hidden), after each step of packed sequences.
 
     Args:
         gru: A GRU with one layer; only its recurrent parameters are used.
-        gates: float32, (S, 3*hidden); for each packed step, the product of its input and the GRU's
-            input weights, in PyTorch's order (reset, update, new), with the input biases.
+        gates: float32, (S, 3*hidden); products of each packed step's input and the input weights,
+            in PyTorch's order (reset, update, new), with the input biases.
         batch_sizes: int64, (T,), on the CPU; the number of sequences with a t-th step.
         start: float32, (B, hidden); the states before the first step.
         constant: float32, (B, 3*hidden); added to the gates at every step of a sequence.
-
-    Returns:
-        float32, (S, hidden).
     """
     parameters = parameters_of(gru)
     if constant is None:
         constant = gates.new_zeros(())
     return _Recurrence.apply(  # type: ignore[no-untyped-call]
-        gates,
-        start,
-        constant,
-        parameters.of_state,
-        parameters.state_bias,
-        batch_sizes.tolist(),
+        gates, start, constant, parameters.of_state, parameters.state_bias, batch_sizes.tolist()
     )
 
 

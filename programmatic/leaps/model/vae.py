@@ -27,11 +27,10 @@ from programmatic.machine.bytecode import tokens_of
 class ProgramVAE(nn.Module):
     """A space of latent vectors that represent programs and their behavior.
 
-    The encoder maps a program to a distribution over latents, the decoder maps a latent to a
-    program, and the neural executor acts as the program of a latent would.
+    The encoder maps a program to a distribution over latents, the decoder a latent to a program,
+    and the neural executor acts as the program of a latent would.
 
-    Source: Trivedi et al., NeurIPS 2021. The parameters' names and shapes are those of the authors'
-    implementation. All recurrent states have the size of the latents.
+    Source: Trivedi et al., NeurIPS 2021; parameters have the authors' names and shapes.
 
     Example:
         >>> vae = ProgramVAE.load("default")
@@ -56,7 +55,6 @@ class ProgramVAE(nn.Module):
             path: A file of weights, `.safetensors`, or `.ptp` of the authors' implementation; the
                 run folder of a pretraining; the name of a variant in this package, "leaps", "p",
                 "pr" or "pl"; or "default", which is "leaps".
-            device: "auto", "cpu" or "cuda".
 
         Raises:
             RunError: There is no such file, or it does not hold such weights.
@@ -94,15 +92,12 @@ class ProgramVAE(nn.Module):
         return [Program.from_tokens([DEF, *row]) for row in tokens]
 
     def decode_tokens(self, latents: torch.Tensor, complete: bool = True) -> torch.Tensor:
-        """Decode greedily: each token is the most probable one that the grammar allows.
+        """Decode greedily to tokens, int64, (N, 45): those behind DEF, padded with 50.
 
         Args:
             latents: float32, (N, latent_dim).
-            complete: Whether all blocks are closed in time, so that each row is a program. False:
-                as the original, which cuts off after 45 tokens and allows empty blocks.
-
-        Returns:
-            int64, (N, 45), on the model's device: the tokens behind DEF, padded with 50.
+            complete: Close all blocks in time, so that each row is a program. False: as the
+                original, which cuts off after 45 tokens and allows empty blocks.
 
         Raises:
             ValueError: The latents have another shape.
@@ -116,18 +111,15 @@ class ProgramVAE(nn.Module):
 
     @torch.no_grad()
     def action_logits(self, latents: Any, states: Any, actions: Any) -> torch.Tensor:
-        """The neural executor's logits of the next action at each step of demonstrations.
+        """The neural executor's logits along demonstrations: float32, (B, D, T, 6), stop last.
+
+        Those of action t are given the t actions before it.
 
         Args:
             latents: float32, (B, latent_dim); one per program.
             states: (B, D, 1, 16, 8, 8); the start states of D demonstrations per program, as grid
-                observations; the actions give all other states. Or (B, D, T', 16, 8, 8) with
-                T' >= T: all states.
+                observations; or all states, (B, D, T', 16, 8, 8) with T' >= T.
             actions: integers, (B, D, T); the actions, 0 to 4, and 5 for stop.
-
-        Returns:
-            float32, (B, D, T, 6): logits of action t, given the t actions before it; the last of
-            the six actions is stop.
 
         Raises:
             ValueError: The shapes do not fit.
@@ -169,10 +161,7 @@ class ProgramVAE(nn.Module):
 
 
 def replayed(grids: NDArray[np.uint8], actions: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """All states of demonstrations, uint8, (N, T+1, 16, H, W), from the start and the actions.
-
-    The first STOP in the actions, int64, (N, T), ends a demonstration.
-    """
+    """All states of demonstrations, uint8, (N, T+1, 16, H, W); the first STOP ends each."""
     cells, robots = worlds_of(grids)
     lengths = (actions != STOP).cumprod(axis=1).sum(axis=1)
     width = grids.shape[-1]
@@ -181,11 +170,7 @@ def replayed(grids: NDArray[np.uint8], actions: NDArray[np.int64]) -> NDArray[np
 
 
 def torch_device(name: str | torch.device) -> torch.device:
-    """The device of a name; "auto" is the GPU if there is one.
-
-    Raises:
-        RuntimeError: There is no such device.
-    """
+    """The device of a name, "auto" for the GPU if any; RuntimeError if it does not exist."""
     if isinstance(name, torch.device):
         return name
     if name == "auto":

@@ -1,7 +1,4 @@
-"""The losses of LEAPS's pretraining.
-
-Source: Trivedi et al., NeurIPS 2021, section 4.2: equations 1 (L_P), 2 and 3 (L_R) and 4 (L_L).
-"""
+"""Losses of the pretraining of LEAPS (Trivedi et al., NeurIPS 2021, section 4.2)."""
 
 from __future__ import annotations
 
@@ -23,18 +20,12 @@ def draw_latents(mean: torch.Tensor, log_sigma: torch.Tensor) -> torch.Tensor:
 
 
 def kl_divergence(mean: torch.Tensor, log_sigma: torch.Tensor) -> torch.Tensor:
-    """KL divergence of the latents' distributions from N(0, 1), averaged over batch and dimensions.
-
-    As in the authors' implementation, it is not the sum over dimensions.
-    """
+    """KL divergence from N(0, 1), averaged over batch and, as the authors do, dimensions."""
     return 0.5 * (mean.square() + (2 * log_sigma).exp() - 2 * log_sigma - 1).mean()
 
 
 def program_log_probs(decoder: Decoder, latents: torch.Tensor, batch: ProgramBatch) -> torch.Tensor:
-    """Log-probabilities of the programs' tokens where the grammar allows several: float32, (F,).
-
-    Forbidden tokens have probability 0. The latents are float32, (B, latent_dim).
-    """
+    """Log-probabilities of the tokens where the grammar allows several: float32, (F,)."""
     states = decoder(latents, batch.inputs)
     at = batch.open
     logits = decoder.logits(states[at], batch.inputs.data[at], latents, batch.rows[at])
@@ -43,23 +34,17 @@ def program_log_probs(decoder: Decoder, latents: torch.Tensor, batch: ProgramBat
 
 
 def program_loss(vae: VAE, latents: torch.Tensor, batch: ProgramBatch) -> torch.Tensor:
-    """L_P: cross-entropy of the programs' tokens (teacher forcing), averaged over all tokens.
-
-    The loss of a token without an alternative is 0, but it counts in the average.
-    """
+    """L_P (equation 1): cross-entropy of the tokens (teacher forcing), averaged over all."""
     return -program_log_probs(vae.decoder, latents, batch).sum() / len(batch.rows)
 
 
 def behaviour_loss(
     vae: VAE, latents: torch.Tensor, dataset: ProgramDataset, which: torch.Tensor
 ) -> tuple[torch.Tensor, float]:
-    """L_R, REINFORCE on programs drawn from the decoder, and the mean reward.
+    """L_R (equations 2 and 3), REINFORCE on programs drawn from the decoder, and the mean reward.
 
-    The reward of a drawn program is its mean match with the demonstrations of the latent's program;
-    the baseline is the batch's mean. The log-probability is that of the whole program, divided by
-    the number of tokens as in L_P.
-
-    The latents are float32, (B, latent_dim), of the programs `which`, int64, (B,), of the data set.
+    The reward is a drawn program's mean match with the demonstrations of program `which`, int64,
+    (B,); the baseline is the batch's mean. Log-probabilities are divided by the number of tokens.
     """
     tokens = with_def(decode(vae.decoder, latents.detach(), sample=True)).cpu()  # (B, 46)
     matches = dataset.behaviour_match(tokens.numpy(), which.numpy())  # (B, D)
@@ -80,13 +65,9 @@ def latent_behaviour_loss(
     which: torch.Tensor,
     columns: torch.Tensor,
 ) -> tuple[torch.Tensor, float]:
-    """L_L, cross-entropy of the demonstrations' actions and stops, and the executor's accuracy.
+    """L_L (equation 4), cross-entropy of actions and stops (teacher forcing), and the accuracy.
 
-    The executor sees the demonstrations' states and actions (teacher forcing). Each distinct state
-    of the batch passes its convolutions once.
-
-    The latents are float32, (B, latent_dim), of the programs `which`, int64, (B,), of the data set;
-    `columns`, int64, (K,), are the demonstrations to use.
+    The demonstrations are `columns`, int64, (K,), of the programs `which`, int64, (B,).
     """
     device = latents.device
     picked = np.ix_(which.numpy(), columns.numpy())
@@ -128,10 +109,7 @@ def latent_behaviour_loss(
 
 
 def unique_rows(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The distinct rows of a uint8 array, (U, C), and the index of each row in them, int64, (S,).
-
-    `np.unique(rows, axis=0)` compares column by column, which is slower.
-    """
+    """The distinct rows, (U, C), and each row's index in them, (S,); faster than np.unique."""
     whole = np.ascontiguousarray(rows).view(np.dtype((np.void, rows.shape[1])))[:, 0]
     _, first, at = np.unique(whole, return_index=True, return_inverse=True)
     return rows[first], at

@@ -25,16 +25,13 @@ class Measures:
     program_accuracy: float
     """Share of programs reconstructed completely."""
     token_accuracy: float
-    """Share of equal tokens in the longer of the program and its reconstruction, averaged over
-    programs."""
+    """Share of equal tokens in the longer of program and reconstruction, mean over programs."""
     validity: float
-    """Share of reconstructions that are programs when decoded as in the original: cut off after 45
-    tokens, empty blocks allowed."""
+    """Share of programs among reconstructions decoded as in the original (45 tokens, cut off)."""
     behaviour_match: float
     """Mean match of the reconstructions' behavior with the demonstrations."""
     action_accuracy: float
-    """Share of actions and stops that the neural executor finds most probable in the demonstrations
-    (teacher forcing); NaN if it was not trained."""
+    """Share of demonstrated actions that the executor finds most probable; NaN if untrained."""
     programs: int
     """N."""
 

@@ -38,13 +38,12 @@ def plot_pretraining(
 ) -> None:
     """Draw the progress of pretrainings, as .png, .svg or .pdf.
 
-    The upper panels have the losses L_P, KL (without its weight) and L_L, means over an epoch's
-    steps; the lower ones the measures on validation programs. A run has no line in the panel of a
-    loss that it was trained without.
+    The upper panels have the losses L_P, KL (without its weight) and L_L, the lower ones the
+    measures on validation programs.
 
     Raises:
         ValueError: There is no run folder.
-        RunError: A folder is missing or not a pretraining's, or its log is missing or damaged.
+        RunError: A folder is no pretraining's, or its log is missing or damaged.
     """
     if not run_dirs:
         raise ValueError("name at least one run folder")

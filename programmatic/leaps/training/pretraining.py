@@ -57,9 +57,8 @@ def pretrain(
     """Train a program embedding and write a run folder.
 
     The folder has config.json, progress.csv (a row per epoch), TensorBoard events, checkpoints
-    (every minute and every epoch), best.safetensors (the weights of the epoch with the most whole
-    validation programs reconstructed greedily) and best.json with its settings and measures on the
-    test programs.
+    (every minute and epoch), best.safetensors (the weights of the epoch with the most validation
+    programs reconstructed) and best.json with its settings and measures on the test programs.
 
     Args:
         config: The settings.
@@ -83,7 +82,6 @@ def resume(run: Path, epochs: int | None = None, progress: bool | None = None) -
     On a CPU the result is that of an uninterrupted run: exactly with `threads=1`, else nearly.
 
     Args:
-        run: The run folder.
         epochs: The new number of epochs; None: unchanged.
         progress: Whether to show a progress bar; None: on a terminal.
 
