@@ -31,12 +31,9 @@ STEP_COLUMN = "time/total_timesteps"
 
 
 class Periodic(BaseCallback):
-    """Acts at the start and the end of a training, and about every `every` steps between.
+    """Acts at the start and end of a training, and after about every `every` steps of all envs.
 
     It waits for the end of an update, so that the model has learned from all steps so far.
-
-    Args:
-        every: Number of steps, of all envs together.
     """
 
     def __init__(self, every: int) -> None:
@@ -83,11 +80,7 @@ class Checkpoints(Periodic):
 
 
 class Figures(Periodic):
-    """Logs SB3's figures: a row of progress.csv and a point of every TensorBoard curve.
-
-    SB3 itself does so after a number of updates or episodes, which is rare with some algorithms and
-    tasks, and too frequent with others.
-    """
+    """Logs SB3's figures (progress.csv and TensorBoard) at regular steps; SB3 counts updates."""
 
     def act(self) -> None:
         """Log them, if there are any yet."""

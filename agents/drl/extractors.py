@@ -18,19 +18,16 @@ LARGEST_MAP = 8  # cells a side of the feature maps that are flattened
 class GridCnn(BaseFeaturesExtractor):
     """A small convolutional network for grid observations of any one size.
 
-    One or more 3x3 convolutions halve the world until no side is longer than 8 cells; another one
-    keeps the size. A linear layer computes the features from their maps and from the view: the
-    walls and markers around the robot, turned so that it looks up. What is learned of a view holds
-    in all places and headings. The convolutions have the channels last, which is faster on a CPU.
+    3x3 convolutions halve the world until no side is longer than 8 cells; another one keeps the
+    size. A linear layer computes the features from their maps and from the view: the walls and
+    markers around the robot, turned so that it looks up, so that all headings share what is
+    learned. The channels come last, which is faster on a CPU.
 
     Args:
         observation_space: Box of shape (16, H, W).
         features_dim: Number of features.
         channels: Channels of each convolution.
-        radius: Cells that the view reaches in each direction.
-
-    Raises:
-        ValueError: The observations are not planes, or the radius is negative.
+        radius: Cells that the view reaches in each direction, from 0 up.
     """
 
     def __init__(

@@ -25,20 +25,15 @@ MOST_REMEMBERED = 100_000
 class GridFcn(BaseFeaturesExtractor):
     """Convolutions without padding over the square around the robot, in grids of any size.
 
-    A feature map of a fully convolutional network has one entry per cell. The policy needs that of
-    the robot's cell, which depends on the square of `2 * radius + 1` cells a side around it. Only
-    that is computed, so that the size of the world costs nothing. The square is turned so that the
-    robot looks up: what is learned in one heading holds in all. Cells beyond the world's border are
-    0 in all planes.
+    Of the feature maps of a fully convolutional network, only the entry of the robot's cell is
+    computed, so that the size of the world costs nothing. The square is turned so that the robot
+    looks up: all headings share what is learned. Cells beyond the border are 0 in all planes.
 
     Args:
         observation_space: Box of shape (16, H, W).
         features_dim: Number of features.
         channels: Channels of each convolution.
-        radius: Cells that it sees in each direction; the number of 3x3 convolutions.
-
-    Raises:
-        ValueError: The observations are not planes, or the radius is below 1.
+        radius: Cells that it sees in each direction, from 1 up; the number of 3x3 convolutions.
     """
 
     def __init__(
@@ -70,10 +65,7 @@ class GridFcn(BaseFeaturesExtractor):
 def surroundings(grids: torch.Tensor, radius: int, turned: bool = False) -> torch.Tensor:
     """The square around the robot, (B, 16, D, D) with D = 2 * radius + 1, of (B, 16, H, W).
 
-    Args:
-        grids: The grids.
-        radius: How many cells it reaches in each direction.
-        turned: Whether it is turned so that the robot looks up.
+    If `turned`, each square is turned so that the robot looks up.
     """
     n, _, height, width = grids.shape
     poses = grids[:, :WALL_PLANE].flatten(1).argmax(dim=1)  # (B,)
@@ -92,11 +84,7 @@ def surroundings(grids: torch.Tensor, radius: int, turned: bool = False) -> torc
 
 @cache
 def turned_offsets(radius: int) -> torch.Tensor:
-    """The offsets of the cells of a square from its middle, turned to each heading.
-
-    Returns:
-        int64, (2, 4, D, D) with D = 2 * radius + 1: the offsets down and right, for N, E, S, W.
-    """
+    """Offsets (down, right) of a square's cells for N, E, S, W: int64, (2, 4, D, D), D = 2r + 1."""
     square = torch.arange(-radius, radius + 1)
     down, right = torch.meshgrid(square, square, indexing="ij")
     turns = [(down, right), (right, -down), (-down, -right), (-right, down)]
@@ -111,12 +99,7 @@ def fcn_radius(model: Any) -> int | None:
 
 
 class LocalVectorEnv(KarelVectorEnv):
-    """`KarelVectorEnv` that observes squares around the robots, at the same cost in all sizes.
-
-    Args:
-        radius: Cells that are seen in each direction.
-        args, kwargs: As `KarelVectorEnv`'s.
-    """
+    """`KarelVectorEnv` that observes squares of `radius` cells in each direction of the robots."""
 
     def __init__(self, radius: int, *args: Any, **kwargs: Any) -> None:
         self._offsets = np.arange(-radius, radius + 1)
@@ -141,14 +124,10 @@ class LocalVectorEnv(KarelVectorEnv):
 
 
 class AnySize:
-    """An SB3 model with a `GridFcn` as a policy for worlds of any size.
+    """An SB3 model with a `GridFcn` as a policy for worlds of any size; else a `ValueError`.
 
-    SB3 checks that observations have the size of the training, and converts them to floats; so the
-    model is given only the squares that it sees. The probabilities of a model without memory are
-    cached, so it must not learn meanwhile.
-
-    Raises:
-        ValueError: The model has no `GridFcn`.
+    SB3 checks that observations have the size of the training, so the model gets only the squares
+    that it sees. The probabilities of a model without memory are cached: it must not learn.
     """
 
     def __init__(self, model: Any) -> None:

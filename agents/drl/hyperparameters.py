@@ -43,14 +43,7 @@ def read_hyperparameters(
     action: str = PRIMITIVE,
     file: Path | None = None,
 ) -> dict[str, Any]:
-    """The hyperparameters of an algorithm for a task, an observation and an action.
-
-    Args:
-        algo: Name of the algorithm, such as "ppo".
-        env_id: The task's id.
-        obs: "percepts", "percepts+action" or "grid".
-        action: "primitive", "option" or "program".
-        file: The YAML file; by default hyperparams/ALGO.yml.
+    """The hyperparameters in a file, by default hyperparams/ALGO.yml.
 
     Raises:
         HyperparameterError: The file is missing, is not valid YAML, or has no such block.
@@ -78,11 +71,7 @@ def block_name(env_id: str, obs: str, action: str = PRIMITIVE) -> str:
 
 
 def check_names(algo_class: type[Any], hyperparameters: Mapping[str, Any]) -> None:
-    """Check that an algorithm has these hyperparameters and that their values fit into JSON.
-
-    Raises:
-        HyperparameterError: It has no such hyperparameter, or a value does not fit.
-    """
+    """Raise a `HyperparameterError` for unknown names, and for values that do not fit into JSON."""
     known = sorted(set(inspect.signature(algo_class.__init__).parameters) - set(SET_BY_TRAIN))
     for name in hyperparameters:
         if name not in known and name not in OF_THE_RUN:
@@ -100,11 +89,8 @@ def check_names(algo_class: type[Any], hyperparameters: Mapping[str, Any]) -> No
 def arguments(hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of an algorithm's constructor, with strings converted.
 
-    "dict(...)" becomes a dict. A learning rate or clip range "lin_0.001" becomes a schedule that
-    falls linearly from 0.001 to 0 over the training.
-
-    Raises:
-        HyperparameterError: A string cannot be converted.
+    "dict(...)" becomes a dict; a learning rate or clip range "lin_0.001" becomes a schedule that
+    falls linearly from 0.001 to 0. Other such strings raise a `HyperparameterError`.
     """
     values: dict[str, Any] = {}
     for name, value in hyperparameters.items():
@@ -121,14 +107,9 @@ def arguments(hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def parse_dict(text: str, name: str = "policy_kwargs") -> dict[str, Any]:
-    """Parse "dict(key=value, ...)".
+    """Parse "dict(key=value, ...)"; `name` is for the message of the `HyperparameterError`.
 
-    Args:
-        text: The values are literals, lists, tuples, dict(...) and activations such as nn.Tanh.
-        name: The hyperparameter, for the error message.
-
-    Raises:
-        HyperparameterError: The text has another form.
+    Values are literals, lists, tuples, dict(...) and activations such as nn.Tanh.
 
     Example:
         >>> parse_dict("dict(net_arch=[32, 32], ortho_init=False)")

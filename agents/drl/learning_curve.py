@@ -20,17 +20,10 @@ ELAPSED_COLUMN = "time/time_elapsed"
 
 
 def learning_curve(run: Path) -> pd.DataFrame:
-    """The evaluations of a training.
-
-    Args:
-        run: The run folder.
+    """The evaluations of a training; a `RunError` if its logs are missing or damaged.
 
     Returns:
-        A row per evaluation: `frames`; `seconds`, wall time, NaN if none was logged; the mean
-        `return`.
-
-    Raises:
-        RunError: The logs are missing or damaged.
+        A row per evaluation: `frames`, `seconds` (wall time; NaN if not logged), mean `return`.
     """
     evaluations = _read(run / EVALUATIONS_FILE, "timesteps").dropna(subset=["mean_return"])
     frames, seconds = evaluations["timesteps"].to_numpy(float), np.full(len(evaluations), np.nan)
@@ -63,7 +56,7 @@ def plot_learning_curve(run_dir: str | os.PathLike[str], path: str | os.PathLike
         path: The file: .png, .svg or .pdf.
 
     Raises:
-        RunError: The folder is not that of a training, or its logs are missing or damaged.
+        RunError: The folder holds no training, or its logs are missing or damaged.
     """
     run, path = Path(run_dir), Path(path)
     config = TrainConfig.read(run)

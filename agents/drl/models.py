@@ -1,8 +1,7 @@
 """SB3 models in zips.
 
-SB3's zips hold weights and pickled settings. Models of this package are built from settings in
-JSON, and only weights and counters are read from the zip: nothing in it is executed. Other zips
-must be unpickled, which can run any code; a warning says so.
+Models of this package are built from settings in JSON, and only weights and counters are read from
+the zip. Other zips must be unpickled, which can run any code; a warning says so.
 """
 
 from __future__ import annotations
@@ -28,8 +27,7 @@ from programmatic.algorithms import ALGORITHMS, algorithm_class
 from programmatic.runs import RunError, replacing
 
 NETWORKS = {"Cnn": GridCnn, "Fcn": GridFcn}
-"""Networks for grids, by the prefix of the policy's name. SB3's own network needs images of 36x36
-or more, with values up to 255."""
+"""Networks for grids, by the prefix of the policy's name. SB3's needs images of 36x36 or more."""
 TELLTALES = {"trpo": "cg_max_steps", "ppo": "clip_range"}
 """Attributes that distinguish zips of actor-critics: SB3 loads any of them as each other."""
 
@@ -48,10 +46,10 @@ def build_model(
             `acts_deterministically`), and the env: either env_id, obs, action, horizon, num_envs,
             height, width, train_max_steps and reward, or observation_space and action_space.
         device: "auto", "cpu" or "cuda".
-        env: Env to learn in. By default one is made from env_id; a model with spaces only acts.
+        env: Env to learn in; by default one of env_id. A model with spaces only acts.
 
     Raises:
-        ValueError: A setting is invalid, or `env` has other spaces; the message says which.
+        ValueError: A setting is invalid, or `env` has other spaces.
     """
     algo_class: Any = algorithm_class(settings["algo"])
     check_names(algo_class, settings["hyperparameters"])
@@ -109,8 +107,7 @@ def load_model(
         env: Env to learn on in; see `build_model`.
 
     Raises:
-        RunError: The file is missing or damaged, or no SB3 model, or its model is for other spaces
-            than the env's; the message says which.
+        RunError: The file is missing or damaged, no SB3 model, or for other spaces than the env's.
     """
     path = Path(path)
     data = read_data(path)
@@ -129,11 +126,7 @@ def load_model(
 
 
 def restore(model: BaseAlgorithm, path: Path) -> None:
-    """Restore the weights, the optimizer's state and the counters of a model from a zip.
-
-    Raises:
-        RunError: The file is missing or damaged, or its model has other networks.
-    """
+    """Restore weights, optimizer state and counters from a zip; a `RunError` if they do not fit."""
     data = read_data(path)
     try:
         model.set_parameters(str(path), device=model.device)

@@ -79,9 +79,8 @@ class TrainConfig(_LearningConfig):
     """Run folder; by default runs/ALGO-TASK-OBS-SEED.
     For options and programs, runs/ALGO-TASK-OBS-ACTION-SEED."""
     action: Annotated[str, tyro.conf.arg(metavar="{primitive,option,program}")] = PRIMITIVE
-    """Action of the policy: an action of the robot (primitive),
-    the latent of five of them (option, as in HRL),
-    or the latent of a LEAPS program (program, as in HPRL)."""
+    """Action of the policy: an action of the robot (primitive), the latent of five of them
+    (option, as in HRL), or the latent of a LEAPS program (program, as in HPRL)."""
     total_timesteps: Annotated[Count | None, tyro.conf.arg(name="steps")] = None
     """Steps to train for, over all envs; a step is an action of the policy.
     By default n_timesteps of the hyperparameters."""

@@ -10,11 +10,7 @@ from gymnasium import spaces
 
 
 def space_to_json(space: gymnasium.Space[Any]) -> dict[str, Any]:
-    """A space as JSON values; bounds of a Box are texts, because JSON has no infinity.
-
-    Raises:
-        ValueError: The space is of another kind.
-    """
+    """A space as JSON values (bounds of a Box as texts); a `ValueError` for other kinds."""
     match space:
         case spaces.Box():
             low, high = ([str(x) for x in b.ravel().tolist()] for b in (space.low, space.high))
@@ -31,11 +27,7 @@ def space_to_json(space: gymnasium.Space[Any]) -> dict[str, Any]:
 
 
 def space_from_json(values: dict[str, Any]) -> gymnasium.Space[Any]:
-    """The space that `space_to_json` wrote.
-
-    Raises:
-        KeyError, TypeError, ValueError: It is damaged.
-    """
+    """The space that `space_to_json` wrote; if damaged, a KeyError, TypeError or ValueError."""
     match values["type"]:
         case "Box":
             shape, dtype = tuple(values["shape"]), np.dtype(values["dtype"]).type

@@ -61,7 +61,7 @@ def train(
     Args:
         algo: The algorithm, such as "ppo"; see `programmatic.algorithms`.
         env_id: The task's id.
-        resume: Resume the run in the run folder if there is one; it must have the same settings.
+        resume: Resume the run in the run folder, if there is one with the same settings.
         overwrite: Remove the run in the run folder if there is one.
         settings: Fields of `TrainConfig`; other names are hyperparameters.
 
@@ -103,13 +103,11 @@ def resume(
 ) -> BaseAlgorithm:
     """Resume a run from its latest checkpoint.
 
-    Weights, optimizer state, counters and schedules continue, and so do the logs. Episodes that
-    were not finished do not: new ones start, and random numbers are drawn from the seed and the
-    step of the checkpoint. An interrupted run therefore ends with other weights than an
-    uninterrupted one; resuming twice from one checkpoint on a CPU gives the same weights.
-
-    Checkpoints hold no replay buffer. dqn and qrdqn fill a new one first: they act at random for
-    `learning_starts` steps and learn nothing.
+    Weights, optimizer state, counters, schedules and logs continue. Unfinished episodes do not:
+    new ones start, with random numbers of the seed and the checkpoint's step. So the weights at
+    the end differ from those of an uninterrupted run; resuming twice from one checkpoint on a CPU
+    gives the same weights. Checkpoints hold no replay buffer: dqn and qrdqn first act at random
+    for `learning_starts` steps to fill a new one.
 
     Args:
         run_dir: The run folder.
@@ -150,7 +148,7 @@ def load(path: str | os.PathLike[str], device: str = "auto") -> BaseAlgorithm:
         device: Device of the network: "auto", "cpu" or "cuda".
 
     Raises:
-        RunError: There is no model, or it is damaged; the message says what, and where.
+        RunError: There is no model, or it is damaged.
     """
     path = Path(path)
     if path.suffix == ".zip" and not path.is_dir():

@@ -12,16 +12,13 @@ from karel_gym.envs.sb3 import KarelSB3VecEnv
 def training_env(
     settings: Mapping[str, Any], num_envs: int, max_steps: int | None, reward: str
 ) -> KarelSB3VecEnv:
-    """Envs for a training or its evaluations.
+    """Envs for a training or its evaluations; a `ValueError` for invalid settings.
 
     Args:
         settings: env_id, obs, height, width, action and horizon; see `TrainConfig`.
-        num_envs: Their number.
+        num_envs: Number of envs.
         max_steps: Horizon of an episode, in actions of the robot.
         reward: "default", "dense" or "sparse".
-
-    Raises:
-        ValueError: A setting is invalid; the message says which.
     """
     kwargs = {name: settings[name] for name in ("obs", "height", "width")}
     kwargs |= {"max_steps": max_steps, "reward": reward}

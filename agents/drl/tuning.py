@@ -54,7 +54,7 @@ VALUE_BASED_DRAWS: dict[str, Draw] = {
 
 
 def tune(config: TuneConfig, resume: bool = False, overwrite: bool = False) -> dict[str, Any]:
-    """Look for better hyperparameters than those in hyperparams/ALGO.yml.
+    """Look for better hyperparameters than those in hyperparams/ALGO.yml; returns the best block.
 
     A trial is a training with drawn hyperparameters. Its score is the mean of all its evaluations,
     which rewards early learning too. The run folder holds config.json, study.db (Optuna's),
@@ -64,9 +64,6 @@ def tune(config: TuneConfig, resume: bool = False, overwrite: bool = False) -> d
         config: The settings.
         resume: Resume the study in the run folder.
         overwrite: Remove the study in the run folder, if there is one.
-
-    Returns:
-        The best block.
 
     Raises:
         ValueError: A setting is invalid.

@@ -19,12 +19,7 @@ ERROR_MARK = "#! "
 
 
 def edit_of(edit: bool, patch: Path | None) -> Edit | None:
-    """The edit that the flags --edit and --patch ask for; None without them.
-
-    Raises:
-        ValueError: Both are given.
-        OSError: The file of the patch cannot be read.
-    """
+    """The edit that --edit or --patch asks for; None without them, a `ValueError` with both."""
     if edit and patch is not None:
         raise ValueError("give --edit or --patch, not both")
     if patch is not None:
@@ -34,11 +29,7 @@ def edit_of(edit: bool, patch: Path | None) -> Edit | None:
 
 
 def edit_program(program: TreeProgram) -> TreeProgram:
-    """Open a program in $EDITOR, again and again until its text is valid, and return the result.
-
-    Raises:
-        RuntimeError: The editor cannot be run, or it fails.
-    """
+    """Open a program in $EDITOR until its text is valid; a `RuntimeError` if the editor fails."""
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
     text, errors = f"{program}\n", ""
     with tempfile.TemporaryDirectory() as folder:

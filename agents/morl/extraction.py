@@ -36,8 +36,7 @@ def extract_tree(
 
     Args:
         run: Run folder of a training that observes percepts, with the previous action or not.
-        out: Folder for config.json, program.tree and iterations.csv, which `agents.load` and
-            `evaluate` read.
+        out: Folder for config.json, program.tree and iterations.csv, which `agents.load` reads.
         config: The settings of VIPER.
         overwrite: Remove the run in `out` if it exists.
 
@@ -63,11 +62,7 @@ def extract_tree(
 def env_of_training(
     training: TrainConfig, num_envs: int, seed: int | None = None
 ) -> KarelSB3VecEnv:
-    """Envs with the settings of a training.
-
-    Raises:
-        ValueError: The policy observes grids, or chooses skills.
-    """
+    """Envs with the settings of a training; a `ValueError` for grids and skills."""
     if training.obs not in SIGNATURES or training.action != PRIMITIVE:
         raise ValueError(
             f"a tree tests percepts and takes primitive actions; the policy in {training.run} "

@@ -59,13 +59,10 @@ def clone(
 
     Args:
         program: A tree program, or any policy.
-        model: Model of TRPO, PPO or A2C with discrete actions; it is changed.
+        model: Model of TRPO, PPO or A2C with discrete actions, else a `ValueError`; it is changed.
         env: Env to act in; its episodes are not played to their end.
         config: The options.
         on_row: Called with each row of the history, while the model has the weights of that time.
-
-    Raises:
-        ValueError: The model is of another kind.
     """
     if not isinstance(model, OnPolicyAlgorithm) or not isinstance(model.action_space, Discrete):
         raise ValueError(

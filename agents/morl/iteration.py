@@ -63,10 +63,9 @@ class Iteration:
     """Env to evaluate policies and programs in."""
 
     def begin(self, oracle: Policy | None) -> Policy | None:
-        """The policy to begin with: the given one, or a trained one.
+        """The policy to begin with: the given one, or a trained one; its states are written.
 
-        Some of its states and actions are written for the repair. It is None if one was given when
-        the run began, and none is given now.
+        None: one was given when the run began, and none is given now.
         """
         folder = self.files.path / ORACLE
 
@@ -87,11 +86,7 @@ class Iteration:
         return load_policy(folder, self.env) if oracle is None and folder.exists() else oracle
 
     def synthesise(self, oracle: Policy | None) -> TreeProgram:
-        """The program that imitates a policy.
-
-        Raises:
-            RunError: The step is not finished, and there is no policy.
-        """
+        """The program that imitates a policy; a `RunError` if the step needs one and has none."""
 
         def find() -> tuple[TreeProgram, Row]:
             if oracle is None:
@@ -118,10 +113,7 @@ class Iteration:
         return self._program_step(EDITED, find)
 
     def repair(self, program: TreeProgram) -> TreeProgram:
-        """The program that satisfies the constraints, or the best one within the time limit.
-
-        Tests that the changes made redundant are removed, and the result is verified again.
-        """
+        """The program that satisfies the constraints, or the best one found in time, simplified."""
 
         def find() -> tuple[TreeProgram, Row]:
             dynamics = dynamics_of(self.config.env_id)

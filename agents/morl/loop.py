@@ -82,8 +82,7 @@ def morl(
         report: Called with a line on each finished step.
 
     Raises:
-        ValueError: The env, a setting, the constraints or the program are invalid; errors of texts
-            have line and column.
+        ValueError: The env, a setting, the constraints or the program are invalid.
         RunError: The folder holds a run, or the run to resume has other settings or is damaged.
     """
     run = config.folder if run_dir is None else Path(run_dir)

@@ -69,11 +69,7 @@ def new_model(
 
 
 def save_policy(model: BaseAlgorithm, folder: str | os.PathLike[str]) -> None:
-    """Write a model of `new_model` to policy.zip in a folder.
-
-    Raises:
-        RunError: The file cannot be written.
-    """
+    """Write a model of `new_model` to policy.zip in a folder; a `RunError` if it cannot."""
     Path(folder).mkdir(parents=True, exist_ok=True)
     save_model(model, Path(folder) / MODEL_FILE)
 
@@ -86,8 +82,7 @@ def load_policy(folder: str | os.PathLike[str], env: VecEnv | None = None) -> Ba
         env: Env to learn on in; None: the model only acts.
 
     Raises:
-        RunError: A file is missing or damaged, or the model is for other observations or actions
-            than the env's; the message names the file.
+        RunError: A file is missing or damaged, or the model is for other spaces than the env's.
     """
     folder = Path(folder)
     if (folder / MODEL_FILE).exists() or not (folder / OLD_MODEL_FILE).exists():

@@ -39,7 +39,7 @@ def train_oracle(
         config: The options.
 
     Returns:
-        The model, with the weights of its best evaluation; and one row per evaluation: `timesteps`,
+        The model with the weights of its best evaluation, and a row per evaluation: `timesteps`,
         `mean_return`, `seconds`.
 
     Raises:

@@ -18,11 +18,7 @@ MODEL_FILES = (MODEL_FILE, OLD_MODEL_FILE)
 
 
 def load_program(run: Path) -> TreeProgram:
-    """Load the best program of a run folder.
-
-    Raises:
-        RunError: config.json or the program is missing or damaged.
-    """
+    """Load the best program of a run folder; a `RunError` if a file is missing or damaged."""
     config = read_config(run)
     try:
         signature = SIGNATURES.get(config.get("obs", "")) or signature_of(str(config["env_id"]))

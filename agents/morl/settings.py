@@ -63,8 +63,7 @@ class CloningConfig:
     noise_share: float = 0.5
     """Share of these states that are visited states with added noise."""
     noise: float = 1.0
-    """Largest noise, in standard deviations of each feature.
-    The noise is uniform; boolean features get none."""
+    """Largest noise, in standard deviations of each feature; uniform, none for boolean features."""
     validation_share: float = 0.1
     """Share of the states that are kept for validation."""
     validation_interval: int = 1
@@ -126,8 +125,7 @@ class MORLConfig(RunSettings):
     program: TextOfFile | None = None
     """Program to begin with, instead of a policy."""
     iterations: int = 3
-    """Largest number of passes through the four steps:
-    synthesis, repair, imitation and policy optimization."""
+    """Largest number of passes through synthesis, repair, imitation and policy optimization."""
     target_return: Annotated[float | None, tyro.conf.arg(name="target")] = None
     """Mean return of program and policy at which the loop ends, if the program is proven.
     By default the env's reward threshold."""
@@ -144,8 +142,7 @@ class MORLConfig(RunSettings):
     max_guards: int = 2
     """Largest number of tests that a repair may add to a program."""
     seed: int = 0
-    """Seed of all random numbers.
-    Equal settings give equal results on one machine."""
+    """Seed of all random numbers; equal settings give equal results on one machine."""
     env_options: Hidden[Mapping[str, Any]] = field(default_factory=dict)
     """Arguments of the env, such as height and width."""
     oracle: Annotated[Hidden[OracleConfig], tyro.conf.arg(name="no-flag")] = field(

@@ -24,8 +24,7 @@ float32 (B,) whether the value is known, 1 or 0."""
 class Student:
     """A network and the states that it learns from.
 
-    The critic is reset and learns standardized values; `finish` scales its last layer to the values
-    themselves.
+    The critic is reset and learns standardized values; `finish` scales it to the values themselves.
     """
 
     def __init__(self, policy: ActorCriticPolicy, config: CloningConfig) -> None:
@@ -69,11 +68,7 @@ class Student:
         self._train.append(tuple(column[n_validation:] for column in data))
 
     def learn(self) -> Iterator[Row]:
-        """Learn for a round of epochs, and keep the weights of its best validation.
-
-        Yields:
-            One row per validation.
-        """
+        """Learn for a round of epochs, keep the best weights, and yield a row per validation."""
         config, policy = self._config, self._policy
         train, validation = _joined(self._train), _joined(self._validation)
         n = len(train[1])
