@@ -54,11 +54,7 @@ LATER_PARTS = ("Argument helptext:", "For full helptext")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and return the exit status.
-
-    Args:
-        arguments: The command and its flags; by default those of this process.
-    """
+    """Run a command, by default with this process's arguments, and return the exit status."""
     after = signal.SIG_DFL if arguments is None else None
     with _stopping(after) as stops, _without_errors_of_threads():
         try:
@@ -102,11 +98,10 @@ def _run(arguments: Sequence[str]) -> int:
 
 
 def parse(command: Callable[..., None], name: str, words: Sequence[str]) -> functools.partial[None]:
-    """The call of a command with the arguments in `words`.
+    """The call of a command with the arguments in `words`; help ends in a `SystemExit`.
 
     Raises:
         ValueError: The arguments are invalid.
-        SystemExit: The arguments ask for help, which is printed.
     """
     import tyro
 
@@ -152,15 +147,9 @@ def _explain(error: Exception) -> int:
 
 @contextmanager
 def _stopping(after: signal.Handlers | None) -> Iterator[list[signal.Signals]]:
-    """Let the signals in `STOPS` raise a KeyboardInterrupt while the block runs.
+    """Let the signals in `STOPS` raise a KeyboardInterrupt; yield the list of signals received.
 
     Where Python ignores it, in a destructor for example, it is raised again a moment later.
-
-    Args:
-        after: The signals' handlers after the block; by default those before it.
-
-    Yields:
-        The signals received.
     """
     came: list[signal.Signals] = []
     if threading.current_thread() is not threading.main_thread():

@@ -106,10 +106,9 @@ class Caption:
 
 
 class Panel:
-    """A list of lines, some of them highlighted.
+    """A list of lines, some of them highlighted, in the largest type that fits.
 
-    The type is as large as fits. Lines that do not fit in the smallest type scroll with the first
-    highlighted line.
+    Lines that do not fit in the smallest type scroll with the first highlighted line.
     """
 
     def __init__(self) -> None:

@@ -31,8 +31,7 @@ class Frame:
         title: The policy or the task: "PPO", "Karel-Maze-v0".
         status: "", "solved", "failed", or any short word.
         hint: A short sentence in smaller type.
-        panel: Lines beside the world, such as a program with the executing statement
-            highlighted; without lines there is no panel.
+        panel: Lines beside the world, such as a program; without lines there is no panel.
         panel_title: The title of the lines.
     """
 

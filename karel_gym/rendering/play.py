@@ -37,16 +37,13 @@ def play(
     fps: float = 30,
     **options: Any,
 ) -> list[float]:
-    """Open a window in which the user drives the robot.
+    """Open a window in which the user drives the robot; return the returns of finished episodes.
 
     Args:
         env_id: The task's id, such as "Karel-Maze-v0".
         seed: The seed of the worlds; None draws one at random.
         fps: Images per second.
         options: Further arguments of `gymnasium.make`, such as `height` and `width`.
-
-    Returns:
-        The returns of the finished episodes.
 
     Raises:
         ValueError: The task is unknown or has no robot, or an argument is out of its range.
@@ -68,11 +65,7 @@ def play(
 def play_in(
     env: gymnasium.Env[Any, Any], window: Window, *, seed: int | None = None, title: str = ""
 ) -> list[float]:
-    """Let the user drive the robot of `env` until `window` is closed; see `play`.
-
-    Raises:
-        ValueError: The env is not a Karel task.
-    """
+    """Let the user drive the robot of `env`, a Karel task, until `window` is closed; see `play`."""
     returns: list[float] = []
     karel: Any = env.unwrapped
     env.reset(seed=seed)

@@ -1,7 +1,4 @@
-"""Drawing of Karel episodes: a world, a caption, and a program's lines, as an image or as text.
-
-The first `Renderer` imports pygame. Images need no display.
-"""
+"""Drawing of Karel episodes as images, which need no display, or as text."""
 
 from __future__ import annotations
 
@@ -28,8 +25,6 @@ GAP_COLOUR = (255, 255, 255)
 
 class Renderer:
     """Draws worlds of one size; it redraws only the cells that have changed.
-
-    A copy, or an unpickled `Renderer`, draws its first image completely.
 
     Args:
         shape: Height and width of the worlds in cells, walls included.
@@ -65,11 +60,7 @@ class Renderer:
         return Renderer, (self.shape, self._extent)
 
     def draw(self, world: World, frame: Frame | None = None) -> Image:
-        """The image of a world and the texts of `frame`: uint8, (height, width, 3).
-
-        Raises:
-            ValueError: The world has another size.
-        """
+        """The image, uint8, (height, width, 3); a `ValueError` if the world has another size."""
         if world.shape != self.shape:
             raise ValueError(
                 f"this renderer draws worlds of {self.shape[0]}x{self.shape[1]} cells, "
@@ -128,11 +119,7 @@ class Renderer:
 
 
 def import_pygame() -> ModuleType:
-    """Import pygame without the warnings of its own imports.
-
-    Raises:
-        ImportError: pygame is not installed.
-    """
+    """Import pygame without the warnings of its own imports."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -154,9 +141,7 @@ def ansi(world: World, frame: Frame | None = None) -> str:
 
 
 def image_grid(rows: Sequence[Sequence[Image]], gap: int = 12) -> Image:
-    """Images in rows and columns, `gap` pixels apart, centered on white.
-
-    Rows may have different numbers of images.
+    """Images in rows, of any lengths, `gap` pixels apart, centered on white.
 
     Raises:
         ValueError: There is no image, or one is not uint8 of shape (height, width, 3).

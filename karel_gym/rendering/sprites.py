@@ -1,8 +1,7 @@
 """The sprites of cells and of the robot: floor, walls, markers, robot.
 
-Lengths are fractions of a cell's side, from its left or top edge. Every sprite is drawn
-`SUPERSAMPLING` times too large and scaled down, which smooths its edges. The colors differ in
-lightness too, for color-blind readers and gray print.
+Lengths are fractions of a cell's side, from its left or top edge. Sprites are drawn `SUPERSAMPLING`
+times too large and scaled down. The colors differ in lightness, for color-blind readers and print.
 """
 
 from __future__ import annotations

@@ -48,22 +48,13 @@ def command_of(event: pygame.event.Event) -> Command | None:
 
 
 def keys_to_commands() -> dict[int, Command]:
-    """The command of each key, by its number in pygame.
-
-    Raises:
-        ImportError: pygame is not installed.
-    """
+    """The command of each key, by its number in pygame."""
     pygame = import_pygame()
     return {getattr(pygame, f"K_{name}"): command for name, command in KEYS.items()}
 
 
 def check_display() -> None:
-    """Check that there is a display; without one SDL draws into memory.
-
-    Raises:
-        ImportError: pygame is not installed.
-        RuntimeError: There is no display, and SDL_VIDEODRIVER is not set.
-    """
+    """Raise a `RuntimeError` if there is no display: without one SDL draws into memory."""
     if "SDL_VIDEODRIVER" in os.environ:
         return
     pygame = import_pygame()
@@ -79,15 +70,10 @@ def check_display() -> None:
 
 
 class Window:
-    """A window that shows images at a steady rate. It opens at the first image.
+    """A window that shows images at a steady rate, at most `fps` per second; 0: no limit.
 
-    Closing it, or pressing Esc or q, sets `closed`; later images are ignored. pygame has one window
-    per process: of two `Window`s, the one that shows an image takes it over. A copy, or an
-    unpickled `Window`, is not open.
-
-    Args:
-        fps: Maximum of images per second; 0: no limit.
-        title: The text of the title bar.
+    It opens at the first image. Closing it, or pressing Esc or q, sets `closed`; later images are
+    ignored. pygame has one window per process: the `Window` that shows an image takes it over.
     """
 
     _owner: ClassVar[Window | None] = None  # the one that shows on the process' only window
@@ -105,10 +91,7 @@ class Window:
         return Window, (self._fps, self._title)
 
     def show(self, image: Image) -> None:
-        """Show an image, and wait to keep the rate.
-
-        Args:
-            image: uint8, (height, width, 3). The window takes its size, if the screen has room.
+        """Show an image, uint8, (height, width, 3), and wait to keep the rate.
 
         Raises:
             ImportError: pygame is not installed.

@@ -1,8 +1,7 @@
 """The dynamics of CartPole as kernels, and running episodes of them.
 
-Source: Barto, Sutton and Anderson, Neuronlike adaptive elements that can solve difficult learning
-control problems (1983); the equations of Florian, Correct equations for the dynamics of the
-cart-pole system (2007), with the constants and the Euler steps of Gymnasium's CartPole.
+Source: Barto, Sutton and Anderson (1983); the equations of Florian, Correct equations for the
+dynamics of the cart-pole system (2007), with the constants and Euler steps of Gymnasium's CartPole.
 """
 
 from __future__ import annotations
@@ -159,9 +158,6 @@ class CartPoleEpisodes(EpisodeArrays):
 
     `states` is float64, (4, N), with one row per field of `CartState`; `rngs`, uint64, (N, 1), has
     the random states of the start states.
-
-    Raises:
-        ValueError: `n` or `max_steps` is below 1.
     """
 
     def __init__(self, n: int, max_steps: int | None = None) -> None:
@@ -199,13 +195,9 @@ class CartPoleEpisodes(EpisodeArrays):
 
 
 def sample_states(n: int, seed: int = 0) -> NDArray[np.float64]:
-    """Random start states, float64, (n, 4).
+    """Random start states, float64, (n, 4): those of an env from `reset(seed=seed)` on.
 
-    An env starts in them at `reset(seed=seed)` and at the following resets. State i does not depend
-    on `n`.
-
-    Raises:
-        ValueError: `n` is below 1, or the seed is not in 0 .. 2**64 - 1.
+    State i does not depend on `n`. A `ValueError` reports `n` or a seed that is out of range.
     """
     if n < 1:
         raise ValueError(f"n must be at least 1, got {n}")

@@ -12,10 +12,7 @@ PATIENCE = 0.5  # seconds of compiling before anything is said
 
 @contextmanager
 def compiling(name: str, is_compiled: Callable[[], bool], is_kept: bool = True) -> Iterator[None]:
-    """Show on a terminal that a kernel is compiling, if that takes longer than `PATIENCE`.
-
-    `is_kept` says whether its code is cached on disk.
-    """
+    """Show on a terminal that a kernel compiles for long; `is_kept`: its code is cached on disk."""
     if not sys.stderr.isatty():
         yield
         return

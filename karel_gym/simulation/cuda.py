@@ -1,8 +1,7 @@
-"""CUDA: the kernels on a GPU, over torch tensors.
+"""CUDA: the kernels on a GPU, over torch tensors; numba.cuda and torch are slow to import.
 
-The functions of the CPU are compiled for the GPU too, where the threads share the items of a
-kernel. With `NUMBA_ENABLE_CUDASIM=1` numba simulates the GPU, and the tensors are in the memory of
-the CPU. Import this module only when it is needed: numba.cuda and torch are slow to import.
+The functions of the CPU are compiled for the GPU too. With `NUMBA_ENABLE_CUDASIM=1` numba simulates
+the GPU, and the tensors are in the memory of the CPU.
 """
 
 from __future__ import annotations
@@ -105,11 +104,7 @@ class Cuda:
 
 @cache
 def cuda_device() -> Cuda:
-    """The GPU.
-
-    Raises:
-        RuntimeError: There is no GPU, or a library to program it is missing.
-    """
+    """The GPU; a `RuntimeError` if there is none, or a library to program it is missing."""
     if IS_SIMULATED:
         return Cuda()
     if not cuda.is_available():

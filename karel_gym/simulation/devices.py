@@ -53,10 +53,7 @@ class Device:
     def kernel(
         self, kernel: Kernel, task: TaskFunctions | None = None, n_threads: int | None = None
     ) -> Callable[..., None]:
-        """`launch(n, *arguments)`: a kernel for n items, with the functions of `task`.
-
-        A GPU runs it in `n_threads` threads, by default in `self.n_threads(n)`.
-        """
+        """`launch(n, *arguments)`: a kernel for n items, on a GPU in `n_threads` threads."""
         return partial(_launch, kernel.of(task))
 
     def n_threads(self, n: int) -> int:
@@ -90,9 +87,8 @@ def device_named(name: str) -> Device:
 def in_parallel(work: Callable[[int, int], None], n: int) -> None:
     """Call `work(first, last)` for parts of range(n) in threads, on all cores.
 
-    `work` must release Python's global lock, as kernels do. The threads are not those of numba's
-    `prange`: GNU OpenMP's cost up to 15 ms a call on virtual cores, `prange` compiles for longer,
-    and neither of its usual backends supports several Python threads and forked processes.
+    `work` must release Python's global lock, as kernels do. `prange` is slower, compiles for
+    longer, and its usual backends do not support several Python threads and forked processes.
     """
     n_threads = max(1, min(most_threads(), n // LEAST_PART))
     n_parts = n_threads * PARTS_PER_THREAD if n_threads > 1 else 1
@@ -112,8 +108,7 @@ def in_parallel(work: Callable[[int, int], None], n: int) -> None:
 def most_threads() -> int:
     """The number of threads: NUMBA_NUM_THREADS of the environment, or all usable cores.
 
-    Do not use `numba.get_num_threads()` here: it starts numba's threads, which resets torch's
-    number of threads in this process and makes processes that share cores ten times slower.
+    `numba.get_num_threads()` would start numba's threads, which resets torch's number of threads.
     """
     return int(numba_config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
 

@@ -100,19 +100,16 @@ def finish_step(
 
 
 class EpisodeArrays(ABC):
-    """N episodes that kernels step in place.
+    """N episodes that kernels step in place; a `ValueError` if `n` or `max_steps` is below 1.
 
     Args:
-        n: N, from 1 up.
+        n: N.
         max_steps: Horizon after which an episode is truncated.
         begin: Compiled kernel (n, which, fresh, system, progress).
         step: Compiled kernel (n, actions, restarting, system, progress, max_steps, steps).
-        system: The arrays of the simulated system. They and those of `Progress` and `Steps` are
-            passed as plain tuples, since numba takes 1.5 us to look up the type of a NamedTuple.
+        system: The arrays of the simulated system. They are passed as plain tuples, since numba
+            takes 1.5 us to look up the type of a NamedTuple.
         device: The device of the arrays.
-
-    Raises:
-        ValueError: `n` or `max_steps` is below 1.
     """
 
     def __init__(
@@ -152,11 +149,7 @@ class EpisodeArrays(ABC):
         self._begin(len(self), which, True, self._system, self._progress)
 
     def load(self, index: int, start: Any) -> None:
-        """Begin episode `index` from a given start.
-
-        Raises:
-            ValueError: It is no start of such an episode.
-        """
+        """Begin episode `index` from a given start; a `ValueError` if it is not a start."""
         self.write_start(index, start)
         which = self.device.zeros((len(self),), np.bool_)
         which[index] = True
@@ -188,11 +181,7 @@ class EpisodeArrays(ABC):
         return tuple(self.device.copy(array[index : index + 1]) for array in self.arrays)
 
     def set_state(self, index: int, state: EpisodeState) -> None:
-        """Continue episode `index` from a state that `get_state` copied.
-
-        Raises:
-            ValueError: It is not the state of such an episode.
-        """
+        """Continue episode `index` from a copied state; a `ValueError` if it does not fit."""
         rows = [tuple(array.shape[1:]) for array in self.arrays]
         if [tuple(row.shape[1:]) for row in state] != rows:
             raise ValueError("this is no state of such an episode: its arrays have other shapes")
@@ -200,14 +189,10 @@ class EpisodeArrays(ABC):
             array[index : index + 1] = row
 
     def outcomes(self, n_actions: int, observe: Callable[[], Any]) -> tuple[Any, Any, Any]:
-        """What each action would lead to; the episodes stay as they are.
-
-        Args:
-            n_actions: A; the actions are 0 to A - 1.
-            observe: Returns the present observations, (N, ...).
+        """The result of each of `n_actions` actions (A); the episodes stay as they are.
 
         Returns:
-            Observations (N, A, ...), rewards float64 (N, A) and terminated bool (N, A).
+            Observations (N, A, ...) by `observe`, rewards float64 (N, A), terminated bool (N, A).
         """
         n = len(self)
         before = [self.device.copy(array) for array in self.arrays]

@@ -72,10 +72,7 @@ def restart(i: Any, fresh: bool, worlds: Any, progress: Any) -> None:
 def begin_episodes(
     first: int, last: int, step: int, which: Any, fresh: bool, system: Any, running: Any
 ) -> None:
-    """Begin the episodes `which`, bool, (N,), in new worlds if `fresh`, else in the present ones.
-
-    `system` and `running` are the arrays of `WorldArrays` and `Progress`.
-    """
+    """Begin the episodes `which`, bool, (N,), in new worlds if `fresh`, else in those there."""
     worlds, progress = WorldArrays(*system), Progress(*running)
     for k in range(first, last, step):
         i = index(k)
@@ -95,10 +92,7 @@ def step_episodes(
     max_steps: int,
     results: Any,
 ) -> None:
-    """Do one action per episode, or begin a new one where `restarting`, bool, (N,), is true.
-
-    `system`, `running` and `results` are the arrays of `WorldArrays`, `Progress` and `Steps`.
-    """
+    """Do one action per episode, or begin a new one where `restarting`, bool, (N,), is true."""
     worlds, progress, steps = WorldArrays(*system), Progress(*running), Steps(*results)
     for k in range(first, last, step):
         i = index(k)
@@ -118,13 +112,9 @@ def step_episodes(
 
 
 class Episodes(EpisodeArrays):
-    """N episodes of a task in worlds of one size.
+    """N episodes of a task in worlds of one size; `worlds` are the `WorldArrays`.
 
-    Size and horizon are the task's own by default. `worlds` are the `WorldArrays`; `cells`,
-    `robots`, `counters` and `rngs` are its arrays.
-
-    Raises:
-        ValueError: The task has no worlds of this size, or `n` or `max_steps` is below 1.
+    Size and horizon are the task's by default. A `ValueError` reports arguments out of their range.
     """
 
     def __init__(

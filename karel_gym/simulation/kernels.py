@@ -1,16 +1,13 @@
 """Compiled kernels, cached on disk and specialized to a task.
 
 Python calls `Kernel`s; they call small functions that are compiled with `inner`. Both may call the
-three functions of a task (`generate`, `begin`, `reward`: see `karel_gym.tasks.task`). Such a kernel
-is compiled once per task, as `kernel.of(task)`, with that task's functions.
+functions of a task (see `karel_gym.tasks.task`): `kernel.of(task)` is compiled once per task.
 
-A kernel for many independent items has the first arguments `first`, `last` and `step`: it handles
-the items in range(first, last, step). It also runs on a GPU, where the threads share the items (see
-`karel_gym.simulation.cuda`).
+A kernel for many independent items handles the items in range(first, last, step), its first
+arguments. It also runs on a GPU, where the threads share the items.
 
 numba's cache notices only changes of the file with the outermost function. A kernel's name in the
-cache therefore ends in a hash of all the code that it calls. If nothing can be cached, kernels are
-compiled in every process, and a warning says so once.
+cache therefore ends in a hash of all the code that it calls.
 """
 
 from __future__ import annotations
@@ -168,8 +165,7 @@ def bind(
     Args:
         function: A function, not compiled.
         task: Its functions replace `generate`, `begin` and `reward`.
-        compiled: `compiled(f, task)` replaces every compiled function f; task is None for the
-            functions of a task.
+        compiled: `compiled(f, task)` replaces a compiled function f; None: f is of the task.
     """
 
     def replaced(value: Any) -> Any:

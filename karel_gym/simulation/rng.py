@@ -1,7 +1,6 @@
 """Random numbers for kernels: SplitMix64, a counter with a mixing function.
 
-Each world has its 64-bit random state, so that it draws the same numbers in any batch and on every
-machine. A seed gives a stream of such states, one per world.
+Each world has a 64-bit random state: it draws the same numbers in any batch and on every machine.
 Source: Steele, Lea and Flood, Fast Splittable Pseudorandom Number Generators (OOPSLA 2014).
 """
 
@@ -54,12 +53,7 @@ def draw_state(stream: Any) -> Any:
 
 
 def stream_of(seed: int) -> np.uint64:
-    """The stream of random states of a seed.
-
-    Raises:
-        ValueError: The seed is negative or has more than 64 bits.
-        TypeError: The seed is not an integer.
-    """
+    """The stream of random states of a seed; a `ValueError` if it is not in 0 .. 2**64 - 1."""
     number = operator.index(seed)
     if not 0 <= number < 2**64:
         raise ValueError(f"seed must be in 0 .. 2**64 - 1, got {seed}")
