@@ -167,11 +167,7 @@ def save_results(
     config: EvaluateConfig,
     overwrite: bool = False,
 ) -> None:
-    """Write a comparison: its table as CSV and JSON, its episodes as CSV, and its settings.
-
-    Raises:
-        RunError: The folder holds a run already, or it cannot be written.
-    """
+    """Write a comparison's table, episodes and settings; a `RunError` if the folder holds a run."""
     begin_run(run, config.config_json(), overwrite)
     write_text(run / "table.csv", table.to_csv(index=False))
     write_text(run / "table.json", table.to_json(orient="records", indent=2) + "\n")

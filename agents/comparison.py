@@ -20,9 +20,9 @@ NAMES = ("policy", "observes")
 
 
 class Comparison(pd.DataFrame):
-    """A data frame with a row per policy; see `agents.evaluate` for its columns.
+    """A data frame with a row per policy, printed 80 characters wide; see `agents.evaluate`.
 
-    Its text is 80 characters wide. Selections and results of computations are plain data frames.
+    Selections and results of computations are plain data frames.
     """
 
     def __repr__(self) -> str:

@@ -63,24 +63,20 @@ def evaluate_episodes(
     """Run policies from the same start worlds, one episode per world.
 
     A policy that cannot act in worlds of this size, or with the observations of this task, is not
-    run; the `note` in its row gives the reason.
-
-    In an env that is not a Karel task, episode i is seeded with `seed + i`. It is solved if its
-    return is at least the env's `reward_threshold`.
+    run; the `note` in its row gives the reason. In an env that is not a Karel task, episode i is
+    seeded with `seed + i` and solved if its return is at least the env's `reward_threshold`.
 
     Args:
-        policies: One, several, or a mapping from names to policies; see
-            `agents.policies.contestants`.
+        policies: One, several, or a mapping from names; see `agents.policies.contestants`.
         env_id: The id of a Karel task, or of an env with flat observations and numbered actions,
             such as CartPole-MORL-v0.
-        episodes: Their number, from 1 up.
+        episodes: Number of episodes, from 1 up.
         seed: Of the start worlds, `karel_gym.sample_worlds(env_id, episodes, seed)`, and of
             stochastic policies.
         height, width: Size of the worlds, walls included; default the task's own.
         deterministic: Whether models take their most probable action; None: the default of each.
-        compiled: Whether policies of percepts run in kernels if possible (see
-            `agents.kernels.compiled`). That is many times faster, but the draws differ, and the
-            seconds are not those of a network.
+        compiled: Whether policies of percepts run in kernels if possible. That is many times
+            faster, but the draws differ, and the seconds are not those of a network.
         max_steps: Horizon of an episode, in actions; None: the task's own.
 
     Returns:
@@ -88,8 +84,7 @@ def evaluate_episodes(
         `seconds`, `note`.
 
     Raises:
-        ValueError: The task is unknown or has no worlds of this size, a policy is invalid, or
-            `max_steps` is below 1.
+        ValueError: The task, the size of its worlds, a policy or `max_steps` is invalid.
     """
     if max_steps is not None and max_steps < 1:
         raise ValueError(f"max_steps must be at least 1, got {max_steps}")
@@ -128,12 +123,7 @@ def evaluate_episodes(
 
 
 def summarise(episodes: pd.DataFrame, seed: int = 0) -> Comparison:
-    """Summarise the episodes of `evaluate_episodes` as the table of `evaluate`.
-
-    Args:
-        episodes: As `evaluate_episodes` returns them.
-        seed: Of the bootstrap.
-    """
+    """Summarise the episodes of `evaluate_episodes` as the table of `evaluate`."""
     rows = []
     for (policy, obs), group in episodes.groupby(["policy", "obs"], sort=False):
         row = {"policy": policy, "obs": obs, "note": group["note"].iloc[0]}

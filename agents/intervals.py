@@ -28,8 +28,7 @@ def bootstrap_interval(
 
     Args:
         statistic: Takes resamples of each data set, (samples, S, ...); returns (samples, ...).
-        data: Data sets, (S, ...). Their rows are drawn with replacement, independently for each
-            data set.
+        data: Data sets, (S, ...). Their rows are drawn independently, with replacement.
         samples: The number of resamples.
         by_column: Whether the rows are drawn anew for each column: a stratified bootstrap.
         seed: Of the draws; data set i has the seed `seed + i`.
@@ -109,10 +108,6 @@ def mean_interval(values: Any) -> MeanInterval:
 
 
 def mean_band(curves: Values) -> Values:
-    """The mean of curves, (S, T), and its 95 % interval at each of their points.
-
-    Returns:
-        (3, T): mean, low, high.
-    """
+    """The mean of curves, (S, T), and its 95 % interval at each point: (3, T), mean, low, high."""
     interval = bootstrap_interval(mean_of_rows, curves, samples=FEWER_SAMPLES)
     return np.stack([curves.mean(axis=0), *interval])

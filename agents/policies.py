@@ -40,12 +40,7 @@ ANY_KAREL_TASK = "Karel-Maze-v0"
 
 
 class RandomPolicy:
-    """Uniformly random actions.
-
-    Args:
-        seed: Of its random numbers.
-        n_actions: The number of actions.
-    """
+    """Uniformly random actions; `seed` is that of the draws."""
 
     def __init__(self, seed: int = 0, n_actions: int = len(ACTIONS)) -> None:
         self._rng = np.random.default_rng(seed)
@@ -117,10 +112,7 @@ def load(path: str | os.PathLike[str]) -> Any:
     """Load the agent of a run folder (of a training, a search or MORL), or an SB3 model's zip.
 
     The agent of a MORL loop is its program, as a `TreePolicy`; that of a folder in it, such as
-    iteration-01/optimised, is the model.
-
-    Raises:
-        RunError: There is no agent, or it is damaged; the message names the file.
+    iteration-01/optimised, is the model. A `RunError` if there is no agent, or it is damaged.
     """
     path = Path(path)
     if (path / TREE_FILE).exists():

@@ -72,11 +72,7 @@ class ProgramAgent(ProgramPolicy):
 
     @property
     def program(self) -> Program:
-        """The program.
-
-        Raises:
-            RuntimeError: There is none yet.
-        """
+        """The program; a `RuntimeError` if there is none yet."""
         if self._program is None:
             raise RuntimeError("this agent has no program yet: call learn() first")
         return self._program
@@ -144,11 +140,7 @@ class ProgramAgent(ProgramPolicy):
         return super().predict(observation, state, episode_start, deterministic)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the agent into a run folder.
-
-        Raises:
-            RuntimeError: There is no program yet.
-        """
+        """Write the agent into a run folder; a `RuntimeError` if there is no program yet."""
         values: dict[str, Any] = {"program": str(self.program)}
         if self.result is not None:
             values |= {"env_id": self.env_id, "method": self.method, "seed": self.seed}
@@ -164,7 +156,7 @@ class ProgramAgent(ProgramPolicy):
         An agent that has learned keeps its `result` and its options.
 
         Raises:
-            RunError: The folder holds no program, or a damaged one; the message names the file.
+            RunError: The folder holds no program, or a damaged one.
         """
         file = Path(path) / PROGRAM_FILE
         try:

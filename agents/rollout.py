@@ -22,9 +22,7 @@ from programmatic.rollout import Outcomes, Rollout, play
 
 
 class KarelRollout(Rollout):
-    """A policy that acts in N episodes of a Karel task.
-
-    An episode that has ended begins anew in a random world.
+    """A policy in N episodes of a Karel task; an episode that has ended restarts in a random world.
 
     Args:
         contestant: The policy; it can take the worlds' size.
@@ -33,9 +31,6 @@ class KarelRollout(Rollout):
         seed: Of the random streams, and of stochastic policies.
         deterministic: Whether the policy takes its most probable action; None: its default.
         max_steps: Horizon of an episode; None: the task's own.
-
-    Attributes:
-        envs: The N envs.
     """
 
     def __init__(
@@ -92,7 +87,7 @@ def prepared(
     """Prepare an episode in each world; the returned function plays them.
 
     Programs run in a kernel, and so do other policies that have one if `compiled`. Kernels are
-    compiled here, before the call, so that its time is that of the episodes.
+    compiled here, so that the time of the call is that of the episodes.
     """
     task = task_of(env_id)
     if contestant.program is not None:

@@ -17,11 +17,7 @@ def share_of(max_steps: int, horizon: int | None) -> int:
 
 
 def check_kinds(obs: str, action: str) -> None:
-    """Check the kinds of observations and actions of a policy.
-
-    Raises:
-        ValueError: A kind is unknown, or they cannot be combined.
-    """
+    """Raise a `ValueError` for unknown kinds of observations or actions, or a bad combination."""
     from karel_gym.envs.observations import observation_space  # numba is slow to import
 
     observation_space(obs, 3, 3)

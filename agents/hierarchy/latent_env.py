@@ -94,10 +94,9 @@ class LatentProgramEnv(
     def step(
         self, action: NDArray[np.float32]
     ) -> tuple[NDArray[Any], float, bool, bool, dict[str, Any]]:
-        """Run the program of a latent, float32, (latent_dim,).
+        """Run the program of a latent, float32, (latent_dim,); a `ValueError` for other shapes.
 
         Raises:
-            ValueError: The latent has another shape.
             gymnasium.error.ResetNeeded: The episode has ended, or none was begun.
         """
         if np.shape(action) != self.action_space.shape:

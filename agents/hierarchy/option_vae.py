@@ -1,8 +1,8 @@
 """Options: a latent space of short action sequences, learned from demonstrations.
 
-It is the lower level of LEAPS's baselines HRL and HRL-abs: a variational autoencoder of the actions
-in the demonstrations of random programs (Trivedi et al., NeurIPS 2021, section 5.1). LEAPS gives
-neither the length of the sequences nor the sizes of the networks; those here are ours.
+The lower level of LEAPS's baselines HRL and HRL-abs: a variational autoencoder of the actions in
+the demonstrations of random programs (Trivedi et al., NeurIPS 2021, section 5.1). The length of the
+sequences and the sizes of the networks are ours; the paper gives none.
 """
 
 from __future__ import annotations
@@ -56,13 +56,7 @@ class OptionConfig:
 
 
 class OptionVAE(nn.Module):
-    """A variational autoencoder of action sequences of one length.
-
-    Args:
-        length: L, the length.
-        latent_dim: Z, the size of the latents.
-        hidden: Width of the hidden layers.
-    """
+    """A variational autoencoder of sequences of `length` actions; `hidden` is the layers' width."""
 
     def __init__(self, length: int, latent_dim: int, hidden: int) -> None:
         super().__init__()
@@ -77,11 +71,7 @@ class OptionVAE(nn.Module):
 
     @classmethod
     def load(cls, path: str | os.PathLike[str] = WEIGHTS) -> OptionVAE:
-        """Read a file of weights; by default that of this package.
-
-        Raises:
-            RunError: The file is missing or damaged.
-        """
+        """Read a file of weights, by default ours; a `RunError` if it is missing or damaged."""
         from safetensors.torch import load_file
 
         path = Path(path)
@@ -147,11 +137,7 @@ def vae_loss(vae: OptionVAE, actions: torch.Tensor, kl_weight: float) -> torch.T
 
 
 def windows(dataset: ProgramDataset, length: int) -> NDArray[np.int64]:
-    """All sequences of `length` actions in the demonstrations of a data set, int64, (N, length).
-
-    Raises:
-        ValueError: No demonstration is that long.
-    """
+    """All sequences of `length` actions in demonstrations, int64, (N, length); a `ValueError` for none."""
     actions = dataset.actions.reshape(-1, dataset.actions.shape[2])  # (demonstrations, T)
     lengths = dataset.lengths.ravel()
     if length > actions.shape[1] or (lengths < length).all():

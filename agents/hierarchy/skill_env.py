@@ -75,7 +75,7 @@ class SkillVecEnv(KarelSB3VecEnv):
         skill_steps: Most actions of a skill; default the task's horizon / `horizon`, rounded up.
 
     Raises:
-        ValueError: An argument is out of its range; the message says what is allowed.
+        ValueError: An argument is out of its range.
     """
 
     def __init__(

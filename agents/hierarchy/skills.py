@@ -1,7 +1,6 @@
 """Skills of a high-level policy: programs, each given by a latent.
 
-A skill of HPRL is a program of LEAPS's latent space. A skill of HRL is a fixed number of actions,
-which is a program without control structures. So both run in the same kernel.
+A skill of HPRL is a program of LEAPS's latent space; one of HRL is a fixed number of actions.
 """
 
 from __future__ import annotations
@@ -35,11 +34,7 @@ class Skills(Protocol):
 
 
 class OptionSkills:
-    """Options of HRL, each a fixed number of actions.
-
-    Args:
-        vae: The latent space; None: that of this package.
-    """
+    """Options of HRL, each a fixed number of actions; by default with this package's VAE."""
 
     def __init__(self, vae: OptionVAE | None = None) -> None:
         self.vae = vae or OptionVAE.load()
@@ -57,14 +52,10 @@ class OptionSkills:
 
 
 class ProgramSkills:
-    """Programs of HPRL, given by compressed latents of LEAPS's latent space.
+    """Programs of HPRL, given by `latent_dim` components of LEAPS's latent space.
 
     HPRL learns the compression, two linear layers, together with the embedding. Here it consists of
     the principal components of the latents of random programs, scaled to variance 1.
-
-    Args:
-        model: The latent space; None: that of this package.
-        latent_dim: Number of components.
     """
 
     def __init__(self, model: ProgramVAE | None = None, latent_dim: int = COMPRESSED_DIM) -> None:

@@ -1,7 +1,4 @@
-"""The kernel of a policy of percepts, which plays episodes in worlds of any size.
-
-Policies without memory run as tables; those with one LSTM layer, with their weights.
-"""
+"""Kernels of policies of percepts, which play episodes in worlds of any size."""
 
 from __future__ import annotations
 
@@ -22,12 +19,7 @@ from programmatic.rollout import Outcomes
 def kernel_of(
     policy: Any, obs: str, deterministic: bool
 ) -> Callable[[Task, WorldBatch, int, int], Outcomes] | None:
-    """The kernel of a policy; None if there is none.
-
-    Args:
-        policy: The policy.
-        obs: The kind of observation it was made for.
-        deterministic: Whether it takes its most probable action.
+    """The kernel of a policy (a table, or the weights of an LSTM layer); None if there is none.
 
     Returns:
         `play(task, worlds, seed, max_steps)`: an episode in each of N start worlds, on all cores.

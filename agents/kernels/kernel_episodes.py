@@ -84,16 +84,15 @@ def run_episodes(
     seed: int,
     max_steps: int,
 ) -> Outcomes:
-    """Play an episode from each of N start worlds, on all cores.
+    """Play an episode from each of N start worlds, on all cores; draws do not depend on N.
 
     Args:
-        kernel: `kernel(first, last, policy, episodes)` plays the `KernelEpisodes` `first` to
-            `last - 1`.
+        kernel: `kernel(first, last, policy, episodes)` plays episodes `first` to `last - 1`.
         policy: A NamedTuple of the kernel's policy.
         greedy: Whether it takes its most probable action.
         task: The task.
         worlds: N start worlds.
-        seed: Of the draws; those of episode i do not depend on N.
+        seed: Of the draws.
         max_steps: Horizon.
     """
     n = len(worlds)

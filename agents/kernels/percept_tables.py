@@ -60,10 +60,7 @@ def act_by_table(first: int, last: int, table: Any, episodes: Any) -> None:
 def has_table(policy: Any, deterministic: bool) -> bool:
     """Whether the action of a policy of percepts depends on its observation and a mask alone.
 
-    Args:
-        policy: A policy that observes "percepts" or "percepts+action".
-        deterministic: Whether it takes its most probable action; a value-based policy does not
-            draw others by their probabilities.
+    If not `deterministic`, a value-based policy has no table of its draws.
     """
     if isinstance(policy, (DQN, QRDQN)):
         return deterministic
@@ -79,12 +76,9 @@ def is_actor_without_memory(model: Any) -> bool:
 
 @torch.no_grad()
 def action_probabilities(policy: Any, obs: str) -> NDArray[np.float64]:
-    """The probabilities of the five actions for every observation.
+    """The probabilities of the five actions for every observation, without a mask.
 
-    Args:
-        policy: A policy that has a table. The actions of trees and of value-based policies have
-            probability 1; the probabilities of a masked policy are those without a mask.
-        obs: "percepts" or "percepts+action".
+    The actions of trees and of value-based policies have probability 1.
 
     Returns:
         float64, (32, 5), or (192, 5) with previous actions: 32 rows for none, then for each.

@@ -117,11 +117,7 @@ class _LearningCurve(Periodic):
         self._begin = 0.0
 
     def learn(self, model: BaseAlgorithm, timesteps: int, target: float | None = None) -> None:
-        """Train a model for so many steps of all its envs, or until it reaches a mean return.
-
-        Raises:
-            ValueError: The model learns in the env of the evaluations.
-        """
+        """Train a model for so many steps of all its envs, or until it reaches a mean return."""
         if model.get_env() is self._env:
             raise ValueError("the model must be evaluated in another env than it learns in")
         self._target = float("inf") if target is None else target
