@@ -20,9 +20,8 @@ ALGORITHMS = {
     "ppo": "stable_baselines3:PPO",
     "a2c": "stable_baselines3:A2C",
 }
-"""The class of each algorithm, 'module:NAME', by its name in RL Baselines3 Zoo (except
-maskable_ppo). Algorithms with special networks come first, because SB3 refuses to load another
-model as one of them."""
+"""The class of each algorithm, 'module:NAME', by its name in RL Baselines3 Zoo or maskable_ppo.
+Algorithms with special networks come first: SB3 refuses to load another model as one of them."""
 
 
 def algorithm_class(algo: str, known: Sequence[str] = tuple(ALGORITHMS)) -> type[BaseAlgorithm]:

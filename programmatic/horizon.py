@@ -24,15 +24,12 @@ class Limits(NamedTuple):
 
 
 def limits_of(horizon: str | int, max_steps: int) -> Limits:
-    """The limits of a run.
+    """The limits of a run; a `ValueError` if the horizon is invalid.
 
     Args:
         horizon: "task" for the task's horizon, "published" for the 10,000 calls of the literature,
             or a number of actions.
         max_steps: The task's horizon in actions, `Task.horizon(height, width)`.
-
-    Raises:
-        ValueError: The horizon is none of these.
 
     Example:
         >>> str(limits_of("task", 360)), str(limits_of("published", 360)), str(limits_of(50, 360))

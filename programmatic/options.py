@@ -15,10 +15,7 @@ Config = TypeVar("Config")
 
 
 def parse_options(texts: Iterable[str]) -> dict[str, Any]:
-    """The options in texts NAME=VALUE; values are YAML.
-
-    Raises:
-        ValueError: A text has another form, or its value is not valid YAML.
+    """The options in texts NAME=VALUE (values are YAML); a `ValueError` for other texts.
 
     Example:
         >>> parse_options(["sigma=0.25", "init_type=ones"])
@@ -39,8 +36,7 @@ def parse_options(texts: Iterable[str]) -> dict[str, Any]:
 def with_options(config: Config, options: Mapping[str, Any]) -> Config:
     """A copy of a dataclass with other values; those of a part of it are named PART.NAME.
 
-    Raises:
-        ValueError: An option is unknown, or its value is of another type.
+    An unknown option, or a value of another type, raises a `ValueError`.
     """
     known = list(_flat_names(config))
     parts: dict[str, dict[str, Any]] = {}
@@ -82,9 +78,7 @@ def unknown(what: str, name: object, known: Iterable[str]) -> str:
 
 
 def split_name(text: str) -> tuple[str | None, str]:
-    """The name and the run in NAME=RUN; the name is None in a text without one.
-
-    A run is a folder, a file or a program's text.
+    """The name (None if there is none) and the run in NAME=RUN; a run may be a program's text.
 
     Example:
         >>> split_name("climber=runs/a"), split_name("DEF run m( REPEAT R=3 r( move r) m)")

@@ -28,10 +28,7 @@ def code_and_machine() -> dict[str, str]:
 
 @cache
 def commit_name() -> str:
-    """The short hash of the git commit, with a + if the code has changed since.
-
-    Outside a git checkout of this project, the version of the package.
-    """
+    """The short git hash, with a + if the code has changed; outside our checkout, the version."""
     if not _git("ls-files", "__init__.py"):
         return __version__
     changed = "+" if _git("status", "--porcelain", "--", *(f":/{name}" for name in CODE)) else ""

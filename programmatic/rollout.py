@@ -36,7 +36,7 @@ class Rollout:
     Attributes:
         observations: The latest observations.
         actions: The latest actions.
-        state: What the policy remembers since then.
+        state: The memory of the policy.
     """
 
     def __init__(
@@ -77,9 +77,7 @@ class Rollout:
 def play(rollout: Rollout) -> Outcomes:
     """Play the first episode of each environment to its end.
 
-    Args:
-        rollout: Episodes that begin, whose infos at the end have `is_success` and, as SB3's
-            `Monitor` writes it, `episode`.
+    The infos at its end must have `is_success` and, as SB3's `Monitor` writes it, `episode`.
     """
     n = len(rollout.observations)
     outcomes = Outcomes(np.zeros(n), np.zeros(n, np.int64), np.zeros(n, np.bool_))

@@ -3,8 +3,7 @@
     config.json          settings, package versions, commit, machine and command line
     checkpoints/         step-000081920.zip or .safetensors
 
-A file is written under a temporary name and then renamed, so it is complete or absent. One process
-at a time works in a folder.
+Files are written under a temporary name and then renamed. One process at a time works in a folder.
 """
 
 from __future__ import annotations
@@ -94,8 +93,7 @@ def write_json(path: str | os.PathLike[str], value: Any) -> None:
 def occupying(folder: Path) -> Iterator[None]:
     """Create a folder and lock it against other processes while the block runs.
 
-    The operating system releases the lock when the process ends. Windows and some file systems
-    have no such locks.
+    Windows and some file systems have no such locks.
 
     Raises:
         RunError: Another process works in the folder, or it cannot be created.
@@ -150,11 +148,7 @@ def usual_folder(*parts: object) -> Path:
 
 
 def new_folder(path: Path) -> Path:
-    """Create a folder with this name, or if it exists, with -2, -3, ... appended.
-
-    Raises:
-        RunError: It cannot be created.
-    """
+    """Create a folder of this name, or with -2, -3, ... appended; a `RunError` if it cannot."""
     for number in count(1):
         folder = path if number == 1 else path.with_name(f"{path.name}-{number}")
         try:
@@ -177,11 +171,7 @@ def check_folder(run: Path, overwrite: bool = False) -> None:
 
 
 def check_exists(*paths: Path) -> None:
-    """Check that files or folders to read exist.
-
-    Raises:
-        RunError: One does not.
-    """
+    """Raise a `RunError` if a file or folder to read does not exist."""
     for path in paths:
         if not path.exists():
             raise RunError(f"there is no file or folder {path}")
@@ -190,13 +180,8 @@ def check_exists(*paths: Path) -> None:
 def check_file(file: Path, overwrite: bool = False, suffixes: Sequence[str] = ()) -> None:
     """Check that a result may be written to a file.
 
-    Args:
-        file: The file.
-        overwrite: Whether the file may exist.
-        suffixes: The allowed suffixes; empty allows all.
-
     Raises:
-        RunError: The file exists, is a folder, or has another suffix.
+        RunError: The file exists, is a folder, or has none of the suffixes (empty allows all).
     """
     if suffixes and file.suffix.lower() not in suffixes:
         raise RunError(f"{file} must end in {' or '.join(suffixes)}")
@@ -209,10 +194,7 @@ def check_file(file: Path, overwrite: bool = False, suffixes: Sequence[str] = ()
 def begin_run(run: Path, config: dict[str, Any], overwrite: bool = False) -> None:
     """Create a run folder and write config.json, with `versions` and `provenance`.
 
-    Args:
-        run: The folder.
-        config: The settings as JSON values.
-        overwrite: Remove the files of an earlier run in the folder; other files stay.
+    `overwrite` removes the files of an earlier run in the folder; other files stay.
 
     Raises:
         RunError: The folder holds a run and may not be overwritten, or it cannot be created.
@@ -230,8 +212,7 @@ def begin_run(run: Path, config: dict[str, Any], overwrite: bool = False) -> Non
 def go_on_with_run(run: Path, config: dict[str, Any]) -> None:
     """Write config.json of a resumed run; its provenance stays that of the start.
 
-    Raises:
-        RunError: The folder is missing or is not a run folder, or its config.json is damaged.
+    The folder must hold a run with a valid config.json, else a `RunError` is raised.
     """
     earlier = read_config(run)
     kept = {name: earlier[name] for name in PROVENANCE if name in earlier}
@@ -239,11 +220,7 @@ def go_on_with_run(run: Path, config: dict[str, Any]) -> None:
 
 
 def read_config(run: Path) -> dict[str, Any]:
-    """The content of a run's config.json.
-
-    Raises:
-        RunError: The folder is missing or is not a run folder, or its config.json is damaged.
-    """
+    """The content of a run's config.json; a `RunError` if it is missing or damaged."""
     file = run / CONFIG_FILE
     if not run.is_dir():
         raise RunError(f"there is no run folder {run}")
@@ -253,11 +230,7 @@ def read_config(run: Path) -> dict[str, Any]:
 
 
 def read_settings_file(file: Path) -> dict[str, Any]:
-    """The settings in a JSON file.
-
-    Raises:
-        RunError: It is missing or damaged.
-    """
+    """The settings in a JSON file; a `RunError` if it is missing or damaged."""
     try:
         settings = json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:

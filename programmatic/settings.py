@@ -53,8 +53,7 @@ class RunSettings:
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
         """The settings in what `to_json` returned; other entries are ignored.
 
-        Raises:
-            ValueError: A field is missing or invalid.
+        A missing or invalid field raises a `ValueError`.
         """
         names = [f.name for f in fields(cls) if f.name not in cls.NOT_STORED]
         missing = [name for name in names if name not in stored]
@@ -66,12 +65,7 @@ class RunSettings:
 
     @classmethod
     def stored(cls, run: Path) -> dict[str, Any]:
-        """The entries of config.json in the folder of a run of this command.
-
-        Raises:
-            RunError: The folder is missing, its run is of another command, or config.json is
-                damaged.
-        """
+        """The entries of config.json of a run of this command; a `RunError` if there is no such run."""
         stored = read_config(run)
         if stored.get("command") != cls.COMMAND:
             raise RunError(
@@ -92,11 +86,7 @@ class RunSettings:
         return replace(settings, **place)
 
     def check_same(self, run: Path) -> None:
-        """Check that the run in a folder can be resumed with these settings.
-
-        Raises:
-            RunError: It has other settings; the message lists them.
-        """
+        """Raise a `RunError` that lists the differences unless the run has these settings."""
         before, now = _flat(self.read(run).to_json()), _flat(self.to_json())
         listed = "; ".join(
             f"{name} was {before.get(name)!r}, not {now.get(name)!r}"

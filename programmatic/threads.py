@@ -10,8 +10,7 @@ from contextlib import contextmanager
 def torch_threads(number: int | None) -> Iterator[None]:
     """Let torch use this many CPU threads while the block runs; None changes nothing.
 
-    Small networks are fastest with one thread. On busy cores, several threads are tens of times
-    slower, because each operation waits for all of them.
+    Several are far slower for small networks on busy cores: each operation waits for all.
     """
     import torch  # slow to import
 

@@ -137,7 +137,7 @@ def vae_loss(vae: OptionVAE, actions: torch.Tensor, kl_weight: float) -> torch.T
 
 
 def windows(dataset: ProgramDataset, length: int) -> NDArray[np.int64]:
-    """All sequences of `length` actions in demonstrations, int64, (N, length); a `ValueError` for none."""
+    """All sequences of `length` actions, int64, (N, length); a `ValueError` if there is none."""
     actions = dataset.actions.reshape(-1, dataset.actions.shape[2])  # (demonstrations, T)
     lengths = dataset.lengths.ravel()
     if length > actions.shape[1] or (lengths < length).all():

@@ -58,10 +58,7 @@ def act_by_table(first: int, last: int, table: Any, episodes: Any) -> None:
 
 
 def has_table(policy: Any, deterministic: bool) -> bool:
-    """Whether the action of a policy of percepts depends on its observation and a mask alone.
-
-    If not `deterministic`, a value-based policy has no table of its draws.
-    """
+    """Whether the action of a policy of percepts depends on its observation and a mask alone."""
     if isinstance(policy, (DQN, QRDQN)):
         return deterministic
     return isinstance(policy, (TreePolicy, MaskablePPO)) or is_actor_without_memory(policy)
