@@ -123,7 +123,10 @@ def evaluate_episodes(
 
 
 def summarise(episodes: pd.DataFrame, seed: int = 0) -> Comparison:
-    """Summarise the episodes of `evaluate_episodes` as the table of `evaluate`."""
+    """Summarise the episodes of `evaluate_episodes` as the table of `evaluate`.
+
+    `seed` is that of the bootstrap.
+    """
     rows = []
     for (policy, obs), group in episodes.groupby(["policy", "obs"], sort=False):
         row = {"policy": policy, "obs": obs, "note": group["note"].iloc[0]}

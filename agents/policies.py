@@ -112,7 +112,10 @@ def load(path: str | os.PathLike[str]) -> Any:
     """Load the agent of a run folder (of a training, a search or MORL), or an SB3 model's zip.
 
     The agent of a MORL loop is its program, as a `TreePolicy`; that of a folder in it, such as
-    iteration-01/optimised, is the model. A `RunError` if there is no agent, or it is damaged.
+    iteration-01/optimised, is the model.
+
+    Raises:
+        RunError: There is no agent, or it is damaged.
     """
     path = Path(path)
     if (path / TREE_FILE).exists():

@@ -25,7 +25,11 @@ def reference_program(env_id: str) -> Program:
 
 
 def reference_return(env_id: str) -> tuple[float, int, int]:
-    """The mean return, number of worlds and seed in a reference program's file, or a `ValueError`."""
+    """The mean return, world count and seed in a reference program's file.
+
+    Raises:
+        ValueError: There is no reference program, or its file has no return.
+    """
     for line in _text(env_id).splitlines():
         match = RETURN_LINE.match(line)
         if match and match[1] == plain_id(env_id):

@@ -65,7 +65,7 @@ class RunSettings:
 
     @classmethod
     def stored(cls, run: Path) -> dict[str, Any]:
-        """The entries of config.json of a run of this command; a `RunError` if there is no such run."""
+        """The entries of config.json of a run of this command; a `RunError` if there is none."""
         stored = read_config(run)
         if stored.get("command") != cls.COMMAND:
             raise RunError(

@@ -56,7 +56,7 @@ class OptionConfig:
 
 
 class OptionVAE(nn.Module):
-    """A variational autoencoder of sequences of `length` actions; `hidden` is the layers' width."""
+    """An autoencoder of `length` (L) actions to `latent_dim` (Z) numbers; `hidden` is its width."""
 
     def __init__(self, length: int, latent_dim: int, hidden: int) -> None:
         super().__init__()
@@ -71,7 +71,7 @@ class OptionVAE(nn.Module):
 
     @classmethod
     def load(cls, path: str | os.PathLike[str] = WEIGHTS) -> OptionVAE:
-        """Read a file of weights, by default ours; a `RunError` if it is missing or damaged."""
+        """Read weights, by default this package's; a `RunError` if they are missing or damaged."""
         from safetensors.torch import load_file
 
         path = Path(path)
