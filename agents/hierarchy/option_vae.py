@@ -56,7 +56,7 @@ class OptionConfig:
 
 
 class OptionVAE(nn.Module):
-    """An autoencoder of `length` (L) actions to `latent_dim` (Z) numbers; `hidden` is its width."""
+    """A VAE of `length` (L) actions to `latent_dim` (Z) numbers; `hidden` is its width."""
 
     def __init__(self, length: int, latent_dim: int, hidden: int) -> None:
         super().__init__()
