@@ -1,7 +1,4 @@
-"""Karel tasks for Gymnasium, on which programs and neural networks compete.
-
-Importing registers the ids: `gymnasium.make("Karel-Maze-v0")`.
-"""
+"""Karel tasks for Gymnasium; importing registers the ids: `gymnasium.make("Karel-Maze-v0")`."""
 
 from __future__ import annotations
 

@@ -11,12 +11,9 @@ from typing import Any
 
 
 def lazy_imports(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """The `__getattr__` and `__dir__` of a package.
+    """A package's `__getattr__` and `__dir__`, which import on first use.
 
-    They import on first use what the package imports under `if TYPE_CHECKING:`.
-
-    Args:
-        package: The package's `__name__`.
+    The names are those that it imports under `if TYPE_CHECKING:`.
     """
     module = sys.modules[package]
     places = {

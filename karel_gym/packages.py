@@ -10,11 +10,7 @@ ROOMS = ("karel_gym", "programmatic", "agents", "benchmarks")
 
 
 def shadowing(room: str) -> str | None:
-    """The place of another package that hides ours of this name; None: ours is found.
-
-    `agents` and `benchmarks` are common names: a folder in the working directory or another
-    distribution can come first on the path. Nothing is imported.
-    """
+    """The place of another package that hides ours of this name, without importing it, or None."""
     ours = Path(__file__).resolve().parent.parent / room
     spec = importlib.util.find_spec(room)
     if spec is None:

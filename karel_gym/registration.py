@@ -51,14 +51,10 @@ BOUND_PART = re.compile(r"-percepts(-action)?(?=(-v\d+)?$)")
 
 
 def register(env_id: str, task: str) -> None:
-    """Register a Karel task with Gymnasium.
+    """Register a Karel task, 'module:NAME', with Gymnasium; it is imported when an env is made.
 
     Beside 'Karel-Maze-v0' this registers 'Karel-Maze-percepts-v0' and
     'Karel-Maze-percepts-action-v0', which bind the observation.
-
-    Args:
-        env_id: The id for `gymnasium.make`.
-        task: The place of the `Task`, 'module:NAME'; it is imported when the first env is made.
     """
     envs = "karel:KarelEnv", "karel_vector:KarelVectorEnv"
     _register(env_id, *envs, {"task": task})
@@ -103,18 +99,12 @@ def task_of(env_id: str) -> Task:
 
     Raises:
         ValueError: There is no such Karel task or module; the message suggests similar ids.
-        TypeError: The id is not a str.
     """
     return task_named(_arguments_of(env_id)["task"])
 
 
 def spec_of(env_id: str) -> EnvSpec:
-    """The spec of any env's id; the module in 'module:ID' is imported first.
-
-    Raises:
-        ValueError: There is no such env or module; the message suggests similar ids.
-        TypeError: The id is not a str.
-    """
+    """The spec of any env's id, and of 'module:ID'; errors are those of `task_of`."""
     try:
         return gymnasium.spec(_registered_name(env_id))
     except gymnasium.error.Error:
@@ -198,16 +188,13 @@ def _plain_name(env_id: str) -> str:
 def sample_worlds(
     env_id: str, n: int, seed: int = 0, height: int | None = None, width: int | None = None
 ) -> WorldBatch:
-    """Random start worlds of a task.
-
-    An env starts in them at `reset(seed=seed)` and at the following resets. World i does not depend
-    on `n`.
+    """Random start worlds of a task: those of an env from `reset(seed=seed)` on.
 
     Args:
         env_id: The task's id.
-        n: Their number, from 1 up.
+        n: Their number, from 1 up; world i does not depend on it.
         seed: 0 .. 2**64 - 1.
-        height, width: Size, walls included; default the task's own.
+        height, width: Size, walls included; None: the task's.
 
     Raises:
         ValueError: The task is unknown, it has no worlds of this size, or `n` is below 1.

@@ -2,7 +2,6 @@
 
 Inside kernels a world is `cells`, uint8, (H*W,), row by row (see `karel_gym.world` for the bits),
 its `width`, and the robot's `position` (an index into `cells`) and `heading` (N, E, S, W = 0..3).
-The wall border keeps every cell next to the robot inside the array.
 """
 
 from __future__ import annotations
@@ -61,10 +60,7 @@ def sense(cells: Any, width: int, position: int, heading: int) -> int:
 
 @inner
 def useful(cells: Any, width: int, position: int, heading: int) -> int:
-    """The useful actions: bit k of the result is action k.
-
-    Useless are a move into a wall, picking from an empty cell and putting on a full one.
-    """
+    """The useful actions: bit k is action k; useless are those without an effect or into a wall."""
     markers = cells[index(position)] & MARKERS
     actions = 1 << TURN_LEFT | 1 << TURN_RIGHT
     if is_clear(cells, ahead(position, heading, width)):

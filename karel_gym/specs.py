@@ -27,9 +27,8 @@ class OwnHorizonSpec(EnvSpec):
     """The spec of an env that truncates its episodes itself.
 
     `max_episode_steps` and `reward_threshold`, unless they are set, are those of the env that the
-    spec makes. They are computed when read: the task must be imported, and the horizon depends on
-    `kwargs`. Only `gymnasium.make` and `make_vec` read a `max_episode_steps` of None, since the
-    arguments of their calls may change the horizon.
+    spec makes, computed when read. Only `gymnasium.make` and `make_vec` read a `max_episode_steps`
+    of None, since the arguments of their calls may change the horizon.
     """
 
     _limit: int | None = None
@@ -89,8 +88,7 @@ class OwnHorizonSpec(EnvSpec):
 class OwnHorizon:
     """Mixin of envs that truncate their episodes themselves.
 
-    `gymnasium.make(..., max_episode_steps=n)` passes n to a `TimeLimit` and not to the env, whose
-    horizon may be shorter. When `make` assigns the spec, n becomes the env's horizon too.
+    The n of `gymnasium.make(..., max_episode_steps=n)` becomes the horizon, beside a `TimeLimit`.
     """
 
     episodes: Any
@@ -110,12 +108,7 @@ class OwnHorizon:
 
 
 def task_named(name: str) -> Task:
-    """The task 'module:NAME'.
-
-    Raises:
-        ValueError: There is none.
-        TypeError: `name` is not a str.
-    """
+    """The task 'module:NAME'; a `ValueError` if there is none."""
     if not isinstance(name, str):
         raise TypeError(f"a task must be a Task or 'module:NAME', got {type(name).__name__}")
     module, _, attribute = name.partition(":")

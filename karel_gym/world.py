@@ -52,11 +52,9 @@ class World:
 
     Args:
         cells: uint8, (H, W); bits 0-3 count the cell's markers (0 to 10), bit 7 is set on walls.
-        row: The robot's row; row 0 is the top.
-        col: The robot's column; column 0 is the left.
+        row, col: The robot's cell; (0, 0) is the top left.
         heading: 0 north, 1 east, 2 south, 3 west.
-        random_state: 64-bit state of the world's random numbers, for tasks that draw some during
-            the episode.
+        random_state: 64-bit state of the random numbers that some tasks draw during the episode.
 
     Raises:
         WorldError: The size is out of range, the border is open, the robot stands in a wall or
@@ -149,8 +147,7 @@ class World:
                 optionally `random_state`: an integer.
 
         Raises:
-            WorldError: A key is missing, a value is wrong, or a wall holds markers; the message
-                gives the place.
+            WorldError: A key is missing, a value is wrong, or a wall holds markers.
         """
         for key in ("walls", "markers", "agent"):
             if not isinstance(data, Mapping) or key not in data:
@@ -202,9 +199,7 @@ class World:
         `markers under the robot: 2`.
 
         Raises:
-            WorldError: A glyph is unknown, rows differ in length, or there is not one robot; the
-                message gives the place.
-            TypeError: `text` is not a str.
+            WorldError: A glyph is unknown, rows differ in length, or there is not one robot.
         """
         if not isinstance(text, str):
             raise TypeError(f"a world's map must be a str, got {type(text).__name__}")
@@ -271,11 +266,7 @@ class WorldBatch:
 
     @classmethod
     def from_worlds(cls, worlds: Sequence[World]) -> WorldBatch:
-        """The batch of `worlds`.
-
-        Raises:
-            WorldError: There is no world, or the worlds differ in size.
-        """
+        """The batch of `worlds`; a `WorldError` if there is none, or they differ in size."""
         if not len(worlds):
             raise WorldError("a batch needs at least one world")
         for index, world in enumerate(worlds):

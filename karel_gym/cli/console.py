@@ -1,7 +1,6 @@
-"""The console script `karel-gym`.
+"""The console script `karel-gym`; commands are functions that define their flags and help.
 
-A command is a function; its signature and docstring define its flags and its help. SIGTERM raises a
-KeyboardInterrupt, as Ctrl-C does, so that long work can write a checkpoint.
+SIGTERM raises a KeyboardInterrupt, as Ctrl-C does, so that long work can write a checkpoint.
 """
 
 from __future__ import annotations
@@ -98,11 +97,7 @@ def _run(arguments: Sequence[str]) -> int:
 
 
 def parse(command: Callable[..., None], name: str, words: Sequence[str]) -> functools.partial[None]:
-    """The call of a command with the arguments in `words`; help ends in a `SystemExit`.
-
-    Raises:
-        ValueError: The arguments are invalid.
-    """
+    """The call of a command with the arguments in `words`; a `ValueError` if they are invalid."""
     import tyro
 
     @functools.wraps(command)

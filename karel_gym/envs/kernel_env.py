@@ -86,11 +86,7 @@ class KernelEnv(OwnHorizon, gymnasium.Env[Any, Any]):
         return after[0], float(rewards[0]), terminated, truncated, self._info(verdicts)
 
     def get_state(self) -> EpisodeState:
-        """A copy of the episode's state, for `set_state` here or in a vector env.
-
-        Raises:
-            gymnasium.error.ResetNeeded: The episode has ended, or none was begun.
-        """
+        """A copy of the state, for `set_state`; a `ResetNeeded` error if no episode is running."""
         self._check_running()
         return self.episodes.get_state(0)
 

@@ -28,10 +28,7 @@ class SafetyConstraint(Protocol):
     ) -> NDArray[np.float64]:
         """The margins of N steps, float64, (N,): negative where the constraint is violated.
 
-        Args:
-            observations: (N, D); the observations before the actions.
-            actions: int, (N,).
-            next_observations: (N, D); the observations after the actions.
+        The observations before and after the actions are (N, D), the actions int, (N,).
         """
 
 

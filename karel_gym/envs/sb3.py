@@ -79,11 +79,7 @@ class MORLVecEnv(VecEnv):
 
     @abstractmethod
     def look_ahead(self) -> LookAhead:
-        """The result of each action in each env; the envs stay as they are.
-
-        Returns:
-            Observations (N, A, D), rewards (N, A) and terminated (N, A).
-        """
+        """The observations (N, A, D), rewards and terminated (N, A) after each action."""
 
     @abstractmethod
     def get_states(self) -> list[Any]:
@@ -198,7 +194,7 @@ class KernelSB3VecEnv(MORLVecEnv):
         """Set an attribute of some envs, or a shared attribute of all envs.
 
         Raises:
-            ValueError: Only some envs are to have another value of a shared attribute.
+            ValueError: The attribute is shared, and `indices` does not name all envs.
             AttributeError: The attribute cannot be set.
         """
         which = self._get_indices(indices)

@@ -39,10 +39,7 @@ class Feature:
 
 @dataclass(frozen=True)
 class Signature:
-    """The features that a policy observes, in the order of the observation, (D,), and the actions.
-
-    A `ValueError` reports names given twice, or none.
-    """
+    """Observed features, (D,), and the actions; a `ValueError` if names are equal or absent."""
 
     features: tuple[Feature, ...]
     actions: tuple[str, ...]

@@ -106,10 +106,7 @@ class Caption:
 
 
 class Panel:
-    """A list of lines, some of them highlighted, in the largest type that fits.
-
-    Lines that do not fit in the smallest type scroll with the first highlighted line.
-    """
+    """Lines in the largest type that fits; if none does, they scroll with the highlighted line."""
 
     def __init__(self) -> None:
         self._measured: tuple[object, int] = (None, 0)

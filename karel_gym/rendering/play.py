@@ -30,13 +30,7 @@ LEGEND = tuple(
 NEW_WORLD_HINT = "press r for a new world"
 
 
-def play(
-    env_id: str,
-    *,
-    seed: int | None = None,
-    fps: float = 30,
-    **options: Any,
-) -> list[float]:
+def play(env_id: str, *, seed: int | None = None, fps: float = 30, **options: Any) -> list[float]:
     """Open a window in which the user drives the robot; return the returns of finished episodes.
 
     Args:

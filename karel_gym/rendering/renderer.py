@@ -141,7 +141,7 @@ def ansi(world: World, frame: Frame | None = None) -> str:
 
 
 def image_grid(rows: Sequence[Sequence[Image]], gap: int = 12) -> Image:
-    """Images in rows, of any lengths, `gap` pixels apart, centered on white.
+    """Images in rows, `gap` pixels apart, centered on white; rows may differ in length.
 
     Raises:
         ValueError: There is no image, or one is not uint8 of shape (height, width, 3).

@@ -143,11 +143,7 @@ def _draw_wall(canvas: pygame.Surface, code: int, cell: int) -> None:
     }
     front = round(0.2 * side) if open_south else 0
     edge = max(SUPERSAMPLING, round(0.04 * side)) if open_north else 0
-    for color, top, bottom in (
-        (WALL_FRONT, 0, 0),
-        (WALL_LIGHT, 0, front),
-        (WALL_TOP, edge, front),
-    ):
+    for color, top, bottom in ((WALL_FRONT, 0, 0), (WALL_LIGHT, 0, front), (WALL_TOP, edge, front)):
         pygame.draw.rect(canvas, color, (0, top, side, side - top - bottom), 0, 0, **corners)
 
 

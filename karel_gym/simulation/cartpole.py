@@ -154,11 +154,7 @@ def step_carts(
 
 
 class CartPoleEpisodes(EpisodeArrays):
-    """N episodes of CartPole.
-
-    `states` is float64, (4, N), with one row per field of `CartState`; `rngs`, uint64, (N, 1), has
-    the random states of the start states.
-    """
+    """N episodes of CartPole: `states`, float64, (4, N), and random `rngs`, uint64, (N, 1)."""
 
     def __init__(self, n: int, max_steps: int | None = None) -> None:
         if n < 1:

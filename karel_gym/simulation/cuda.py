@@ -68,20 +68,12 @@ class Cuda:
         return host
 
     def kernel(
-        self,
-        kernel: Kernel,
-        task: TaskFunctions | None = None,
-        n_threads: int | None = None,
+        self, kernel: Kernel, task: TaskFunctions | None = None, n_threads: int | None = None
     ) -> Callable[..., None]:
         return partial(self._launch, kernel, task, n_threads)
 
     def _launch(
-        self,
-        kernel: Kernel,
-        task: TaskFunctions | None,
-        n_threads: int | None,
-        n: int,
-        *args: Any,
+        self, kernel: Kernel, task: TaskFunctions | None, n_threads: int | None, n: int, *args: Any
     ) -> None:
         function = kernel.function
         loop = _loop_of(function, task)

@@ -69,12 +69,7 @@ CPU = Device()
 
 
 def device_named(name: str) -> Device:
-    """The device "cpu" or "cuda".
-
-    Raises:
-        ValueError: The name is neither.
-        RuntimeError: It is "cuda", and there is no GPU or no library to program it.
-    """
+    """The device "cpu" or "cuda"; a `RuntimeError` without a GPU or a library to program it."""
     if name == "cpu":
         return CPU
     if name == "cuda":
@@ -106,10 +101,7 @@ def in_parallel(work: Callable[[int, int], None], n: int) -> None:
 
 
 def most_threads() -> int:
-    """The number of threads: NUMBA_NUM_THREADS of the environment, or all usable cores.
-
-    `numba.get_num_threads()` would start numba's threads, which resets torch's number of threads.
-    """
+    """NUMBA_NUM_THREADS or all usable cores; numba's own function would reset torch's threads."""
     return int(numba_config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
 
 

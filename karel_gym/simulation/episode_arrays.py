@@ -156,14 +156,10 @@ class EpisodeArrays(ABC):
         self._begin(len(self), which, False, self._system, self._progress)
 
     def step(self, actions: Any, restarting: Any = None) -> tuple[Any, Any, Any]:
-        """Do one action per episode.
+        """Do one action, int64, (N,), per episode.
 
-        Args:
-            actions: int64, (N,).
-            restarting: bool, (N,); the episodes that begin anew instead, with reward 0.
-
-        Returns:
-            rewards float64, terminated bool, truncated bool; each (N,).
+        `restarting`, bool, (N,), are the episodes that begin anew instead, with reward 0. Returns
+        rewards float64, terminated bool, truncated bool; each (N,).
         """
         n, zeros = len(self), self.device.zeros
         steps = zeros((n,), np.float64), zeros((n,), np.bool_), zeros((n,), np.bool_)
@@ -189,7 +185,7 @@ class EpisodeArrays(ABC):
             array[index : index + 1] = row
 
     def outcomes(self, n_actions: int, observe: Callable[[], Any]) -> tuple[Any, Any, Any]:
-        """The result of each of `n_actions` actions (A); the episodes stay as they are.
+        """The results of the actions 0 .. A - 1; the episodes stay as they are.
 
         Returns:
             Observations (N, A, ...) by `observe`, rewards float64 (N, A), terminated bool (N, A).

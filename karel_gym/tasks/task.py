@@ -1,8 +1,4 @@
-"""`Task`: start worlds and rewards as three functions.
-
-The three functions here only show the signatures. Kernels that call them are compiled once per task
-with the task's functions (see `karel_gym.simulation.kernels`).
-"""
+"""`Task`: start worlds and rewards as three functions, whose signatures are shown here."""
 
 from __future__ import annotations
 
@@ -52,7 +48,7 @@ def begin(cells: Any, width: int, position: int, counters: Any) -> None:
 
 
 def reward(cells: Any, width: int, effect: Effect, counters: Any, rng: Any) -> tuple[float, bool]:
-    """The reward of an action.
+    """The reward of an action, and whether the episode ends.
 
     Its only memory are `counters` and the task's bits of `cells`: the interpreter recognizes an
     endless loop when all of this state recurs.
@@ -63,9 +59,6 @@ def reward(cells: Any, width: int, effect: Effect, counters: Any, rng: Any) -> t
         effect: The effect of the action.
         counters: int32, (N_COUNTERS,).
         rng: uint64, (1,), the world's random state.
-
-    Returns:
-        The action's reward, and whether the episode ends.
     """
     raise TypeError("a stand-in: kernels call the task's own reward")
 
@@ -89,8 +82,7 @@ class Task:
 
     Args:
         doc: Its documentation: goal, start worlds, reward, termination and source.
-        shape: The default height and width.
-        min_shape: The smallest height and width.
+        shape, min_shape: The default and the smallest height and width.
         generate, begin, reward: Its functions; see those of this module.
         dense: A reward for progress, with the signature of `reward`; None if the task has none.
         fixed_shape: Whether `shape` is the only one.
@@ -124,14 +116,10 @@ class Task:
 
     @cache  # noqa: B019 (tasks live as long as the program)
     def with_reward(self, kind: str) -> Task:
-        """This task with another reward.
+        """This task with another reward; a `ValueError` if it has none of this kind.
 
-        Args:
-            kind: "default"; "dense", the progress in Manhattan distance over the initial distance,
-                if the task has it; or "sparse", 1 when the task is complete.
-
-        Raises:
-            ValueError: The task has no such reward.
+        `kind` is "default"; "sparse", 1 when the task is complete; or "dense", the progress in
+        Manhattan distance over the initial distance, if the task has it.
         """
         if kind == "default":
             return self
@@ -152,11 +140,7 @@ class Task:
         return 0.99 * self.max_return
 
     def size(self, height: int | None, width: int | None) -> tuple[int, int]:
-        """Height and width of worlds, by default the task's own.
-
-        Raises:
-            ValueError: The task has no worlds of this size.
-        """
+        """Height and width of worlds, by default the task's; a `ValueError` for other sizes."""
         size = (
             self.shape[0] if height is None else height,
             self.shape[1] if width is None else width,
