@@ -111,11 +111,7 @@ NEGATED = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "=="}
 
 @dataclass(frozen=True)
 class Transitions:
-    """N steps of a policy.
-
-    Observations are (N, D), of dtype object if they are Fractions, which are evaluated exactly;
-    actions are int, (N,). No next observations are needed if no condition names the next state.
-    """
+    """N steps of a policy: observations, (N, D), as floats or Fractions, and actions, int, (N,)."""
 
     observations: NDArray[Any]
     actions: NDArray[Any]
@@ -124,15 +120,11 @@ class Transitions:
 
 @dataclass(frozen=True)
 class Semantics:
-    """A meaning of conditions: the values of constants, variables and comparisons, and of joins.
-
-    Values may be arrays, intervals or z3's expressions, all with Python's operators.
+    """A meaning of conditions; values may be arrays, intervals or expressions of z3.
 
     Args:
-        number: The value of a constant.
-        variable: The value of a variable.
-        compare: The truth of a comparison of two values.
-        action_in: The truth of a test of the action.
+        number, variable: The values of a constant and of a variable.
+        compare, action_in: The truth of a comparison of two values, and of a test of the action.
         every, some: The conjunction and the disjunction of truths.
         invert: The negation of a truth; None: conditions are in normal form.
         absolute: The absolute value of a value.
@@ -205,23 +197,13 @@ def margin(formula: Formula, steps: Transitions) -> NDArray[Any]:
 
     number, variable = _values(steps)
     distances: NDArray[Any] = Semantics(
-        number,
-        variable,
-        compare,
-        action_in,
-        np.minimum.reduce,
-        np.maximum.reduce,
-        np.negative,
+        number, variable, compare, action_in, np.minimum.reduce, np.maximum.reduce, np.negative
     ).truth(formula)
     return distances
 
 
 def holds(formula: Formula, steps: Transitions) -> NDArray[np.bool_]:
-    """Where a condition is true, bool, (N,).
-
-    Raises:
-        ValueError: The condition names the next state, and there are no next observations.
-    """
+    """Where a condition is true, bool, (N,); ValueError without needed next observations."""
     number, variable = _values(steps)
     truth = Semantics(
         number,

@@ -25,12 +25,7 @@ STATEMENTS = ("always", "never", "assume", "from")
 
 
 def load_constraints(path: str | os.PathLike[str], signature: Signature) -> Constraints:
-    """Read the constraints of a file; see `parse_constraints`.
-
-    Raises:
-        SourceError: The file is not well-formed.
-        OSError: It cannot be read.
-    """
+    """Read a file of constraints; SourceError if not well-formed, OSError if not readable."""
     return parse_constraints(Path(path).read_text(encoding="utf-8"), signature, os.fspath(path))
 
 

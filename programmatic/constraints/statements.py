@@ -12,14 +12,7 @@ from numpy.typing import NDArray
 
 from karel_gym.envs.signature import Signature
 from programmatic.constraints.expressions import formula_text
-from programmatic.constraints.formulas import (
-    Formula,
-    Not,
-    Transitions,
-    holds,
-    margin,
-    names_next,
-)
+from programmatic.constraints.formulas import Formula, Not, Transitions, holds, margin, names_next
 
 
 @dataclass(frozen=True)
@@ -35,16 +28,12 @@ class Statement(ABC):
         actions: NDArray[Any],
         next_observations: NDArray[Any] | None = None,
     ) -> NDArray[np.float64]:
-        """How far each step is from the border of the condition.
+        """The distance of each step from the border of the condition: float64, (N,), see `margin`.
 
         Args:
             observations: (N, D).
             actions: int, (N,); the action taken at each.
             next_observations: (N, D); needed if the condition names the next state.
-
-        Returns:
-            float64, (N,): positive where the condition holds, negative where it is violated; see
-            `formulas.margin`.
         """
         steps = _transitions(observations, actions, next_observations)
         return np.asarray(margin(*self._about(steps)), dtype=np.float64)
@@ -87,8 +76,7 @@ class Always(Statement):
 class Forever(Statement):
     """A condition on states that must hold forever after a start.
 
-    Its `margin` and `holds` are those of the invariant at the next observations, or at the
-    observations where there are none; whether the episode began in `start` makes no difference.
+    `margin` and `holds` are those of the invariant at the next observations, if any.
     """
 
     start: Formula

@@ -27,8 +27,7 @@ class Proposer:
     """z3's choice among the programs of a symbolic tree.
 
     Args:
-        program: The program to change.
-        constraints: The constraints to keep; `add` adds regions of those that are not boxes.
+        program, constraints: The program to change; `add` adds regions that are not boxes.
         n_guards: Number of splits that may be added.
         oracle: Pairs of a state with the actions that an oracle does not take, and a weight.
         keep_all: False: keep as many constraints as possible, with priority over all else.
@@ -62,10 +61,7 @@ class Proposer:
         return [(self._tree.keeps_out(region), weight) for region, weight in self._oracle]
 
     def add(self, constraint: str, region: Region) -> None:
-        """Add a region in which the constraint of this name rules out actions.
-
-        `SymbolicTree.can_keep_out` must be true of the region.
-        """
+        """Add a region where a constraint rules out actions; `can_keep_out` must be true of it."""
         self._known.append(z3.Or(z3.Not(self._kept[constraint]), self._tree.keeps_out(region)))
 
     def propose(self, deadline: Deadline) -> tuple[str, TreeProgram | None]:
@@ -102,11 +98,7 @@ class Proposer:
         return answer, optimizer.model() if answer == "sat" else None
 
     def _agreeing(self, model: Any, chosen: Sequence[Any], deadline: Deadline) -> Any:
-        """The model that agrees most with the oracle, or the best found in time.
-
-        Going from one model to a better one ends sooner on these problems than z3's own searches,
-        and has a model at any time.
-        """
+        """The model that agrees most with the oracle, or the best found in time, by small steps."""
         solver = z3.Solver(ctx=self._tree.context)
         solver.add(*self._known, *chosen)
         disagrees = [(z3.Not(agrees), weight) for agrees, weight in self._agrees]

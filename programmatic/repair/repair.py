@@ -1,9 +1,7 @@
 """Repair: the smallest change of a tree program after which z3 proves that it keeps constraints.
 
 Counterexample-guided synthesis (Solar-Lezama et al., 2006): z3's optimizer proposes the smallest
-change that works in all known states, and the verifier accepts it or returns a state in which it
-fails. Constraints that rule out actions in boxes of states are known completely from the start, see
-`symbolic_tree`; other constraints are known by their counterexamples.
+change that works in all known states; the verifier accepts it or returns one where it fails.
 """
 
 from __future__ import annotations
@@ -92,11 +90,9 @@ def repair(
 
     The repair minimizes, in this order, the added guards, the changes (a new action in a leaf, a
     moved threshold, a guard), the disagreement with an oracle, and the movement of thresholds.
-    Guards act in as few states as possible. Thresholds are rounded to few decimals if that moves
-    them little.
+    Thresholds are rounded to few decimals if that moves them little.
 
     Args:
-        program: The program.
         constraints: The constraints. `Forever` constraints are checked, not repaired.
         observations: (N, D); states in which to agree with the oracle; at most `MAX_ORACLE_STATES`
             of them are used, chosen by weight.

@@ -21,10 +21,7 @@ MAX_CORNERS = 256
 
 @dataclass(frozen=True, eq=False)
 class Test:
-    """The test that a feature is above a threshold, or at most it if not `is_high`.
-
-    The threshold is a z3 real; the z3 boolean `chosen` is whether the tree has this test.
-    """
+    """A feature above a z3 threshold, or at most it if not `is_high`; `chosen` is a z3 boolean."""
 
     __test__ = False  # pytest collects classes of this name
 
@@ -75,9 +72,7 @@ class _Side(NamedTuple):
 class SymbolicTree:
     """All programs that a program can become by new actions, new thresholds and guards.
 
-    A condition on all states of a convex region becomes a condition on thresholds alone, so that z3
-    needs no quantifiers: a leaf's box misses the region if and only if two bounds of a feature
-    contradict each other, or the box's nearest corner is beyond the region's half-space.
+    Conditions on all states of a convex region become conditions on thresholds alone.
     """
 
     def __init__(self, program: TreeProgram, n_guards: int, context: Any) -> None:
@@ -254,11 +249,7 @@ class SymbolicTree:
         return z3.Or(failed, self.context)
 
     def _is_beyond(self, way: Way, region: Region, half_space: HalfSpace) -> Iterator[Any]:
-        """That a leaf's box, cut with a region's, is beyond a half-space, by each choice of bounds.
-
-        The corner nearest to the half-space has the greatest low bound, or the least high bound, of
-        each feature; it is beyond the half-space if any choice of bounds is.
-        """
+        """That a leaf's box within a region has its nearest corner beyond a half-space."""
         limit = rational(half_space.limit, self.context)
         weights = [rational(weight, self.context) for _, weight in half_space.weights]
         for corner in itertools.product(*self._options(way, region, half_space)):

@@ -61,8 +61,7 @@ def roll_out(
         policy: The policy.
         env: The vector env; it is reset, and episodes are still running at the end.
         episodes: E, from 1 up.
-        seed: Episode i is seeded with `seed + i`. Torch's generator is seeded with `seed`, and
-            restored afterwards.
+        seed: Episode i is seeded with `seed + i`; torch's generator with `seed`, then restored.
         deterministic: Whether a model takes its most probable action.
         look_ahead: Whether to record the outcome of every action in each step.
 
@@ -126,18 +125,13 @@ def joined(parts: Sequence[Rollouts]) -> Rollouts:
 
 
 def episode_returns(
-    policy: Policy,
-    env: VecEnv | str,
-    episodes: int,
-    seed: int = 0,
-    deterministic: bool = True,
+    policy: Policy, env: VecEnv | str, episodes: int, seed: int = 0, deterministic: bool = True
 ) -> NDArray[np.float64]:
     """The returns of a policy, float64, (episodes,); see `roll_out`.
 
     Args:
         policy: An SB3 model, or a program as a policy.
         env: A vector env; or an id, for which one env per episode is made.
-        episodes: Their number, from 1 up.
         seed: Episode i is seeded with `seed + i`.
         deterministic: Whether a model takes its most probable action.
 

@@ -15,13 +15,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from karel_gym.envs.signature import Signature, signature_of
 from programmatic.machine.policy import Policy
 from programmatic.synthesis.episodes import roll_out
-from programmatic.synthesis.result import (
-    Candidate,
-    SynthesisResult,
-    best_of,
-    draw_seed,
-    evaluated,
-)
+from programmatic.synthesis.result import Candidate, SynthesisResult, best_of, draw_seed, evaluated
 from programmatic.synthesis.settings import PIRLConfig
 from programmatic.synthesis.sketch import (
     Labeled,
@@ -47,9 +41,9 @@ def pirl(
     """Search for a tree program that imitates an oracle, and then for its best thresholds.
 
     Bayesian optimization (tree-structured Parzen estimators) finds the numbers of sketches; the
-    actions in their leaves follow from the oracle's. While the return grows, the states visited by
-    the best program are added to those to imitate in, and its neighbors become the next sketches.
-    Finally the thresholds of the program with the best return are refined for the return.
+    leaves act as the oracle. While the return grows, the best program's states are added to the
+    data, and its neighbors become the next sketches. Finally its thresholds are refined for the
+    return.
 
     Source: Verma, Murali, Singh, Kohli and Chaudhuri, Programmatically Interpretable Reinforcement
     Learning, ICML 2018, algorithm 1.
@@ -57,10 +51,8 @@ def pirl(
     Args:
         oracle: An SB3 model without memory, or any policy.
         env: An env with flat observations and discrete actions; its episodes are left unfinished.
-        config: The options.
-        on_iteration: Called with each iteration's row, with the columns of `SynthesisResult`, and
-            `phase`, "imitation" or "refinement", and `evaluations`, the number of programs compared
-            so far with the oracle's actions or by their return.
+        on_iteration: Called with each iteration's row, with the columns of `SynthesisResult`,
+            `phase` ("imitation" or "refinement") and `evaluations` (programs compared so far).
 
     Raises:
         ValueError: The oracle has a memory, or an observation or action is of another kind.

@@ -27,8 +27,7 @@ class SynthesisResult:
     """Its mean return over the evaluation episodes, the same for all iterations."""
     iterations: list[dict[str, Any]]
     """A row per iteration: `iteration`, `mean_return`, `samples` (states in the data set), `depth`,
-    `leaves`, `fidelity` (share of the states visited by the program in which it acts as the
-    oracle), and the method's additions."""
+    `leaves`, `fidelity` (share of visited states with the oracle's action), and more by method."""
     config: Any
     """All options."""
     seconds: float

@@ -1,8 +1,4 @@
-"""Sketches: tree programs with holes for numbers and actions; the neighbors of a tree.
-
-Source: Verma et al., Programmatically Interpretable Reinforcement Learning, ICML 2018. There a
-sketch is a grammar of conditions and PID controllers; here it is the shape of a tree.
-"""
+"""Sketches (PIRL, Verma et al., ICML 2018) as tree programs with holes; neighbors of a tree."""
 
 from __future__ import annotations
 
@@ -39,12 +35,9 @@ class Labeled:
 
 
 def imitate(node: Node, data: Labeled, default: int = 0) -> tuple[Node, int]:
-    """A tree with the leaf actions that agree with most of the data.
+    """A tree with the leaf actions that agree with most of the data, and the number that agree.
 
     A leaf that no state reaches gets the most frequent action at the split above, or `default`.
-
-    Returns:
-        The tree, and the number of states in which it agrees with the data.
     """
     counts = np.bincount(data.actions, minlength=data.n_actions)
     most = int(counts.argmax()) if len(data) else default
@@ -69,10 +62,9 @@ class Sketch:
 
 
 def threshold_sketch(root: Node, signature: Signature, reach: NDArray[np.float64]) -> Sketch:
-    """A tree whose thresholds are holes, except those of boolean features.
+    """A tree whose thresholds, except of boolean features, are holes that move by `reach`, (D,).
 
-    The reach, (D,), is the distance that a threshold of a feature may move to either side. There is
-    one hole per split, a split before its branches, `low` before `high`.
+    There is one hole per split, a split before its branches, `low` before `high`.
     """
 
     def is_hole(split: Split) -> bool:
@@ -100,10 +92,9 @@ def threshold_sketch(root: Node, signature: Signature, reach: NDArray[np.float64
 def pd_sketch(x: int, y: int, states: NDArray[np.float64], segments: int) -> Sketch:
     """A condition kp x + kd y <= c of two features, as of a PD controller, as a tree.
 
-    Tests compare one feature with one number, so the line becomes stairs: x is split into
-    `segments` parts with equally many of the states, (S, D), and each part compares y with the
-    height of the line in its middle. The holes are the line's slope, as an angle, and its offset,
-    in standard deviations of the features.
+    The line becomes stairs: x is split into `segments` parts with equally many of the states,
+    (S, D), and each part compares y with the line's height in its middle. The holes are the line's
+    slope, as an angle, and its offset, in standard deviations.
     """
     mean, deviation = states.mean(axis=0), states.std(axis=0)
     # Cuts and middles of the segments take turns.
@@ -127,10 +118,7 @@ def pd_sketch(x: int, y: int, states: NDArray[np.float64], segments: int) -> Ske
 
 
 def first_sketches(signature: Signature, data: Labeled, segments: int) -> list[Sketch]:
-    """The first sketches of a search: a test of each feature, and a PD condition of each pair.
-
-    Features with the same value in all states are left out.
-    """
+    """A test of each feature, and a PD condition of each pair, without constant features."""
     deviation = data.states.std(axis=0)
     varying = np.flatnonzero(deviation > 0).tolist()
     sketches: list[Sketch] = []
@@ -145,10 +133,7 @@ def first_sketches(signature: Signature, data: Labeled, segments: int) -> list[S
 
 
 def neighbors(root: Node, cuts: Sequence[Sequence[float]], max_leaves: int) -> Iterator[Node]:
-    """The neighbors of a tree, at most `max_leaves` large: one test more, less, or replaced.
-
-    `cuts` are the thresholds that a new test of each feature may have.
-    """
+    """The neighbors of a tree: a test more, less or replaced; `cuts` are new thresholds."""
     n_leaves = sum(isinstance(node, Leaf) for _, node in walk(root))
     tests = [(feature, cut) for feature, row in enumerate(cuts) for cut in row]
 

@@ -13,13 +13,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from karel_gym.envs.signature import signature_of
 from programmatic.machine.policy import Policy
 from programmatic.synthesis.episodes import roll_out
-from programmatic.synthesis.result import (
-    Candidate,
-    SynthesisResult,
-    best_of,
-    draw_seed,
-    evaluated,
-)
+from programmatic.synthesis.result import Candidate, SynthesisResult, best_of, draw_seed, evaluated
 from programmatic.synthesis.settings import ViperConfig
 from programmatic.synthesis.weighting import (
     check_oracle,
@@ -40,9 +34,8 @@ def viper(
     """Extract a tree program from an oracle.
 
     Each iteration lets a policy act (the oracle first, then the latest tree), labels the states
-    with the oracle's actions, draws a sample of all states so far in proportion to their weights,
-    and fits a tree to it. The result is the tree with the best return in the evaluation episodes;
-    of equally good trees the smallest, and of those the most faithful.
+    with the oracle's actions, and fits a tree to a weighted sample of all states so far. The result
+    is the tree with the best return; ties go to the smallest, then to the most faithful.
 
     Source: Bastani, Pu and Solar-Lezama, Verifiable Reinforcement Learning via Policy Extraction,
     NeurIPS 2018, algorithm 1.
@@ -51,7 +44,6 @@ def viper(
         oracle: An SB3 model without memory; with weighting "none", any policy.
         env: An env with flat observations and discrete actions; weights from a critic need its
             `look_ahead`, as `make_sb3_vec_env` gives it. Episodes in it are left unfinished.
-        config: The options.
         on_iteration: Called with each iteration's row.
 
     Raises:
@@ -96,10 +88,7 @@ class DataSet:
         return sum(len(actions) for _, actions, _ in self._parts)
 
     def add(
-        self,
-        observations: NDArray[Any],
-        actions: NDArray[np.int64],
-        weights: NDArray[np.float64],
+        self, observations: NDArray[Any], actions: NDArray[np.int64], weights: NDArray[np.float64]
     ) -> None:
         """Add S states, (S, D), with their actions, (S,), and weights, (S,)."""
         self._parts.append((observations, actions, weights))

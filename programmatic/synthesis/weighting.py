@@ -17,11 +17,10 @@ from programmatic.synthesis.settings import Weighting
 
 
 def check_oracle(oracle: Policy, weighting: Weighting) -> None:
-    """Check that an oracle gives discrete actions in single states, and the weights.
+    """Check that an oracle has discrete actions, no memory, and what the weighting needs.
 
     Raises:
-        ValueError: It has a memory, its actions are not discrete, or it lacks what the weighting
-            needs; the message says what would work.
+        ValueError: It does not; the message says what would work.
     """
     policy = getattr(oracle, "policy", None)
     if isinstance(policy, RecurrentActorCriticPolicy):
@@ -63,13 +62,11 @@ def state_weights(
 ) -> NDArray[np.float64]:
     """The loss of the worst action in each state: VIPER's l(s) = V(s) - min_a Q(s, a).
 
-    V(s) is max_a Q(s, a), so that no weight is negative. "log_probs" takes log p(a | s) for
-    Q(s, a), as for an oracle of maximum entropy; "none" weighs all states alike.
+    V(s) is max_a Q(s, a). "log_probs" takes log p(a | s) for Q(s, a); "none" weighs all states
+    alike. Observations are (S, ...), weights float64, (S,). Give the look-ahead if
+    `needs_look_ahead`.
 
     Source: Bastani et al., 2018, equation 3 and section 3.2.
-
-    The oracle is an SB3 model, the observations (S, ...), the weights float64, (S,). The look-ahead
-    must be given if `needs_look_ahead`.
     """
     if weighting == "none":
         return np.ones(len(observations))
@@ -84,13 +81,10 @@ def state_weights(
 def q_values(
     oracle: BaseAlgorithm, observations: NDArray[Any], look_ahead: LookAhead | None = None
 ) -> NDArray[np.float64]:
-    """Q(s, a) of an oracle, float64, (S, A).
+    """Q(s, a) of an oracle, float64, (S, A); ValueError if it lacks a look-ahead.
 
     A DQN and a QR-DQN (the mean of its quantiles) compute it. For an actor and critic it is
-    r + gamma V(s'), or r alone if the episode ends in s'; only these need the `look_ahead`.
-
-    Raises:
-        ValueError: The oracle needs a look-ahead, and there is none.
+    r + gamma V(s'), or r alone if the episode ends in s'.
     """
     policy: Any = oracle.policy
     if hasattr(policy, "q_net"):

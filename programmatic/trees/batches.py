@@ -59,11 +59,7 @@ def compile_trees(roots: Sequence[Node]) -> CompiledTrees:
 def act_batch(
     trees: CompiledTrees, signature: Signature, observations: NDArray[Any]
 ) -> NDArray[np.int64]:
-    """The actions of K trees of one signature in N states, (N, D): int64, (K, N).
-
-    Raises:
-        ValueError: The observations have another shape, or one is NaN.
-    """
+    """The actions of K trees in N states, (N, D): int64, (K, N); ValueError on NaN."""
     states = _as_states(observations, signature)
     actions = np.empty((len(trees.root), len(states)), dtype=np.int64)
     if actions.size < WORTH_THREADS:

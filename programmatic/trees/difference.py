@@ -65,8 +65,7 @@ def difference(before: TreeProgram, after: TreeProgram) -> list[Change]:
 
     A new action or threshold costs 1, a new feature or a removed split 2, an added guard or a
     replaced subtree 1 plus 1 for each new node. Of equally cheap sequences the shortest is chosen.
-    A guard is a split put above a subtree, with a new branch beside it; one branch of a removed
-    split takes its place.
+    A guard is a split put above a subtree, with a new branch beside it.
 
     Raises:
         ValueError: The signatures differ.
@@ -90,9 +89,7 @@ def difference(before: TreeProgram, after: TreeProgram) -> list[Change]:
 
 
 def difference_text(before: TreeProgram, after: TreeProgram) -> str:
-    """The difference of two programs for a terminal: a unified diff, and the changes below it.
-
-    Each change has the conditions under which a state reaches it.
+    """A unified diff of two programs, and below it the changes with their conditions.
 
     Raises:
         ValueError: The signatures differ.

@@ -22,7 +22,6 @@ def from_sklearn(classifier: Any, signature: Signature, name: str = "program") -
     Args:
         classifier: A fitted `sklearn.tree.DecisionTreeClassifier`; the columns of its data are the
             signature's features, its classes are action numbers.
-        signature, name: Those of the program.
 
     Raises:
         TypeError: The classifier is not a fitted decision tree.

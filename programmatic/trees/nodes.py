@@ -58,10 +58,7 @@ Path = tuple[bool, ...]
 
 
 def walk(node: Node, path: Path = ()) -> Iterator[tuple[Path, Node]]:
-    """A node and all nodes below it with their paths: a split, then `low`, then `high`.
-
-    `path` is the path of the node itself.
-    """
+    """A node at `path` and all nodes below it with their paths: a split, then `low`, `high`."""
     waiting = [(path, node)]
     while waiting:
         path, node = waiting.pop()

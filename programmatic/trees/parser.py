@@ -40,10 +40,7 @@ def parse_tree(text: str, signature: Signature, name: str = "program") -> Node:
 
 
 class _Parser(Parser):
-    """One pass over the tokens; every method reads the construct of its name and moves behind it.
-
-    `depth` counts the tests above the construct.
-    """
+    """One pass over the tokens; methods read their constructs, below `depth` tests."""
 
     def program(self) -> Node:
         if self.token.kind == "end":

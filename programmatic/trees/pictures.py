@@ -58,7 +58,6 @@ def draw_tree(
     Thresholds are rounded to four digits. Pictures are readable up to about 63 nodes.
 
     Args:
-        program: The program.
         path: The picture's file: .png, .svg or .pdf. The text of an .svg is text.
         highlighted: The nodes with a thick orange border: their paths, or the changes found by
             `programmatic.trees.difference.difference`, which stand for the nodes they made.
@@ -161,11 +160,7 @@ def _lines(node: Node, signature: Signature) -> list[str]:
 
 
 def _arranged(program: TreeProgram) -> dict[Path, Box]:
-    """Boxes of all nodes, x from `MARGIN` up and y from 0 down the tree.
-
-    Subtrees stand as close as their outlines allow, and a test in the middle above its branches.
-    Source: Reingold and Tilford, Tidier Drawings of Trees (1981).
-    """
+    """Boxes of all nodes (Reingold and Tilford, Tidier Drawings of Trees, 1981)."""
     widths = {path: _width(node, program.signature) for path, node in program.nodes()}
     offsets: dict[Path, float] = {}  # of a node's middle from that of the test above it
 

@@ -36,10 +36,7 @@ class TreePolicy:
     ) -> tuple[NDArray[np.int64], tuple[NDArray[Any], ...] | None]:
         """The action in each episode, int64, () or (N,), for observations (D,) or (N, D).
 
-        The state is returned unchanged: a tree has no memory. Other arguments have no effect.
-
-        Raises:
-            ValueError: The observation has another shape, or one is NaN.
+        Other arguments have no effect: a tree has no memory. ValueError on NaN or another shape.
         """
         (actions,) = act_batch(self._trees, self.program.signature, np.atleast_2d(observation))
         return actions[0] if np.ndim(observation) == 1 else actions, state

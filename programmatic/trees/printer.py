@@ -11,11 +11,7 @@ BETWEEN = 0.5
 
 
 def to_text(node: Node, signature: Signature) -> str:
-    """The canonical text of a tree, without a newline at its end.
-
-    Thresholds have all their digits. If both branches of a test are actions they stand on the lines
-    of the test and of its `else`; otherwise each branch has lines of its own.
-    """
+    """The canonical text of a tree with all digits, without a newline at its end."""
     return "\n".join(_lines(node, signature))
 
 

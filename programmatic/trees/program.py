@@ -113,7 +113,7 @@ class TreeProgram:
         """Read a program from a text file, usually *.tree; it gets the file's name.
 
         Raises:
-            SourceError: The file holds no program; the message names the file.
+            SourceError: The file holds no program.
             OSError: The file cannot be read.
         """
         # Bytes that are not UTF-8 may stand in comments; elsewhere the parser shows their place.
@@ -121,11 +121,7 @@ class TreeProgram:
         return replace(cls.parse(text, signature, os.fspath(path)), name=FilePath(path).stem)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the text to a file, usually *.tree, completely or not at all.
-
-        Raises:
-            OSError: The file cannot be written; an earlier file is still there.
-        """
+        """Write the text to a file, completely or not at all; OSError if that fails."""
         write_text(path, f"{self}\n")
 
     def __str__(self) -> str:
@@ -139,11 +135,7 @@ class TreeProgram:
         return nodes.walk(self.root)
 
     def node(self, path: Path) -> Node:
-        """The node at the end of a path.
-
-        Raises:
-            KeyError: The path leads beyond a leaf.
-        """
+        """The node at the end of a path; KeyError if it leads beyond a leaf."""
         splits = self._splits(path)
         return splits[-1].branch(path[-1]) if path else self.root
 
@@ -174,11 +166,7 @@ class TreeProgram:
         return [(path, node) for path, node in self.nodes() if isinstance(node, Leaf)]
 
     def conditions(self, path: Path) -> tuple[Condition, ...]:
-        """The conditions under which a state reaches the node at the end of a path.
-
-        Raises:
-            KeyError: The path leads beyond a leaf.
-        """
+        """The conditions under which a state reaches a path's end; KeyError beyond a leaf."""
         splits = self._splits(path)
         return tuple(split.condition(high) for split, high in zip(splits, path, strict=True))
 
@@ -194,10 +182,7 @@ class TreeProgram:
         return splits
 
     def boxes(self) -> Boxes:
-        """The box of each of the `leaves`, bounded by the tests alone.
-
-        A leaf that no state reaches has a `low` that is not below its `high`.
-        """
+        """The boxes of the `leaves`, by the tests alone; some `low` >= `high` if unreachable."""
         leaves = self.leaves
         shape = len(leaves), len(self.signature.features)
         low, high = np.full(shape, -np.inf), np.full(shape, np.inf)
@@ -243,11 +228,7 @@ class TreeProgram:
         return above < at_most and feature.low <= at_most
 
     def act(self, observations: NDArray[Any]) -> NDArray[np.int64]:
-        """The actions in N states, (N, D): int64, (N,).
-
-        Raises:
-            ValueError: The observations have another shape, or one is NaN.
-        """
+        """The actions in N states, (N, D): int64, (N,); ValueError on NaN or another shape."""
         # numba is slow to import
         from programmatic.trees.batches import act_batch, compile_trees
 

@@ -96,13 +96,11 @@ def observe(state: CartState, observation: Any) -> None:
 
 @kernel
 def run_part(first: int, last: int, trees: Any, starts: Any, max_steps: int, returns: Any) -> None:
-    """Play the episodes `first` to `last - 1`.
+    """Play the episodes `first` to `last - 1`; number k*E + e is episode e of program k.
 
     Args:
-        first, last: Of K*E episodes; number k*E + e is episode e of program k.
         trees: `CompiledTrees` of K trees.
         starts: float64, (4, E).
-        max_steps: Horizon.
         returns: float64, (K, E); written.
     """
     observation = np.empty(4, dtype=np.float32)

@@ -74,14 +74,10 @@ def is_name(word: str) -> bool:
 class Parser:
     """Base class of the recursive-descent parsers: the tokens of a text, and where it reads.
 
-    Names, numbers, comments and indentation follow Python's rules. Blank lines and comments give no
-    tokens, and a line continues while a bracket is open. The last token is the end, directly behind
-    the one before it.
+    Names, numbers, comments and indentation follow Python's rules. The last token is the end.
 
     Raises:
-        SourceError: A character begins no token, a bracket stays open, or a line is indented by a
-            tab, or by another width than the lines around it.
-        TypeError: `text` is not a str.
+        SourceError: A character begins no token, a bracket stays open, or an indentation is wrong.
     """
 
     keywords: ClassVar[tuple[str, ...]] = KEYWORDS

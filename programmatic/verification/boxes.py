@@ -1,8 +1,7 @@
 """Boxes of states: their float32 observations, a program's leaves, and conditions over boxes.
 
-A program acts on observations, which an env rounds to float32; the env's state consists of doubles.
-A box of observations therefore stands for all states that round into it, and their successors are
-rounded again: proofs hold for the env as it is computed.
+A program acts on observations, which an env rounds from doubles to float32. A box of observations
+stands for all states that round into it: proofs hold for the env as it is computed.
 """
 
 from __future__ import annotations
@@ -14,13 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from karel_gym.envs.signature import Signature
-from programmatic.constraints.formulas import (
-    Formula,
-    Semantics,
-    Transitions,
-    Variable,
-    holds,
-)
+from programmatic.constraints.formulas import Formula, Semantics, Transitions, Variable, holds
 from programmatic.constraints.statements import Constraints
 from programmatic.trees.program import TreeProgram
 from programmatic.verification.intervals import Interval
@@ -31,8 +24,7 @@ def possible(
 ) -> NDArray[np.bool_]:
     """Whether a condition in normal form might hold, bool, (N,); if not, it certainly does not.
 
-    States are (N, D) boxes, the action is the same in all, and the boxes `following`, (N, D),
-    contain the next states.
+    The boxes `states` and `following` (the next states) are (N, D); the action is the same in all.
     """
     n = len(states.low)
 

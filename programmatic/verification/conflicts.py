@@ -32,10 +32,7 @@ class Conflict:
 
 
 def find_conflicts(constraints: Constraints, deadline: Deadline) -> list[Conflict]:
-    """The conflicts found by the deadline among constraints that do not name the next state.
-
-    At most `MAX_CONFLICTS`, no two of the same constraints.
-    """
+    """At most `MAX_CONFLICTS` distinct conflicts of constraints that do not name the next state."""
     n_actions = len(constraints.signature.actions)
     state = StateVariables(constraints, z3.Context())
     present = [each for each in constraints if isinstance(each, Always) and not each.names_next]

@@ -25,8 +25,7 @@ from programmatic.verification.intervals import Interval, stack
 class Dynamics:
     """CartPole: the cart's position and velocity, the pole's angle and angular velocity.
 
-    Velocities have no bounds; the extent contains those that any policy can meet in an episode of
-    200 steps before it fails.
+    Velocities have no bounds; `extent` has those that occur within 200 steps before a failure.
     """
 
     name = "CartPole"
@@ -62,10 +61,7 @@ def dynamics_of(env_id: str) -> Dynamics | None:
 
 
 def _accelerations(force: Any, sine: Any, cosine: Any, squared_velocity: Any) -> tuple[Any, Any]:
-    """The cart's acceleration in m/s^2 and the pole's in rad/s^2, of arrays or intervals.
-
-    Operations are in Gymnasium's order, so that the results are the same doubles.
-    """
+    """Accelerations (m/s^2, rad/s^2) in Gymnasium's order, so that doubles are the same."""
     pushed = (force + POLE_MASS_LENGTH * squared_velocity * sine) / TOTAL_MASS
     pole = (GRAVITY * sine - cosine * pushed) / (
         HALF_LENGTH * (4.0 / 3.0 - POLE_MASS * (cosine * cosine) / TOTAL_MASS)

@@ -40,10 +40,10 @@ def check_forever(
 ) -> Verdict:
     """Check an invariant of a plane in which two features evolve without the others.
 
-    The plane is cut into cells. The greatest set of cells that fulfill the invariant, and that no
-    possible action of the program leads out of, is safe forever: the invariant is proven if the set
-    contains all starts. Otherwise trajectories from the start are simulated. A test of the program
-    on another feature counts as both passed and failed.
+    The plane is cut into cells. The invariant is proven if all starts are in the greatest set of
+    cells that fulfill it and that no possible action of the program leads out of. Otherwise
+    trajectories from the start are simulated. A test of the program on another feature counts as
+    both passed and failed.
     """
     named = {part.feature for part in parts_of(constraint.invariant) if isinstance(part, Variable)}
     if not named <= set(dynamics.plane):
@@ -116,11 +116,7 @@ class _Cells:
         return possible(normal, observed(self.boxes), 0, None).reshape(self.shape)
 
     def safe(
-        self,
-        program: TreeProgram,
-        constraint: Forever,
-        dynamics: Dynamics,
-        deadline: Deadline,
+        self, program: TreeProgram, constraint: Forever, dynamics: Dynamics, deadline: Deadline
     ) -> NDArray[np.bool_] | None:
         """The cells from which the invariant is kept forever, (A, B); None if there is no time."""
         safe = ~self._possible(constraint.invariant, positive=False)
@@ -198,10 +194,7 @@ def _tests_on(program: TreeProgram, feature: int) -> NDArray[np.float64]:
 def _escape(
     program: TreeProgram, constraint: Forever, constraints: Constraints, dynamics: Dynamics
 ) -> Counterexample | None:
-    """A start from which a simulated trajectory leaves the invariant.
-
-    A trajectory that has left the features' bounds or the assumptions before proves nothing.
-    """
+    """A start from which a simulated trajectory, in bounds so far, leaves the invariant."""
     extent = dynamics.extent
     rng = np.random.default_rng(0)
     # Starts are often a small part of all states: small boxes find some of them.

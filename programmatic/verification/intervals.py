@@ -18,8 +18,7 @@ _NEAR_EXTREMUM = 1e-9
 class Interval:
     """The reals from `low` to `high`, elementwise; both are arrays of one shape.
 
-    The result of an operation contains all exact results for operands in the intervals, and all
-    doubles that these round to.
+    Results contain all exact results for operands in the intervals, and the nearest doubles.
     """
 
     low: NDArray[np.float64]

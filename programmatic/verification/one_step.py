@@ -43,11 +43,7 @@ def check_next(
     dynamics: Dynamics,
     deadline: Deadline,
 ) -> Verdict:
-    """Check a constraint that names the next state.
-
-    The search begins with the boxes of the program's leaves. A box in which no step can break the
-    constraint is done; otherwise a state in it is tried, and the box is halved.
-    """
+    """Check a constraint that names the next state, by trying and halving the leaves' boxes."""
     search = _OneStep(program, constraint, constraints, dynamics)
     boxes, actions = observable_leaves(program)
     n_seen = 0
@@ -73,11 +69,7 @@ class _OneStep:
     """The effect of one step from boxes of observations on a constraint."""
 
     def __init__(
-        self,
-        program: TreeProgram,
-        constraint: Always,
-        constraints: Constraints,
-        dynamics: Dynamics,
+        self, program: TreeProgram, constraint: Always, constraints: Constraints, dynamics: Dynamics
     ) -> None:
         self._program, self._dynamics = program, dynamics
         self._condition, self._constraints = constraint.condition, constraints

@@ -48,10 +48,7 @@ class HalfSpace(NamedTuple):
 
 @dataclass(frozen=True)
 class Region:
-    """A convex set of states, and the actions that break a constraint in all of it.
-
-    The states are within the bounds, by feature, and in the half-spaces.
-    """
+    """A convex set of states, and the actions that break a constraint in all of it."""
 
     low: dict[int, Bound]
     high: dict[int, Bound]
@@ -66,10 +63,7 @@ class Region:
 
 
 class _Atom(NamedTuple):
-    """A linear expression that is at most, or if strict below, zero.
-
-    It consists of Fractions, (D + 1,): the features' weights, and a constant.
-    """
+    """A linear expression, Fractions, (D + 1,), constant last, at most (strict: below) zero."""
 
     linear: NDArray[Any]
     strict: bool
@@ -95,10 +89,10 @@ class _Case(NamedTuple):
 
 
 def ruled_out(constraint: Always, constraints: Constraints) -> list[Region] | None:
-    """The regions in which a constraint on the present state and the action rules out actions.
+    """The regions in which a constraint rules out actions; None: more than `MAX_CASES`.
 
-    A program keeps the constraint if and only if it takes in no region one of the region's actions.
-    Every state in a region fulfills the assumptions. None: there are more than `MAX_CASES` regions.
+    Regions fulfill the assumptions. A program keeps the constraint if and only if it takes none of
+    the actions of a region in that region.
     """
     signature = constraints.signature
     n_actions = len(signature.actions)

@@ -37,10 +37,7 @@ class Deadline:
 
 
 class StateVariables:
-    """A state as z3 variables, with what is known: the features' bounds and the assumptions.
-
-    A new context for each makes results independent of what was solved before.
-    """
+    """A state as z3 variables, with its bounds and assumptions; use a new context for each."""
 
     def __init__(self, constraints: Constraints, context: Any) -> None:
         self.context = context
@@ -60,10 +57,7 @@ class StateVariables:
             self.known.append(self.condition(normal_form(assumption, 1), 0))
 
     def condition(self, normal: Formula, action: int, slack: float = 0.0) -> Any:
-        """A condition in normal form, on the present state and an action, as z3's.
-
-        Each inequality must hold by the slack.
-        """
+        """A condition in normal form as z3's; each inequality must hold by the slack."""
 
         def compare(left: Any, operator: str, right: Any) -> Any:
             if operator in ("<", "<="):

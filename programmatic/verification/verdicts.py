@@ -27,9 +27,8 @@ class Counterexample:
     action: int
     """The program's action there."""
     precision: Precision
-    """ "float32": an env can observe the state. "float64": a state of doubles. Both are confirmed:
-    the program was run in the state, and its step breaks the constraint. "real": no such neighbor
-    of the state breaks the constraint."""
+    """ "float32": an env can observe the state. "float64": a state of doubles. "real": no neighbor
+    in doubles breaks the constraint. Floats are confirmed by a run of the program."""
     next_state: NDArray[np.float64] | None = None
     """float64, (D,); the state after the action, if the constraint names it."""
     steps: int = 0
@@ -64,8 +63,7 @@ class Verdict:
     status: Status
     """ "proven" for every state, "violated" in a state, or "unknown"."""
     method: Method
-    """z3, interval arithmetic over boxes of states (one step of the dynamics), or cells of a plane
-    (forever)."""
+    """z3, interval arithmetic (one step of the dynamics), or cells of a plane (forever)."""
     reason: str = ""
     """The reason why the status is unknown, or a remark."""
     counterexample: Counterexample | None = None

@@ -35,13 +35,10 @@ def verify(
 ) -> tuple[Verdict, ...]:
     """Check a program against its constraints in all states; one verdict per constraint.
 
-    A state is any real vector within the features' bounds that fulfills the assumptions; boolean
-    features are 0 or 1. Constraints on later states are checked in the states that an env can
-    observe, see `boxes`.
+    A state is any real vector within the bounds that fulfills the assumptions; boolean features are
+    0 or 1. Constraints on later states are checked in observable states, see `boxes`.
 
     Args:
-        program: The program.
-        constraints: The constraints, of the program's signature.
         timeout: Seconds for all constraints together; constraints not decided by then are unknown.
         dynamics: The model of how actions change states, for constraints with `next` or `forever`.
 

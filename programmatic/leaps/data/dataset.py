@@ -155,7 +155,11 @@ class ProgramDataset:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> ProgramDataset:
-        """Read a file that `save` wrote, or the original data set (see `original_dataset`).
+        """Read a data set.
+
+        Args:
+            path: A file that `save` wrote, or the original data set of LEAPS: its folder, or its
+                data.hdf5 with id.txt beside it (see `programmatic.leaps.data.original_dataset`).
 
         Raises:
             RunError: There is no data set, or it is damaged.
@@ -186,7 +190,10 @@ class ProgramDataset:
 
 
 def split_of(n: int, seed: int, extra: int = 0) -> NDArray[np.uint8]:
-    """The part of each program, uint8, (n + extra,); the `extra` ones are training programs."""
+    """The part of each program: uint8, (n + extra,).
+
+    The first `n` are split at random by `SHARES`; the others are training programs.
+    """
     order = np.argsort(states_of(int(stream_of(seed)), n), kind="stable")
     bounds = np.cumsum(SHARES)[:-1] * n // sum(SHARES)
     split = np.zeros(n + extra, dtype=np.uint8)

@@ -34,6 +34,9 @@ def generate(config: DatasetConfig | None = None) -> ProgramDataset:
     shorter than `min_states`; and an impossible action, such as a move into a wall, has the same
     effect as in every env, where the original drops the run. The defaults are those of LEAPS.
 
+    The `config` of the data set also has the numbers of programs drawn, repeated (drawn before) and
+    dropped, and the versions of the packages.
+
     Raises:
         ValueError: A setting is out of range, or hardly any program has such demonstrations.
 

@@ -18,7 +18,10 @@ BATCHES_PER_BUCKET = 16  # of programs sorted by length
 
 @dataclass(frozen=True)
 class ProgramBatch:
-    """Programs by falling length, with a decoder's inputs and targets: S packed tokens."""
+    """Programs by falling length, with the inputs and targets of a decoder.
+
+    The S tokens (all but each program's last) are packed: by step, then by program.
+    """
 
     programs: PackedSequence
     """The packed tokens of the B programs, for the encoder."""

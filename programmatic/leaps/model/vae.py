@@ -55,6 +55,7 @@ class ProgramVAE(nn.Module):
             path: A file of weights, `.safetensors`, or `.ptp` of the authors' implementation; the
                 run folder of a pretraining; the name of a variant in this package, "leaps", "p",
                 "pr" or "pl"; or "default", which is "leaps".
+            device: "auto", "cpu" or "cuda".
 
         Raises:
             RunError: There is no such file, or it does not hold such weights.

@@ -34,7 +34,7 @@ def program_log_probs(decoder: Decoder, latents: torch.Tensor, batch: ProgramBat
 
 
 def program_loss(vae: VAE, latents: torch.Tensor, batch: ProgramBatch) -> torch.Tensor:
-    """L_P (equation 1): cross-entropy of the tokens (teacher forcing), averaged over all."""
+    """L_P (equation 1): cross-entropy (teacher forcing), averaged over all tokens."""
     return -program_log_probs(vae.decoder, latents, batch).sum() / len(batch.rows)
 
 
