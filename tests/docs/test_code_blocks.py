@@ -18,7 +18,6 @@ import pytest
 
 from karel_gym.cli import COMMANDS, main
 from karel_gym.cli.console import parse
-from programmatic.options import parse_options
 from programmatic.search.configs import config_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -200,8 +199,8 @@ def test_commands_are_such_as_the_console_takes(
         return
     taken = parse(real, f"karel-gym {name}", arguments).keywords
     if name == "search" and taken.get("options"):
-        options = parse_options(taken["options"])
-        config_of(taken.get("method", arguments[0]), taken["env"], options)
+        settings = taken["settings"]
+        config_of(settings.method, settings.env_id, taken["options"])
 
 
 def quick_commands() -> list[str]:

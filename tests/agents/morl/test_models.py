@@ -137,7 +137,7 @@ def without_spaces(file: Path) -> None:
         (OLD_MODEL_FILE, without_spaces, "makes no policy: KeyError.'action_space'"),
         (OLD_MODEL_FILE, changed(algo="sac"), "there is no algorithm 'sac'"),
         (OLD_MODEL_FILE, changed(policy_kwargs=3), "makes no policy"),
-        (OLD_MODEL_FILE, changed(policy_kwargs={"activation_fn": "Sine"}), "nn.Sine is none of"),
+        (OLD_MODEL_FILE, changed(policy_kwargs={"activation_fn": "Sine"}), "nn.Sine is not one of"),
         (OLD_MODEL_FILE, changed(hyperparameters={"speed": 1}), "makes no policy: .*speed"),
         (OLD_MODEL_FILE, changed(action_space={"type": "Any"}), "there is no space 'Any'"),
         (OLD_MODEL_FILE, changed(action_space=[1]), "makes no policy"),

@@ -128,7 +128,7 @@ def test_says_which_oracles_cannot_be_trained() -> None:
     config = OracleConfig(hyperparameters={"learning_speed": 1})
     with pytest.raises(ValueError, match="PPO has no hyperparameter 'learning_speed'"):
         train_oracle(cartpole(4), cartpole(4), config)
-    with pytest.raises(ValueError, match=r"nn\.Sine is none of"):
+    with pytest.raises(ValueError, match=r"nn\.Sine is not one of"):
         new_model("ppo", cartpole(2), policy_kwargs="dict(activation_fn=nn.Sine)")
     with pytest.raises(ValueError, match="write others as text"):
         new_model("ppo", cartpole(2), learning_rate=LinearSchedule(1e-3, 0, 1))

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from karel_gym.cli import main
+from karel_gym.simulation import devices
 from karel_gym.world import WALL
 from programmatic import Program
 from programmatic.dsl.tokens import PAD
@@ -24,7 +25,6 @@ from programmatic.leaps.data.dataset import DTYPES, ProgramDataset, split_of
 from programmatic.leaps.data.demonstrations import STOP, grids_of, replay
 from programmatic.leaps.data.generation import generate
 from programmatic.leaps.settings import DatasetConfig
-from programmatic.machine import parallel
 from programmatic.runs import RunError
 from tests.programmatic.leaps.reference_runs import PlainRun, conditions_of, grid_of
 
@@ -102,7 +102,7 @@ def test_further_programs_are_all_for_training() -> None:
 def test_nothing_depends_on_how_the_work_is_shared_out(
     n_threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parallel, "most_threads", lambda: n_threads)
+    monkeypatch.setattr(devices, "most_threads", lambda: n_threads)
     monkeypatch.setattr(generation, "AT_ONCE", 300)
     data = generate(CONFIG)
     assert_equal(data, dataset())
