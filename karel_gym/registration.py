@@ -51,10 +51,14 @@ BOUND_PART = re.compile(r"-percepts(-action)?(?=(-v\d+)?$)")
 
 
 def register(env_id: str, task: str) -> None:
-    """Register a Karel task, 'module:NAME', with Gymnasium; it is imported when an env is made.
+    """Register a Karel task with Gymnasium.
 
     Beside 'Karel-Maze-v0' this registers 'Karel-Maze-percepts-v0' and
     'Karel-Maze-percepts-action-v0', which bind the observation.
+
+    Args:
+        env_id: The id for `gymnasium.make`.
+        task: The place of the `Task`, 'module:NAME'; it is imported when the first env is made.
     """
     envs = "karel:KarelEnv", "karel_vector:KarelVectorEnv"
     _register(env_id, *envs, {"task": task})

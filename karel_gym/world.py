@@ -266,7 +266,11 @@ class WorldBatch:
 
     @classmethod
     def from_worlds(cls, worlds: Sequence[World]) -> WorldBatch:
-        """The batch of `worlds`; a `WorldError` if there is none, or they differ in size."""
+        """The batch of `worlds`.
+
+        Raises:
+            WorldError: There is no world, or the worlds differ in size.
+        """
         if not len(worlds):
             raise WorldError("a batch needs at least one world")
         for index, world in enumerate(worlds):

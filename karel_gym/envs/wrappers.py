@@ -40,8 +40,11 @@ class LastAction(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
     With it, a reactive policy of percepts can follow a wall or climb stairs, in worlds of any size
     (Rajabpour et al., 2025). Karel tasks have it built in: `obs="percepts+action"`.
 
+    Args:
+        env: An env with actions numbered from 0 and a `MultiBinary` or `Box` of one axis.
+
     Raises:
-        ValueError: The actions are not numbered from 0, or the observation is not flat.
+        ValueError: The env has other actions or observations.
 
     Example:
         >>> env = LastAction(gymnasium.make("CartPole-v1"))

@@ -60,7 +60,11 @@ class Renderer:
         return Renderer, (self.shape, self._extent)
 
     def draw(self, world: World, frame: Frame | None = None) -> Image:
-        """The image, uint8, (height, width, 3); a `ValueError` if the world has another size."""
+        """The image of a world and the texts of `frame`: uint8, (height, width, 3).
+
+        Raises:
+            ValueError: The world has another size.
+        """
         if world.shape != self.shape:
             raise ValueError(
                 f"this renderer draws worlds of {self.shape[0]}x{self.shape[1]} cells, "

@@ -69,7 +69,12 @@ CPU = Device()
 
 
 def device_named(name: str) -> Device:
-    """The device "cpu" or "cuda"; a `RuntimeError` without a GPU or a library to program it."""
+    """The device "cpu" or "cuda".
+
+    Raises:
+        ValueError: The name is neither.
+        RuntimeError: It is "cuda", and there is no GPU or no library to program it.
+    """
     if name == "cpu":
         return CPU
     if name == "cuda":

@@ -116,10 +116,14 @@ class Task:
 
     @cache  # noqa: B019 (tasks live as long as the program)
     def with_reward(self, kind: str) -> Task:
-        """This task with another reward; a `ValueError` if it has none of this kind.
+        """This task with another reward.
 
-        `kind` is "default"; "sparse", 1 when the task is complete; or "dense", the progress in
-        Manhattan distance over the initial distance, if the task has it.
+        Args:
+            kind: "default"; "sparse", 1 when the task is complete; or "dense", the progress in
+                Manhattan distance over the initial distance, if the task has it.
+
+        Raises:
+            ValueError: The task has no such reward.
         """
         if kind == "default":
             return self
