@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from agents.comparison import COLUMNS, Comparison
-from agents.intervals import bootstrap_interval, mean_of_rows
+from agents.confidence import bootstrap_interval, mean_of_rows
 from agents.policies import FEATURES, Contestant, contestants
 from agents.rollout import prepared, prepared_in_env
 from karel_gym.registration import is_karel, sample_worlds

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from agents.intervals import mean_interval
+from agents.confidence import mean_interval
 from benchmarks.experiments.returns import measured_grid
 from benchmarks.runs.ledger import RUNS_FILE
 from benchmarks.runs.results import mean_rows, print_texts, save_tables, task_name

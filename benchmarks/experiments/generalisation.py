@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 
-from agents.intervals import MeanInterval
+from agents.confidence import MeanInterval
 from benchmarks.experiments.returns import measured_grid
-from benchmarks.runs.grid import GridRuns
 from benchmarks.runs.ledger import records
+from benchmarks.runs.method_grid import GridRuns
 from benchmarks.runs.results import mean_rows, print_texts, save_tables, task_name
 from benchmarks.runs.searches import LARGE_WORLDS
 from benchmarks.settings import GeneralisationSettings

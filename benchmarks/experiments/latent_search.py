@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from agents.intervals import MeanInterval, mean_interval
+from agents.confidence import MeanInterval, mean_interval
 from benchmarks.experiments.returns import measured_grid
-from benchmarks.runs.grid import env_ids
 from benchmarks.runs.ledger import RUNS_FILE, Record
+from benchmarks.runs.method_grid import env_ids
 from benchmarks.runs.results import (
     Cell,
     interval_cell,

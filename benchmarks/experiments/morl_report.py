@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from agents.intervals import MeanInterval, mean_band, mean_interval
+from agents.confidence import MeanInterval, mean_band, mean_interval
 from benchmarks.runs.ledger import Record
 from benchmarks.runs.results import (
     Cell,

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from agents.intervals import MeanInterval, mean_interval
-from benchmarks.runs.grid import GridRuns, do_grid
+from agents.confidence import MeanInterval, mean_interval
 from benchmarks.runs.ledger import Record, records
+from benchmarks.runs.method_grid import GridRuns, do_grid
 from benchmarks.runs.results import (
     interval_cell,
     number_cell,

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import torch
 
-from agents.intervals import mean_interval
-from benchmarks.runs.grid import do_runs, planned_searches
+from agents.confidence import mean_interval
 from benchmarks.runs.ledger import RUNS_FILE, records
+from benchmarks.runs.method_grid import do_runs, planned_searches
 from benchmarks.runs.results import (
     Cell,
     interval_cell,

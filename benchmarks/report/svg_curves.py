@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, NullFormatter
 from numpy.typing import NDArray
 
-from agents.intervals import mean_band
+from agents.confidence import mean_band
 from benchmarks.report.findings import Run
 from benchmarks.statistics.panels import LOWEST_SHOWN
 

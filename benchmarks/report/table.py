@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from agents.confidence import MeanInterval, mean_interval
 from agents.evaluation import evaluate_episodes, summarise
-from agents.intervals import MeanInterval, mean_interval
 from agents.policies import Contestant
 from benchmarks.report.findings import OWN_WORLDS, SEARCH_WORLDS, WITHIN, Run, Score
 from benchmarks.report.tasks import ReportedTask

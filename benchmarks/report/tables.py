@@ -22,8 +22,8 @@ from benchmarks.report.findings import (
 )
 from benchmarks.report.origins import Origin, listed, origin_of, range_text
 from benchmarks.report.run_folders import read_run, whole_number
-from benchmarks.runs.grid import SEARCHES
 from benchmarks.runs.ledger import PROVENANCE, RUNS_FILE
+from benchmarks.runs.method_grid import SEARCHES
 from benchmarks.speed.rates import RATES_FILE
 from benchmarks.statistics.curves import CURVE_COLUMNS, EVALUATIONS, FRAMES, SECONDS
 from benchmarks.statistics.tidy import RESULTS_FILE

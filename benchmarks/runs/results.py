@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agents.commands import PIPE_WIDTH
-from agents.intervals import MeanInterval, mean_interval
+from agents.confidence import MeanInterval, mean_interval
 from benchmarks.runs.ledger import Record, records
 from benchmarks.settings import BenchmarkSettings
 from programmatic.provenance import provenance

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from agents.intervals import FEWER_SAMPLES, bootstrap_interval
+from agents.confidence import FEWER_SAMPLES, bootstrap_interval
 from benchmarks.runs.ledger import Record
 from benchmarks.statistics.panels import draw_band, panels, save_figure
 

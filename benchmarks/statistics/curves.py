@@ -11,10 +11,10 @@ import pandas as pd
 from matplotlib.ticker import EngFormatter, MaxNLocator
 from numpy.typing import NDArray
 
+from agents.confidence import mean_band
 from agents.drl.learning_curve import learning_curve
-from agents.intervals import mean_band
-from benchmarks.runs.grid import GridRuns
 from benchmarks.runs.ledger import Record, records
+from benchmarks.runs.method_grid import GridRuns
 from benchmarks.runs.methods import BASELINES
 from benchmarks.runs.searches import result_of
 from benchmarks.statistics.panels import COLORS, LOWEST_SHOWN, draw_band, panels, save_figure

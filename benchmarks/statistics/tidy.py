@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks.runs.grid import GridRuns
 from benchmarks.runs.ledger import PROVENANCE, Record, records
+from benchmarks.runs.method_grid import GridRuns
 from benchmarks.statistics.published import LARGE, OWN_SIZE, SEARCH
 from programmatic.runs import write_text
 

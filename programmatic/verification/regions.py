@@ -31,7 +31,7 @@ from programmatic.constraints.statements import Always, Constraints
 MAX_CASES = 2048
 
 
-class Bound(NamedTuple):
+class RegionBound(NamedTuple):
     """A feature's least or greatest value, or, if strict, a limit that it does not reach."""
 
     value: Fraction
@@ -50,15 +50,15 @@ class HalfSpace(NamedTuple):
 class Region:
     """A convex set of states, and the actions that break a constraint in all of it."""
 
-    low: dict[int, Bound]
-    high: dict[int, Bound]
+    low: dict[int, RegionBound]
+    high: dict[int, RegionBound]
     half_spaces: tuple[HalfSpace, ...]
     actions: frozenset[int]
 
     @classmethod
     def point(cls, state: Iterable[Fraction], actions: Iterable[int]) -> Region:
         """A single state with its ruled-out actions."""
-        bounds = {i: Bound(value, False) for i, value in enumerate(state)}
+        bounds = {i: RegionBound(value, False) for i, value in enumerate(state)}
         return cls(bounds, bounds, (), frozenset(actions))
 
 
@@ -201,25 +201,25 @@ def _region(
     actions: frozenset[int],
 ) -> Region | None:
     """The states that fulfill all atoms, or None if the bounds exclude all."""
-    low: dict[int, Bound] = {}
-    high: dict[int, Bound] = {}
+    low: dict[int, RegionBound] = {}
+    high: dict[int, RegionBound] = {}
 
-    def bound_below(feature: int, bound: Bound) -> None:
+    def bound_below(feature: int, bound: RegionBound) -> None:
         low[feature] = max(low.get(feature, bound), bound)
 
-    def bound_above(feature: int, bound: Bound) -> None:
+    def bound_above(feature: int, bound: RegionBound) -> None:
         old = high.get(feature, bound)
         high[feature] = min(old, bound, key=lambda each: (each.value, not each.strict))
 
     for i, feature in enumerate(constraints.signature.features):
         least, greatest = (0.0, 1.0) if feature.boolean else (feature.low, feature.high)
         if math.isfinite(least):
-            bound_below(i, Bound(Fraction(least), False))
+            bound_below(i, RegionBound(Fraction(least), False))
         if math.isfinite(greatest):
-            bound_above(i, Bound(Fraction(greatest), False))
+            bound_above(i, RegionBound(Fraction(greatest), False))
     for i, value in fixed.items():
-        bound_below(i, Bound(value, False))
-        bound_above(i, Bound(value, False))
+        bound_below(i, RegionBound(value, False))
+        bound_above(i, RegionBound(value, False))
     half_spaces = []
     for atom in atoms:
         linear, strict = atom
@@ -230,17 +230,17 @@ def _region(
                 return None
         elif len(free) == 1:
             ((i, weight),) = free
-            bound = Bound(-constant / weight, strict)
+            bound = RegionBound(-constant / weight, strict)
             (bound_above if weight > 0 else bound_below)(i, bound)
         else:
             half_spaces.append(HalfSpace(tuple(free), -constant, strict))
     for i, feature in enumerate(constraints.signature.features):
         if feature.boolean:
             # What is above 0 is 1, and what is below 1 is 0.
-            if low[i] > Bound(Fraction(0), False):
-                low[i] = max(low[i], Bound(Fraction(1), False))
+            if low[i] > RegionBound(Fraction(0), False):
+                low[i] = max(low[i], RegionBound(Fraction(1), False))
             if high[i].value < 1 or high[i].strict:
-                high[i] = Bound(min(high[i].value, Fraction(0)), False)
+                high[i] = RegionBound(min(high[i].value, Fraction(0)), False)
     for i in low.keys() & high.keys():
         above, below = low[i], high[i]
         is_open = above.strict or below.strict

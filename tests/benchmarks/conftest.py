@@ -11,7 +11,7 @@ import pytest
 import benchmarks.runs.searches
 import benchmarks.runs.trainings
 import programmatic.search.result
-from benchmarks.runs.grid import GridRuns, do_grid
+from benchmarks.runs.method_grid import GridRuns, do_grid
 from benchmarks.settings import ReturnsSettings
 
 STEPS, BUDGET = 8, 400

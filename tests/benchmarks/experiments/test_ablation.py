@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from benchmarks.experiments.ablation import summarise
-from benchmarks.runs.grid import planned
+from benchmarks.runs.method_grid import planned
 from benchmarks.runs.methods import ABLATION
 from benchmarks.settings import AblationSettings
 from karel_gym.cli import main

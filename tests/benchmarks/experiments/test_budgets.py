@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from benchmarks.experiments.budgets import summarise
-from benchmarks.runs.grid import spending
+from benchmarks.runs.method_grid import spending
 from benchmarks.runs.methods import LATENT_SEARCHES, search_of
 from karel_gym.cli import main
 from tests.benchmarks.small_model import small_model

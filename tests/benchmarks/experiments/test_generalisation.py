@@ -11,7 +11,7 @@ from benchmarks.experiments.generalisation import (
     measure_generalisation,
     small_and_large,
 )
-from benchmarks.runs.grid import GridRuns
+from benchmarks.runs.method_grid import GridRuns
 from benchmarks.settings import GeneralisationSettings, ReturnsSettings
 from tests.benchmarks.conftest import SETTINGS
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from benchmarks.experiments.returns import measure_returns, summarise
-from benchmarks.runs.grid import GridRuns
+from benchmarks.runs.method_grid import GridRuns
 from benchmarks.statistics.published import published_return
 from benchmarks.statistics.tidy import RESULTS_FILE, tidy
 from tests.benchmarks.conftest import SETTINGS

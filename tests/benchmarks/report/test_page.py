@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from agents.intervals import mean_interval
+from agents.confidence import mean_interval
 from benchmarks.report.page import script_json
 from benchmarks.report.settings import Settings
 from programmatic.provenance import PROVENANCE

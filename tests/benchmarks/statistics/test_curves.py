@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.runs.grid import TRAININGS, GridRuns, do_grid
 from benchmarks.runs.ledger import records
+from benchmarks.runs.method_grid import TRAININGS, GridRuns, do_grid
 from benchmarks.runs.searches import result_of
 from benchmarks.statistics.curves import bands, learning_curves, plot_bands
 from benchmarks.statistics.solved import solved_within

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.runs.grid import GridRuns
+from benchmarks.runs.method_grid import GridRuns
 from benchmarks.statistics.tidy import COLUMNS, RESULTS_FILE, WORLDS, tidy, write_results
 from tests.benchmarks.conftest import STEPS
 

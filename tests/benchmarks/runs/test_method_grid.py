@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.runs.grid import GridRuns, do_grid, planned, search_options
+from benchmarks.runs.method_grid import GridRuns, do_grid, planned, search_options
 from benchmarks.runs.methods import BASELINES, LITERATURE, OTHER_ALGORITHMS
 from benchmarks.settings import TASK_NAMES, ReturnsSettings
 from programmatic.algorithms import ALGORITHMS

@@ -1,12 +1,11 @@
-"""Bootstrap intervals."""
+"""Bootstrap confidence intervals."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from agents import intervals
-from agents.intervals import bootstrap_interval, mean_band, mean_interval, mean_of_rows
+from agents.confidence import bootstrap_interval, mean_band, mean_interval, mean_of_rows
 
 
 def test_intervals_cover_the_mean_as_often_as_they_say() -> None:
@@ -22,7 +21,7 @@ def test_intervals_cover_the_mean_as_often_as_they_say() -> None:
 def test_batches_do_not_change_an_interval(monkeypatch: pytest.MonkeyPatch) -> None:
     values = np.random.default_rng(1).random(30)
     at_once = mean_interval(values)
-    monkeypatch.setattr(intervals, "BATCH", 100)
+    monkeypatch.setattr(confidence, "BATCH", 100)
     assert mean_interval(values) == at_once
 
 
