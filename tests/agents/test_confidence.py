@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from agents import confidence
 from agents.confidence import bootstrap_interval, mean_band, mean_interval, mean_of_rows
 
 
