@@ -47,12 +47,12 @@ def main(folder: Path = Path("results/demo")) -> None:
         save_results(folder / f"{size}x{size}", table, episodes, config, overwrite=True)
     worlds = list(sample_worlds(ENV_ID, SHOWN_WORLD + 1, FRESH_SEED))[SHOWN_WORLD:]
     animate(policies, ENV_ID, worlds, folder / "maze.gif", FRESH_SEED, max_frames=100)
-    console.print(f"\nThe program both walk beside:\n{program.pretty()}\n")
+    console.print(f"\nLEAPS's program:\n{program.pretty()}\n")
     report = folder / "report.html"
     tables = [str(folder / f"{size}x{size}") for size in SIZES]
     write_report([*named, *tables], report, ENV_ID, "PPO and a program in the maze")
     console.print(f"In {folder}: tables, learning_curve.png and maze.gif.")
-    console.print(f"The tour took {time.perf_counter() - start:.0f} s; see all of it in {report}")
+    console.print(f"The demo took {time.perf_counter() - start:.0f} s; see all of it in {report}")
 
 
 if __name__ == "__main__":
