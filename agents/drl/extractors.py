@@ -28,6 +28,9 @@ class GridCnn(BaseFeaturesExtractor):
         features_dim: Number of features.
         channels: Channels of each convolution.
         radius: Cells that the view reaches in each direction, from 0 up.
+
+    Raises:
+        ValueError: The observations are not planes, or the radius is negative.
     """
 
     def __init__(

@@ -43,7 +43,14 @@ def read_hyperparameters(
     action: str = PRIMITIVE,
     file: Path | None = None,
 ) -> dict[str, Any]:
-    """The hyperparameters in a file, by default hyperparams/ALGO.yml.
+    """The hyperparameters of an algorithm for a task, an observation and an action.
+
+    Args:
+        algo: Name of the algorithm, such as "ppo".
+        env_id: The task's id.
+        obs: "percepts", "percepts+action" or "grid".
+        action: "primitive", "option" or "program".
+        file: The YAML file; by default hyperparams/ALGO.yml.
 
     Raises:
         HyperparameterError: The file is missing, is not valid YAML, or has no such block.

@@ -82,7 +82,8 @@ def morl(
         report: Called with a line on each finished step.
 
     Raises:
-        ValueError: The env, a setting, the constraints or the program are invalid.
+        ValueError: The env, a setting, the constraints or the program are invalid; errors in texts
+            have a line and a column.
         RunError: The folder holds a run, or the run to resume has other settings or is damaged.
     """
     run = config.folder if run_dir is None else Path(run_dir)

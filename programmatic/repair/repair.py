@@ -90,7 +90,8 @@ def repair(
 
     The repair minimizes, in this order, the added guards, the changes (a new action in a leaf, a
     moved threshold, a guard), the disagreement with an oracle, and the movement of thresholds.
-    Thresholds are rounded to few decimals if that moves them little.
+    Guards act in as few states as possible. Thresholds are rounded to few decimals if that moves
+    them little.
 
     Args:
         constraints: The constraints. `Forever` constraints are checked, not repaired.
@@ -103,8 +104,8 @@ def repair(
         dynamics: The model of how actions change states, for constraints on later states.
 
     Raises:
-        ValueError: The signatures differ, no state fulfills the assumptions, or the oracle's arrays
-            do not fit each other.
+        ValueError: The signatures differ, no state fulfills the assumptions, the oracle's arrays do
+            not fit each other, or `max_guards` is negative.
     """
     if max_guards < 0:
         raise ValueError(f"max_guards must be 0 or more, got {max_guards}")

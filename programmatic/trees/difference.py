@@ -65,7 +65,8 @@ def difference(before: TreeProgram, after: TreeProgram) -> list[Change]:
 
     A new action or threshold costs 1, a new feature or a removed split 2, an added guard or a
     replaced subtree 1 plus 1 for each new node. Of equally cheap sequences the shortest is chosen.
-    A guard is a split put above a subtree, with a new branch beside it.
+    A guard is a split put above a subtree, with a new branch beside it. One branch of a removed
+    split takes its place.
 
     Raises:
         ValueError: The signatures differ.
