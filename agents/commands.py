@@ -13,9 +13,11 @@ from agents.drl.settings import TrainConfig, TuneConfig
 from karel_gym.registration import is_karel, sample_worlds, task_of
 from programmatic.flags import Flags
 from programmatic.runs import (
+    RUNS_FOLDER,
     begin_run,
     check_file,
     check_folder,
+    check_writable,
     new_folder,
     usual_folder,
     write_text,
@@ -130,7 +132,9 @@ def evaluate(
         raise ValueError(f"only Karel tasks can be animated side by side, not {env_id}")
     if render is not None:
         check_file(render, overwrite, FORMATS)
-    if run is not None:
+    if run is None:
+        check_writable(RUNS_FOLDER)
+    else:
         check_folder(run, overwrite)
     results = evaluate_episodes(
         config.policies,

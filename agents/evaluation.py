@@ -64,7 +64,8 @@ def evaluate_episodes(
 
     A policy that cannot act in worlds of this size, or with the observations of this task, is not
     run; the `note` in its row gives the reason. In an env that is not a Karel task, episode i is
-    seeded with `seed + i` and solved if its return is at least the env's `reward_threshold`.
+    seeded with `seed + i` and solved if its return is at least the env's `reward_threshold`;
+    an episode that a `max_steps` below the env's own truncates is not solved.
 
     Args:
         policies: One, several, or a mapping from names; see `agents.policies.contestants`.

@@ -123,8 +123,12 @@ def prepared_in_env(
     def run() -> Outcomes:
         with closing(envs):
             seen = roll_out(contestant.policy, envs, episodes, seed, deterministic)
-        threshold = spec_of(env_id).reward_threshold
-        solved: Any = np.nan if threshold is None else seen.returns >= threshold
+        spec = spec_of(env_id)
+        solved: Any = np.nan
+        if spec.reward_threshold is not None:
+            solved = seen.returns >= spec.reward_threshold
+            if max_steps is not None and max_steps < (spec.max_episode_steps or np.inf):
+                solved &= ~seen.truncated  # later rewards may be negative
         return Outcomes(seen.returns, np.bincount(seen.episodes, minlength=episodes), solved)
 
     return run

@@ -161,8 +161,19 @@ def new_folder(path: Path) -> Path:
     raise AssertionError
 
 
+def check_writable(folder: Path) -> None:
+    """Raise a `RunError` if a folder cannot be created, or no file can be written to it."""
+    parts = (folder.absolute(), *folder.absolute().parents)
+    lowest = next(part for part in parts if os.path.exists(part))
+    if not lowest.is_dir():
+        raise RunError(f"{folder} cannot be written: {lowest} is not a directory")
+    if not os.access(lowest, os.W_OK | os.X_OK):
+        raise RunError(f"{folder} cannot be written: no permission to write to {lowest}")
+
+
 def check_folder(run: Path, overwrite: bool = False) -> None:
-    """Raise a `RunError` if a folder holds a run that may not be overwritten."""
+    """Raise a `RunError` if a folder cannot be written or holds a run to keep."""
+    check_writable(run)
     if (run / CONFIG_FILE).exists() and not overwrite:
         raise RunError(
             f"{run} holds a run already: resume it, replace it with --overwrite (in Python, "
@@ -181,7 +192,8 @@ def check_file(file: Path, overwrite: bool = False, suffixes: Sequence[str] = ()
     """Check that a result may be written to a file.
 
     Raises:
-        RunError: The file exists, is a folder, or has none of the suffixes (empty allows all).
+        RunError: The file exists, is a folder, cannot be written, or has none of the suffixes
+            (empty allows all).
     """
     if suffixes and file.suffix.lower() not in suffixes:
         raise RunError(f"{file} must end in {' or '.join(suffixes)}")
@@ -189,6 +201,7 @@ def check_file(file: Path, overwrite: bool = False, suffixes: Sequence[str] = ()
         raise RunError(f"{file} is a folder; name a file to write")
     if file.exists() and not overwrite:
         raise RunError(f"{file} exists already: replace it with --overwrite, or use another file")
+    check_writable(file.parent)
 
 
 def begin_run(run: Path, config: dict[str, Any], overwrite: bool = False) -> None:

@@ -16,12 +16,14 @@ from karel_gym import sample_worlds
 from karel_gym.envs.observations import observation_space
 from karel_gym.registration import TASKS, task_of
 from programmatic import Program, ProgramPolicy, execute
+from programmatic.examples import program_file
 from programmatic.machine.bytecode import tokens_of
 from programmatic.references import reference_program
 from programmatic.search import RandomConfig
 from programmatic.search.objective import Objective
 
 SPIN = Program.parse("DEF run m( WHILE c( frontIsClear c) w( move w) turnLeft m)")
+BALANCE = str(program_file("near_optimal"))
 
 
 class Stepped:
@@ -76,6 +78,22 @@ def test_a_late_program_earns_only_in_a_longer_horizon() -> None:
         for n in (None, 3000)
     ]
     assert returns[0] == 0 < returns[1]
+
+
+@pytest.mark.parametrize(
+    ("policy", "env_id", "max_steps", "solved"),
+    [
+        ("random", "MountainCar-v0", 60, False),  # -60 exceeds -110, the threshold of 200 actions
+        ("random", "CartPole-v1", 20, False),
+        (BALANCE, "CartPole-MORL-v0", None, True),  # truncated at the env's own horizon
+        (BALANCE, "CartPole-MORL-v0", 250, True),
+    ],
+)
+def test_truncation_by_a_shorter_horizon_solves_nothing(
+    policy: Any, env_id: str, max_steps: int | None, solved: bool
+) -> None:
+    episodes = evaluate_episodes(policy, env_id, 2, max_steps=max_steps)
+    assert episodes["solved"].tolist() == [solved, solved]
 
 
 def test_max_steps_below_one_is_refused() -> None:

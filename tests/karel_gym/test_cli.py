@@ -141,6 +141,21 @@ def test_evaluating_again_takes_no_results_place(
     assert json.loads(Path(out[1], "config.json").read_text())["seed"] == 1
 
 
+@pytest.mark.parametrize("place", [["--run", "file/run"], ["--render", "file/a.gif"], []])
+def test_evaluate_refuses_a_place_before_it_evaluates(
+    place: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("file" if place else "runs").touch()
+    assert main(["evaluate", WALK, "--env", "Karel-Maze-v0", "--episodes", "2", *place]) == 2
+    written = capsys.readouterr()
+    assert "is not a directory" in written.err
+    assert written.out == ""
+
+
 GOOD, RULES = str(program_file("near_optimal")), str(CARTPOLE_CONSTRAINTS)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from programmatic.runs import (
     RunError,
     begin_run,
     check_file,
+    check_folder,
     checkpoint_path,
     checkpoints,
     latest_checkpoint,
@@ -107,12 +109,21 @@ def test_a_file_is_not_overwritten_unless_asked(tmp_path: Path) -> None:
         check_file(tmp_path, overwrite=True)
 
 
-def test_a_folder_that_cannot_be(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
+    with pytest.raises(RunError, match=r"cannot be written: .*file is not a directory"):
+        check_folder(tmp_path / "file" / "run")
+    with pytest.raises(RunError, match=r"cannot be written: .*file is not a directory"):
+        check_file(tmp_path / "file" / "a.gif")
+    check_folder(tmp_path / "new" / "run")
+    assert not (tmp_path / "new").exists()
     with pytest.raises(RunError, match="cannot be written"):
         begin_run(tmp_path / "file" / "run", {})
     with pytest.raises(RunError, match="cannot be written"), occupying(tmp_path / "file" / "run"):
         pass
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(RunError, match=f"no permission to write to {tmp_path}"):
+        check_folder(tmp_path / "new" / "run")
 
 
 OCCUPY = """
