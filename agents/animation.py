@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import count, zip_longest
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image as PillowImage
 
 from agents.policies import Contestant, contestants
@@ -24,6 +25,7 @@ FORMATS = (".gif", ".png", ".mp4")
 CELL_EXTENT = 320  # pixels of a world's longer side
 MAX_FRAMES = 240
 COLOURS = 64
+FAR = 64  # the difference of red, green or blue at which another palette is made
 HOLD = 8  # frames that show the end
 
 
@@ -68,7 +70,7 @@ def animate(
     ]
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:
-        _write(_composed(rows, max_frames), temporary, fps)
+        write_animation(_composed(rows, max_frames), temporary, fps)
 
 
 def _episode(
@@ -113,20 +115,36 @@ def _grid(images: list[Image], n_columns: int) -> Image:
     return image_grid([images[k : k + n_columns] for k in range(0, len(images), n_columns)])
 
 
-def _write(frames: Iterator[Image], path: Path, fps: int) -> None:
+def write_animation(frames: Iterable[Image], path: Path, fps: int) -> None:
+    """Write frames as the animation that the path's suffix names, one of `FORMATS`."""
     if path.suffix == ".mp4":
         _write_video(frames, path, fps)
         return
-    # The frames have few colors: a palette keeps the file and the list small.
-    pictures = [
-        PillowImage.fromarray(frame).quantize(COLOURS, dither=PillowImage.Dither.NONE)
-        for frame in frames
-    ]
-    first, *rest = pictures
+    first, *rest = _in_few_colors(frames)
     first.save(path, save_all=True, append_images=rest, duration=1000 // fps, loop=0)
 
 
-def _write_video(frames: Iterator[Image], path: Path, fps: int) -> None:
+def _in_few_colors(frames: Iterable[Image]) -> Iterator[PillowImage.Image]:
+    """Frames with a palette of `COLOURS`, which keeps the file and the list of frames small.
+
+    One palette serves until a frame has a color that is far from all of them: finding a palette
+    takes much longer than using one, and equal palettes are stored once.
+    """
+    palette: PillowImage.Image | None = None
+    for frame in frames:
+        picture = PillowImage.fromarray(frame)
+        drawn = palette and picture.quantize(palette=palette, dither=PillowImage.Dither.NONE)
+        if drawn is None or _farthest(drawn, frame) > FAR:
+            drawn = palette = picture.quantize(COLOURS, dither=PillowImage.Dither.NONE)
+        yield drawn
+
+
+def _farthest(drawn: PillowImage.Image, frame: Image) -> int:
+    """The largest difference in red, green or blue of any pixel."""
+    return int(np.abs(np.asarray(drawn.convert("RGB"), np.int16) - frame).max())
+
+
+def _write_video(frames: Iterable[Image], path: Path, fps: int) -> None:
     import imageio
 
     try:
