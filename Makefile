@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-long lint format docs clean
+.PHONY: demo test test-long lint format docs serve clean
 
 demo: $(VENV)/installed
 	$(BIN)/python -m benchmarks.demo
@@ -25,6 +25,9 @@ format: $(VENV)/installed-test
 
 docs: $(VENV)/installed-test
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+serve: $(VENV)/installed-test
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs serve
 
 clean:
 	rm -rf $(VENV) build *.egg-info

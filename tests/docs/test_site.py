@@ -8,6 +8,7 @@ import subprocess
 import sys
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 import imageio.v3 as iio
 import pytest
@@ -80,3 +81,14 @@ def test_the_reference_shows_signatures_and_examples(site: Path) -> None:
     page = text_of(site / "api" / "programmatic.html")
     assert re.search(r"execute\(\s*programs: Program", page)
     assert '>>> program = Program.parse("DEF run m( WHILE' in page
+
+
+def test_the_search_finds_words_in_pages_opened_from_a_folder(site: Path, browser: Any) -> None:
+    page = browser.new_page()
+    page.goto((site / "index.html").as_uri())
+    page.click(".md-search__input")
+    page.keyboard.type("counterexample")
+    found = page.locator(".md-search-result__item").first
+    found.wait_for()
+    assert "counterexample" in found.inner_text().lower()
+    page.close()
