@@ -1,6 +1,9 @@
-"""Random programs by the grammar's probabilities, in a kernel over token arrays.
+"""Random programs of the distribution of LEAPS's generator, in a kernel over token arrays.
 
-Source of the probabilities: the program generator of LEAPS (Trivedi et al., NeurIPS 2021).
+A statement is one of the structures, a sequence of two statements, or an action. Statements on the
+first three levels are drawn by these probabilities; the statements inside those are actions.
+Source: the program generator of LEAPS (Trivedi et al., NeurIPS 2021), whose depth grows by two from
+a statement to a statement in it, up to 6.
 """
 
 from __future__ import annotations
@@ -15,9 +18,7 @@ from karel_gym.simulation.rng import below, states_of
 from programmatic.dsl import Program
 from programmatic.dsl import tokens as t
 
-MAX_PROGRAM_TOKENS = 45
-MAX_DEPTH = 6
-MAX_NESTED = 4
+BRANCHING_LEVELS = 3
 
 # Cumulative percentages: the first 15 of a hundred statements are WHILEs, those up to 18 REPEATs...
 WHILES, REPEATS, SEQUENCES, ACTIONS, IFS = 15, 18, 68, 88, 96
@@ -27,7 +28,7 @@ PERCEPT_PERCENTS = np.array([50, 65, 80, 90, 100])
 ACTION_TOKENS = np.array(t.ACTION_TOKENS)
 PERCEPT_TOKENS = np.array(t.PERCEPT_TOKENS)
 
-STATEMENT = 64  # a statement still to be drawn: STATEMENT | depth << 8 | nesting << 16
+STATEMENT = 64  # a statement still to be drawn: STATEMENT | level << 8
 CONDITION = 65
 
 
@@ -94,26 +95,23 @@ def push_structure(
 
 
 @inner
-def draw_statement(stack: Any, size: int, depth: int, nesting: int, rng: Any) -> int:
+def draw_statement(stack: Any, size: int, level: int, sequences: int, rng: Any) -> int:
     """Push the parts of a statement to be drawn; returns the size of the stack."""
-    draw = below(rng, 100)
-    if depth >= MAX_DEPTH:
-        draw = SEQUENCES
-    while nesting >= MAX_NESTED and (draw < REPEATS or draw >= ACTIONS):
-        draw = below(rng, 100)
-    same = STATEMENT | (depth + 1) << 8 | nesting << 16
-    nested = STATEMENT | (depth + 1) << 8 | (nesting + 1) << 16
+    draw = below(rng, 100) if level < BRANCHING_LEVELS else ACTIONS - 1
+    inside = STATEMENT | (level + 1) << 8
     if draw < REPEATS or draw >= ACTIONS:
-        return push_structure(stack, size, draw, nested, CONDITION, CONDITION, rng)
-    if draw < SEQUENCES:
-        stack[size], stack[size + 1] = same, same
+        return push_structure(stack, size, draw, inside, CONDITION, CONDITION, rng)
+    if draw < REPEATS + sequences:
+        stack[size], stack[size + 1] = inside, inside
         return size + 2
     stack[size] = ACTION_TOKENS[pick(ACTION_PERCENTS, rng)]
     return size + 1
 
 
 @inner
-def draw_program(tokens: Any, stack: Any, rng: Any) -> int:
+def draw_program(
+    tokens: Any, stack: Any, sequences: int, least_times: int, most_times: int, rng: Any
+) -> int:
     """Draw one program into `tokens`; returns its length, 0 if it has no room."""
     tokens[0], tokens[1] = t.DEF, t.RUN
     length = 2
@@ -122,7 +120,7 @@ def draw_program(tokens: Any, stack: Any, rng: Any) -> int:
         size -= 1
         item = stack[size]
         if item & STATEMENT and item != CONDITION:
-            size = draw_statement(stack, size, (item >> 8) & 255, item >> 16, rng)
+            size = draw_statement(stack, size, item >> 8, sequences, rng)
         elif item == CONDITION:
             percept = draw_percept(rng)
             stack[size] = percept
@@ -134,28 +132,53 @@ def draw_program(tokens: Any, stack: Any, rng: Any) -> int:
         else:
             if length == tokens.size:
                 return 0
+            if item >= t.R_0 and item <= t.R_MAX:
+                while item < t.R_0 + least_times or item > t.R_0 + most_times:
+                    item = draw_times(rng)
             tokens[length] = item
             length += 1
     return length
 
 
 @kernel
-def draw_programs(tokens: Any, lengths: Any, rngs: Any) -> None:
-    """Fill `tokens`, int8, (N, L), with programs and `lengths`, int64, (N,); `rngs` is (N, 1)."""
+def draw_programs(
+    tokens: Any,
+    lengths: Any,
+    rngs: Any,
+    max_tokens: int,
+    sequences: int,
+    least_times: int,
+    most_times: int,
+) -> None:
+    """Draw N programs; those of more than `max_tokens` tokens are drawn again.
+
+    Args:
+        tokens: int8, (N, L); written, padded with 50.
+        lengths: int64, (N,); written.
+        rngs: uint64, (N, 1); changed.
+        max_tokens: At most L.
+        sequences: Percentage of statements that are sequences; 70 less it are actions.
+        least_times, most_times: Range of the counts of REPEAT.
+    """
     # A waiting statement pushes at most 10 items, and depth bounds the number of waiting ones.
-    stack = np.empty(16 * (MAX_DEPTH + 2), dtype=np.int64)
+    stack = np.empty(16 * (BRANCHING_LEVELS + 2), dtype=np.int64)
     for i in range(len(tokens)):
         lengths[i] = 0
         while lengths[i] == 0:
-            lengths[i] = draw_program(tokens[i], stack, rngs[i])
+            lengths[i] = draw_program(
+                tokens[i, :max_tokens], stack, sequences, least_times, most_times, rngs[i]
+            )
         tokens[i, lengths[i] :] = t.PAD
 
 
-def sample_tokens(n: int, seed: int = 0, max_tokens: int = MAX_PROGRAM_TOKENS) -> NDArray[np.int8]:
+def sample_tokens(
+    n: int, seed: int = 0, max_tokens: int = t.MAX_PROGRAM_TOKENS
+) -> NDArray[np.int8]:
     """`n` random programs as token ids, int8, (n, max_tokens), padded with 50.
 
-    Statements are at most 6 deep with 4 nested control structures; longer programs are drawn again.
-    Program i is the same whatever `n` is.
+    A program has at most eight statements in sequence and three nested control structures. Longer
+    programs than `max_tokens` (one in a thousand with 45) are drawn again. Program i is the same
+    whatever `n` is.
 
     Raises:
         ValueError: `n` is below 1, or `max_tokens` is below 5.
@@ -165,11 +188,12 @@ def sample_tokens(n: int, seed: int = 0, max_tokens: int = MAX_PROGRAM_TOKENS) -
     if max_tokens < 5:
         raise ValueError(f"the shortest program has 5 tokens, got max_tokens={max_tokens}")
     tokens = np.empty((n, max_tokens), dtype=np.int8)
-    draw_programs(tokens, np.empty(n, dtype=np.int64), states_of(seed, n)[:, None])
+    lengths, rngs = np.empty(n, dtype=np.int64), states_of(seed, n)[:, None]
+    draw_programs(tokens, lengths, rngs, max_tokens, SEQUENCES - REPEATS, 0, t.MAX_TIMES)
     return tokens
 
 
-def sample_programs(n: int, seed: int = 0, max_tokens: int = MAX_PROGRAM_TOKENS) -> list[Program]:
+def sample_programs(n: int, seed: int = 0, max_tokens: int = t.MAX_PROGRAM_TOKENS) -> list[Program]:
     """`n` random programs; see `sample_tokens`.
 
     Example:

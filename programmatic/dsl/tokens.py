@@ -13,6 +13,8 @@ from typing import Final
 
 MAX_TIMES: Final = 19
 """The largest n of `R=n`; the smallest is 0."""
+MAX_PROGRAM_TOKENS: Final = 45
+"""The most tokens of a program that LEAPS embeds, DEF included."""
 
 TOKENS: Final[tuple[str, ...]] = (
     *("DEF", "run", "m(", "m)"),

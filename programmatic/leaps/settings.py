@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from karel_gym.world_rules import check_size
+from programmatic.dsl.tokens import MAX_PROGRAM_TOKENS, MAX_TIMES
 from programmatic.flags import Count
 from programmatic.options import check_number, check_types, check_whole
 from programmatic.settings import RunSettings
@@ -37,11 +38,25 @@ class DatasetConfig:
     marker_probability: float = 0.1
     """Probability of a marker on each free cell."""
     min_states: int = 4
-    """Fewest states of a demonstration, including its start."""
+    """Fewest states of a demonstration, including its start, if the program has no condition."""
     max_states: int = 20
     """Most states of a demonstration, including its start."""
     max_trials: int = 100
     """Worlds to try for a program's demonstrations before the program is dropped."""
+    max_tokens: int = MAX_PROGRAM_TOKENS
+    """Most tokens of a program, DEF included. HPRL: 39."""
+    sequences: int = 50
+    """Percentage of statements that are sequences; 70 less it are actions. HPRL: 40."""
+    min_times: int = 0
+    """Smallest count of a REPEAT. HPRL: 2."""
+    max_times: int = MAX_TIMES
+    """Largest count of a REPEAT. HPRL: 5."""
+    drop_turn_pairs: bool = False
+    """Drop programs with a turnLeft beside a turnRight, as HPRL does."""
+    drop_marker_loops: bool = False
+    """Drop programs with a WHILE around nothing but putMarker, as HPRL does."""
+    max_repeats: int | None = None
+    """Drop programs whose demonstrations do one action more times in a row. HPRL: 8."""
     seed: int = 0
     """Seed of the programs, the worlds and the split. Equal seeds give equal data sets."""
 
@@ -58,6 +73,10 @@ class DatasetConfig:
             "min_states": (1, self.max_states),
             "max_states": (2, 128),
             "max_trials": (self.demonstrations, 2**31),
+            "max_tokens": (5, MAX_PROGRAM_TOKENS),
+            "sequences": (0, 70),
+            "min_times": (0, self.max_times),
+            "max_times": (0, MAX_TIMES),
             "seed": (0, 2**64 - 1),
         }
         for name, (lowest, highest) in limits.items():
@@ -65,6 +84,8 @@ class DatasetConfig:
                 raise ValueError(
                     f"{name} must be in {lowest} to {highest}, got {getattr(self, name)}"
                 )
+        if self.max_repeats is not None:
+            check_whole(self, "max_repeats")
         if self.height * self.width > 2**15:
             raise ValueError(
                 f"worlds of a data set have at most {2**15:,} cells, got {self.height}x{self.width}"

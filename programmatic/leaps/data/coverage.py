@@ -132,10 +132,12 @@ def demonstrate_programs(
     lengths: Any,
     trials: Any,
 ) -> None:
-    """Find D demonstrations for each of the programs `rows[first:last]`.
+    """Find D demonstrations for each of the programs `rows[first:last]`, as the original does.
 
     Until all conditions have been both true and false, only demonstrations that give a condition a
-    new value are kept; then all are. A kept demonstration halts after `min_actions` to T actions.
+    new value are kept; then all are. A kept demonstration halts after at most T actions. If it has
+    fewer than `min_actions`, it must give a condition a new value, or win the toss of a coin once
+    all conditions of its program are covered. At least one demonstration must have an action.
 
     Args:
         first, last, rows: The programs; `rows` are int64 indices of the arrays below.
@@ -159,7 +161,7 @@ def demonstrate_programs(
         compile_program(tokens[i, : n_tokens[i]], room[0], room[1], code)
         conditions = conditions_of(tokens[i], n_tokens[i])
         seen_false, seen_true = np.uint64(0), np.uint64(0)
-        n_kept, n_trials = 0, 0
+        n_kept, n_trials, longest = 0, 0, 0
         while n_kept < n_demonstrations and n_trials < max_trials:
             n_trials += 1
             start = cells[i, n_kept]
@@ -168,15 +170,18 @@ def demonstrate_programs(
             n_actions = demonstrate(
                 code, world, width, position, heading, actions[i, n_kept], evaluated
             )
-            if n_actions < min_actions:
+            if n_actions == NOT_HALTED:
                 continue
             now_false, now_true = seen_false | evaluated[0], seen_true | evaluated[1]
             is_covered = seen_false == conditions and seen_true == conditions
-            if is_covered or now_false != seen_false or now_true != seen_true:
+            is_new = now_false != seen_false or now_true != seen_true
+            may_be_short = is_new or (conditions != 0 and below(rngs[i], 2) == 0)
+            if (is_new or is_covered) and (n_actions >= min_actions or may_be_short):
                 seen_false, seen_true = now_false, now_true
                 robots[i, n_kept, 0], robots[i, n_kept, 1] = position, heading
                 actions[i, n_kept, n_actions:] = STOP
                 lengths[i, n_kept] = n_actions
+                longest = max(longest, n_actions)
                 n_kept += 1
         is_covered = seen_false == conditions and seen_true == conditions
-        trials[i] = n_trials if n_kept == n_demonstrations and is_covered else 0
+        trials[i] = n_trials if n_kept == n_demonstrations and is_covered and longest else 0

@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 
 from karel_gym.simulation.rng import states_of, stream_of
 from karel_gym.world import WorldBatch
-from programmatic.dsl.sampling import MAX_PROGRAM_TOKENS
-from programmatic.dsl.tokens import PAD
+from programmatic.dsl.tokens import MAX_PROGRAM_TOKENS, PAD
 from programmatic.leaps.data.demonstrations import STOP, behaviour_match, checked
 from programmatic.leaps.data.original_dataset import DATA_FILE, ID_FILE, read_original
 from programmatic.machine.bytecode import compile_tokens

@@ -6,14 +6,17 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from karel_gym.simulation.devices import in_parallel
 from karel_gym.simulation.rng import states_of
 from programmatic.dsl.sampling import draw_programs
+from programmatic.dsl.tokens import TOKEN_IDS, W_CLOSE, W_OPEN
 from programmatic.leaps.data.coverage import CERTAIN, demonstrate_programs
 from programmatic.leaps.data.dataset import DTYPES, ProgramDataset, shapes_of, split_of
+from programmatic.leaps.data.demonstrations import STOP
 from programmatic.leaps.settings import DatasetConfig
 from programmatic.runs import versions
 
@@ -30,9 +33,8 @@ def generate(config: DatasetConfig | None = None) -> ProgramDataset:
     runs that make each condition of an IF, IFELSE or WHILE both true and false. Program i and its
     demonstrations do not depend on the number of programs and of cores.
 
-    Two differences from the original generator: a demonstration that raises the coverage cannot be
-    shorter than `min_states`; and an impossible action, such as a move into a wall, has the same
-    effect as in every env, where the original drops the run. The defaults are those of LEAPS.
+    The defaults are those of LEAPS. One difference from its generator: an impossible action, such
+    as a move into a wall, has the same effect as in every env; the original drops the run.
 
     The `config` of the data set also has the numbers of programs drawn, repeated (drawn before) and
     dropped, and the versions of the packages.
@@ -98,8 +100,10 @@ def _draw(
     tokens, n_tokens = batch["tokens"], np.empty(AT_ONCE, dtype=np.int64)
     rngs = states_of(config.seed, first + AT_ONCE)[first:, None]
 
+    limits = config.max_tokens, config.sequences, config.min_times, config.max_times
+
     def draw(start: int, end: int) -> None:
-        draw_programs(tokens[start:end], n_tokens[start:end], rngs[start:end])
+        draw_programs(tokens[start:end], n_tokens[start:end], rngs[start:end], *limits)
 
     in_parallel(draw, AT_ONCE)
     is_new = np.zeros(AT_ONCE, dtype=bool)
@@ -131,4 +135,24 @@ def _draw(
         )
 
     in_parallel(demonstrate, len(fresh))
-    return batch, fresh, trials > 0
+    return batch, fresh, (trials > 0) & _is_wanted(config, tokens, batch["actions"])
+
+
+def _is_wanted(
+    config: DatasetConfig, tokens: NDArray[np.int8], actions: NDArray[np.int8]
+) -> NDArray[np.bool_]:
+    """Whether the filters of `config` keep each program: bool, (N,)."""
+    first, second, third = tokens[:, :-2], tokens[:, 1:-1], tokens[:, 2:]
+    left, right, put = (TOKEN_IDS[word] for word in ("turnLeft", "turnRight", "putMarker"))
+    wanted = np.ones(len(tokens), dtype=np.bool_)
+    if config.drop_turn_pairs:
+        pairs = (first == left) & (second == right) | (first == right) & (second == left)
+        wanted &= ~pairs.any(axis=1)
+    if config.drop_marker_loops:
+        loops = (first == W_OPEN) & (second == put) & (third == W_CLOSE)
+        wanted &= ~loops.any(axis=1)
+    if config.max_repeats is not None and config.max_repeats < actions.shape[2]:
+        same = (actions[..., 1:] == actions[..., :-1]) & (actions[..., 1:] != STOP)
+        runs = sliding_window_view(same, config.max_repeats, axis=2).all(axis=3)
+        wanted &= ~np.any(runs, axis=(1, 2))
+    return wanted

@@ -23,8 +23,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from karel_gym.envs.observations import N_PLANES
-from programmatic.dsl.sampling import MAX_PROGRAM_TOKENS
-from programmatic.dsl.tokens import PAD
+from programmatic.dsl.tokens import MAX_PROGRAM_TOKENS, PAD
 from programmatic.leaps.data.demonstrations import STOP, worlds_of
 
 DATA_FILE, ID_FILE = "data.hdf5", "id.txt"

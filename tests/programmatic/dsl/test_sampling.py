@@ -1,16 +1,80 @@
-"""Random programs follow the grammar and its probabilities."""
+"""Random programs have the distribution of LEAPS's generator."""
 
 from __future__ import annotations
 
+import gzip
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+
 import numpy as np
 import pytest
+from scipy.stats import chi2_contingency
 
 from programmatic.dsl import tokens as t
-from programmatic.dsl.sampling import MAX_NESTED, sample_programs, sample_tokens
+from programmatic.dsl.sampling import draw_programs, sample_programs, sample_tokens
 from programmatic.dsl.syntax import Action, If, IfElse, Repeat, Statement, While
 
 N = 20_000
-LONG = 1000  # tokens: hardly any program is drawn again, which would distort the probabilities
+ORIGINAL = Path(__file__).parents[2] / "data" / "leaps_generator.txt.gz"
+BLOCKS = {"w(": 1, "r(": 1, "i(": 1, "e(": 1, "w)": -1, "r)": -1, "i)": -1, "e)": -1}
+STATEMENTS = {*t.ACTIONS, "WHILE", "REPEAT", "IF", "IFELSE"}
+
+
+@cache
+def original() -> list[list[str]]:
+    """Programs that the generator of clvrai/leaps drew, those of more than 45 tokens left out."""
+    lines = gzip.decompress(ORIGINAL.read_bytes()).decode().splitlines()
+    programs = [line.split() for line in lines]
+    return [words for words in programs if len(words) <= t.MAX_PROGRAM_TOKENS]
+
+
+@cache
+def ours() -> list[list[str]]:
+    words = np.array(t.TOKENS)
+    return [words[row[row != t.PAD]].tolist() for row in sample_tokens(N, seed=2)]
+
+
+def depths(words: Sequence[str]) -> list[int]:
+    """The number of blocks around each word."""
+    return np.cumsum([BLOCKS.get(word, 0) for word in words]).tolist()
+
+
+def in_sequence(words: Sequence[str]) -> int:
+    """The number of statements of the outermost sequence."""
+    return sum(not d and w in STATEMENTS for d, w in zip(depths(words), words, strict=True))
+
+
+@pytest.mark.parametrize(
+    "figure",
+    [
+        len,
+        lambda words: max(depths(words)),
+        lambda words: sum(word in STATEMENTS for word in words),
+        in_sequence,
+        lambda words: words[3],
+        " ".join,
+        *(lambda words, word=word: words.count(word) for word in ("move", "WHILE", "IF", "ELSE")),
+        *(lambda words, word=word: words.count(word) for word in ("not", "putMarker", "turnLeft")),
+        lambda words: " ".join(words[-3:-1]),
+        lambda words: sum(pair == ("c)", "c)") for pair in pairwise(words)),
+    ],
+)
+def test_programs_are_those_of_the_original(figure: Callable[[Sequence[str]], object]) -> None:
+    counts = [Counter(map(figure, programs)) for programs in (original(), ours())]
+    values = [value for value in counts[1] if sum(count[value] for count in counts) >= 60]
+    table = [[count[value] for value in values] for count in counts]
+    for row, count in zip(table, counts, strict=True):
+        row.append(1 + count.total() - sum(row))
+    assert chi2_contingency(table)[1] > 0.002
+
+
+def test_as_many_programs_recur_as_in_the_original() -> None:
+    n = len(original())
+    distinct = [len({*map(tuple, ours()[i * n : (i + 1) * n])}) for i in range(4)]
+    assert len({*map(tuple, original())}) == pytest.approx(np.mean(distinct), rel=0.02)
 
 
 def nesting(body: tuple[Statement, ...]) -> int:
@@ -24,9 +88,10 @@ def nesting(body: tuple[Statement, ...]) -> int:
 
 
 def test_programs_are_valid_and_within_the_limits() -> None:
-    programs = sample_programs(3000, seed=1)
+    programs = sample_programs(N, seed=1)
     assert max(len(p.tokens) for p in programs) == 45
-    assert max(nesting(p.body) for p in programs) == MAX_NESTED
+    assert max(nesting(p.body) for p in programs) == 3
+    assert max(len(p.body) for p in programs) == 8
     kinds = {type(s) for p in programs for s in p.body}
     assert kinds == {Action, While, If, IfElse, Repeat}
 
@@ -37,7 +102,7 @@ def test_a_program_does_not_depend_on_how_many_are_drawn() -> None:
 
 
 def test_terminals_have_their_probabilities() -> None:
-    tokens = sample_tokens(N, seed=2, max_tokens=LONG)
+    tokens = sample_tokens(N, seed=2)
     counts = np.bincount(tokens.ravel(), minlength=t.PAD + 1)
     actions = counts[list(t.ACTION_TOKENS)]
     np.testing.assert_allclose(actions / actions.sum(), [0.5, 0.15, 0.15, 0.1, 0.1], atol=0.01)
@@ -45,17 +110,18 @@ def test_terminals_have_their_probabilities() -> None:
     np.testing.assert_allclose(percepts / percepts.sum(), [0.5, 0.15, 0.15, 0.1, 0.1], atol=0.015)
     assert counts[t.NOT] / percepts.sum() == pytest.approx(0.1, abs=0.01)
     times = counts[t.R_0 : t.R_MAX + 1]
-    np.testing.assert_allclose(times / times.sum(), 1 / 20, atol=0.01)
+    np.testing.assert_allclose(times / times.sum(), 1 / 20, atol=0.015)
 
 
-def test_first_statements_have_their_probabilities() -> None:
-    # A sequence's first statement is drawn anew one level deeper, so the first token of a program
-    # is a WHILE with 0.15 * (1 + 0.5 + 0.25 + ...).
-    first = sample_tokens(N, seed=5, max_tokens=LONG)[:, 3]
-    share = {word: (first == t.TOKEN_IDS[word]).mean() for word in ("WHILE", "REPEAT", "IF")}
-    assert share["WHILE"] == pytest.approx(0.30, abs=0.02)
-    assert share["REPEAT"] == pytest.approx(0.06, abs=0.015)
-    assert share["IF"] == pytest.approx(0.16, abs=0.03)
+def test_limits_and_probabilities_can_be_others() -> None:
+    tokens, lengths = np.empty((N, 45), np.int8), np.empty(N, np.int64)
+    draw_programs(tokens, lengths, np.arange(N, dtype=np.uint64)[:, None], 30, 20, 2, 5)
+    assert lengths.max() == 30
+    times = np.bincount(tokens.ravel(), minlength=t.PAD + 1)[t.R_0 : t.R_MAX + 1]
+    assert np.flatnonzero(times).tolist() == [2, 3, 4, 5]
+    np.testing.assert_allclose(times[2:6] / times.sum(), 1 / 4, atol=0.04)
+    alone = np.isin(tokens[:, 3], t.ACTION_TOKENS) & (tokens[:, 4] == t.M_CLOSE)
+    assert alone.mean() == pytest.approx(0.5, abs=0.02)  # 100 - 30 - 20 percent
 
 
 def test_bad_arguments_are_refused() -> None:

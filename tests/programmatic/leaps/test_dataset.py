@@ -7,6 +7,7 @@ import re
 from collections import defaultdict
 from dataclasses import replace
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -66,20 +67,52 @@ def test_demonstrations_are_whole_runs_that_cover_every_branch(config: DatasetCo
             grid = grid_of(data.cells[i, d], config.width, data.robots[i, d])
             run = PlainRun(grid, config.max_states).of(program)
             assert run.halted
-            assert config.min_states <= len(run.states) <= config.max_states
+            assert len(run.states) <= config.max_states
+            assert len(run.states) >= config.min_states or conditions_of(program.body)
             assert data.lengths[i, d] == len(run.actions)
             padding = [STOP] * (config.max_states - 1 - len(run.actions))
             assert data.actions[i, d].tolist() == run.actions + padding
             for span, seen in run.outcomes.items():
                 outcomes[span] |= seen
         assert outcomes == {span: {False, True} for span in conditions_of(program.body)}
+        assert data.lengths[i].max() > 0
 
 
 def test_some_programs_branch_and_some_do_not() -> None:
     bodies = [Program.from_tokens(row.tolist()).body for row in dataset().tokens]
     assert {bool(conditions_of(body)) for body in bodies} == {False, True}
-    lengths = dataset().lengths
-    assert (lengths.min(), lengths.max()) == (3, 19)
+    branch = np.array([bool(conditions_of(body)) for body in bodies])
+    for lengths, least in ((dataset().lengths[branch], 0), (dataset().lengths[~branch], 3)):
+        assert lengths.min() == least
+        assert lengths.max() > 15
+
+
+@pytest.mark.parametrize(
+    ("filters", "pattern"),
+    [
+        ({"drop_turn_pairs": True}, r"turnLeft turnRight|turnRight turnLeft"),
+        ({"drop_marker_loops": True}, r"w\( putMarker w\)"),
+        ({"min_times": 2, "max_times": 5}, r"R=([016-9]|1.)\b"),
+        ({"max_tokens": 20}, r"(\S+ ){20}\S+"),
+    ],
+)
+def test_filters_drop_what_they_name(filters: dict[str, Any], pattern: str) -> None:
+    def found(config: DatasetConfig) -> list[str]:
+        texts = [str(Program.from_tokens(row.tolist())) for row in generate(config).tokens]
+        return [text for text in texts if re.search(pattern, text)]
+
+    assert found(CONFIG)
+    assert not found(replace(CONFIG, **filters))
+
+
+def test_no_demonstration_repeats_an_action_too_often() -> None:
+    def longest(config: DatasetConfig) -> int:
+        actions = generate(config).actions.reshape(-1, 19).tolist()
+        runs = ((a, len(list(run))) for row in actions for a, run in groupby(row))
+        return max(n for action, n in runs if action != STOP)
+
+    assert longest(CONFIG) > 8
+    assert longest(replace(CONFIG, max_repeats=8)) == 8
 
 
 def test_a_program_does_not_depend_on_how_many_there_are() -> None:
@@ -157,6 +190,10 @@ def test_the_parts_are_70_15_and_15_percent() -> None:
         ({"max_states": 200}, "max_states must be in 2 to 128"),
         ({"wall_probability": 1.0}, "wall_probability must be in 0 to 0.9"),
         ({"max_trials": 9}, "max_trials must be in 10 to"),
+        ({"max_tokens": 46}, "max_tokens must be in 5 to 45"),
+        ({"sequences": 71}, "sequences must be in 0 to 70"),
+        ({"min_times": 4, "max_times": 3}, "min_times must be in 0 to 3"),
+        ({"max_repeats": 0}, "max_repeats must be a whole number from 1 up"),
         ({"seed": -1}, "seed must be in 0 to"),
         ({"width": 2}, "3 to 1000 cells high and wide"),
         ({"width": 1000, "height": 1000}, "at most 32,768 cells"),
@@ -171,7 +208,11 @@ def test_a_search_in_vain_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(generation, "AT_ONCE", 64)
     monkeypatch.setattr(generation, "MOST_IN_VAIN", 3)
     with pytest.raises(ValueError, match=r"last 192 programs .* 1 demonstrations of 126 to 128"):
-        generate(DatasetConfig(2, demonstrations=1, max_trials=1, min_states=126, max_states=128))
+        generate(
+            DatasetConfig(
+                2, demonstrations=1, max_trials=1, min_states=126, max_states=128, max_tokens=5
+            )
+        )
 
 
 @pytest.mark.parametrize(
