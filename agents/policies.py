@@ -239,7 +239,8 @@ def _of_model(name: str, model: Any) -> Contestant:
         from agents.hierarchy.skill_policy import SkillPolicy
         from agents.hierarchy.skills import skills_named
 
-        skills = partial(SkillPolicy, model, skills_named(settings["action"]), settings["horizon"])
+        skill_space = skills_named(settings["action"], settings.get("model", "default"))
+        skills = partial(SkillPolicy, model, skill_space, settings["horizon"])
         shape = (settings["height"], settings["width"]) if settings["obs"] == "grid" else None
         policy = skills(settings["max_steps"])
         return Contestant(name, policy, settings["obs"], shape, deterministic, within=skills)

@@ -81,6 +81,8 @@ class TrainConfig(_LearningConfig):
     action: Annotated[str, tyro.conf.arg(metavar="{primitive,option,program}")] = PRIMITIVE
     """Action of the policy: an action of the robot (primitive), the latent of five of them
     (option, as in HRL), or the latent of a LEAPS program (program, as in HPRL)."""
+    model: Annotated[str, tyro.conf.arg(metavar="FILE")] = "default"
+    """The file of the embedding of the programs that are actions, or default."""
     total_timesteps: Annotated[Count | None, tyro.conf.arg(name="steps")] = None
     """Steps to train for, over all envs; a step is an action of the policy.
     By default n_timesteps of the hyperparameters."""

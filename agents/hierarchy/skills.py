@@ -5,6 +5,7 @@ A skill of HPRL is a program of LEAPS's latent space; one of HRL is a fixed numb
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from typing import Protocol
 
@@ -52,14 +53,30 @@ class OptionSkills:
 
 
 class ProgramSkills:
-    """Programs of HPRL, given by `latent_dim` components of LEAPS's latent space.
+    """Programs of HPRL, given by latents of a compressed embedding, or of components of another.
 
-    HPRL learns the compression, two linear layers, together with the embedding. Here it consists of
-    the principal components of the latents of random programs, scaled to variance 1.
+    HPRL learns the compression, two linear layers, together with the embedding. For embeddings
+    without such layers it consists here of the `latent_dim` principal components of the latents of
+    random programs, scaled to variance 1.
+
+    Args:
+        model: A `ProgramVAE` on the CPU, its file, or "default".
+        latent_dim: Size of the skills' latents, unless the embedding compresses.
+
+    Raises:
+        RunError: The model's file is missing or damaged.
     """
 
-    def __init__(self, model: ProgramVAE | None = None, latent_dim: int = COMPRESSED_DIM) -> None:
-        self.model = model or ProgramVAE.load(device="cpu")
+    def __init__(
+        self,
+        model: ProgramVAE | str | os.PathLike[str] = "default",
+        latent_dim: int = COMPRESSED_DIM,
+    ) -> None:
+        self.model = model if isinstance(model, ProgramVAE) else ProgramVAE.load(model, "cpu")
+        if self.model.layout.units is not None:
+            self.latent_dim = self.model.latent_dim
+            self._center, self._axes = torch.zeros(self.latent_dim), torch.eye(self.latent_dim)
+            return
         self.latent_dim = min(latent_dim, self.model.latent_dim)
         means, _ = self.model.encode(sample_programs(COMPRESSION_PROGRAMS))
         self._center = means.mean(dim=0)  # (Z,)
@@ -74,8 +91,8 @@ class ProgramSkills:
 
 
 @cache
-def skills_named(name: str) -> Skills:
-    """The skills of this package: "option" or "program", one of `SKILLS`."""
+def skills_named(name: str, model: str = "default") -> Skills:
+    """The skills "option", or "program" of an embedding: a file of weights or "default"."""
     if name not in SKILLS:
         raise ValueError(f"skills are {' or '.join(map(repr, SKILLS))}, got {name!r}")
-    return OptionSkills() if name == SKILLS[0] else ProgramSkills()
+    return OptionSkills() if name == SKILLS[0] else ProgramSkills(model)

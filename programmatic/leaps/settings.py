@@ -126,7 +126,14 @@ class PretrainConfig(RunSettings):
     demonstrations: int = 10
     """Demonstrations of each program that a step of L_L uses."""
     latent_dim: int = LATENT_DIM
-    """Size of the latents and of all recurrent states."""
+    """Size of the latents and of the executor's recurrent states."""
+    units: int | None = None
+    """Units of the program GRUs, which linear layers connect with the latents (HPRL: 256, for
+    latents of 64); by default as many as the latents' size, without such layers."""
+    tanh: bool = False
+    """Let decoder and executor take the tanh of the latents (as HPRL)."""
+    latent_noise: float = 1.0
+    """Standard deviation of the noise of drawn latents, in the encoder's sigmas (HPRL: 0.1)."""
     max_gradient_norm: float | None = None
     """Norm to which gradients are clipped; by default they are not clipped."""
     start: Path | None = None
@@ -156,5 +163,7 @@ class PretrainConfig(RunSettings):
         check_whole(self, "epochs", "batch_size", "decay_every", "demonstrations", "latent_dim")
         if self.epoch_programs is not None:
             check_whole(self, "epoch_programs")
-        check_number(self, "learning_rate", "decay")
+        if self.units is not None:
+            check_whole(self, "units")
+        check_number(self, "learning_rate", "decay", "latent_noise")
         check_whole(self, "seed", least=0, most=2**32 - 1)

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from karel_gym.envs.observations import MARKER_PLANE, N_PLANES, WALL_PLANE, write_grids
-from karel_gym.robot import ACTIONS, act, sense
+from karel_gym.robot import ACTIONS, PUT_MARKER, act, sense
 from karel_gym.simulation.devices import in_parallel
 from karel_gym.simulation.episode_arrays import copy
 from karel_gym.simulation.kernels import index, inner, kernel
-from karel_gym.world import HEADINGS, WALL
+from karel_gym.world import HEADINGS, MARKERS, MAX_MARKERS, WALL
 from programmatic.machine.bytecode import ACT, HALT, argument_of, compile_rows, op_of
 from programmatic.machine.interpreter import NO_ACTION, advance
 
@@ -31,6 +31,7 @@ def replay_part(
     robots: Any,
     actions: Any,
     lengths: Any,
+    max_markers: int,
     all_cells: Any,
     all_robots: Any,
 ) -> None:
@@ -42,7 +43,9 @@ def replay_part(
         all_robots[i, 0, 0], all_robots[i, 0, 1] = position, heading
         for t in range(actions.shape[1]):
             copy(all_cells[i, t], all_cells[i, t + 1])
-            if t < lengths[i]:
+            markers = all_cells[i, t, index(position)] & MARKERS
+            puts_in_vain = actions[i, t] == PUT_MARKER and markers >= max_markers
+            if t < lengths[i] and not puts_in_vain:
                 effect = act(all_cells[i, t + 1], width, position, heading, actions[i, t])
                 position, heading = effect.position, effect.heading
             all_robots[i, t + 1, 0], all_robots[i, t + 1, 1] = position, heading
@@ -125,6 +128,7 @@ def replay(
     robots: NDArray[Any],
     actions: NDArray[Any],
     lengths: NDArray[Any],
+    max_markers: int = MAX_MARKERS,
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """The states of M demonstrations; after the end of one, its last state repeats.
 
@@ -134,6 +138,7 @@ def replay(
         robots: integers, (M, 2); position (row * W + column) and heading at the start.
         actions: integers, (M, T); 0 to 4, after the end any number.
         lengths: integers, (M,); numbers of actions, 0 to T.
+        max_markers: A put on a cell with as many markers or more does nothing.
 
     Returns:
         The cells, uint8, (M, T+1, H*W), and the robots, int64, (M, T+1, 2), of all states.
@@ -153,7 +158,9 @@ def replay(
     all_cells = np.empty((m, n_states, worlds.shape[1]), dtype=np.uint8)
     all_robots = np.empty((m, n_states, 2), dtype=np.int64)
     in_parallel(
-        lambda first, last: replay_part(first, last, worlds, width, *others, all_cells, all_robots),
+        lambda first, last: replay_part(
+            first, last, worlds, width, *others, max_markers, all_cells, all_robots
+        ),
         m,
     )
     return all_cells, all_robots

@@ -1,9 +1,10 @@
-"""Files of weights and checkpoints of pretrainings; reading of the original's weights."""
+"""Files of weights and checkpoints of pretrainings; reading of published weights."""
 
 from __future__ import annotations
 
 import json
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -11,8 +12,9 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 
+from programmatic.leaps.model.layouts import LATENT_HEAD, Layout, recognized
 from programmatic.leaps.model.networks import VAE, NeuralExecutor
 from programmatic.leaps.settings import VARIANTS
 from programmatic.runs import RunError, read_settings_file, replacing, write_json
@@ -23,7 +25,7 @@ DEFAULT_VARIANT = "leaps"
 BEST_FILE = "best.safetensors"
 """The file of weights in the run folder of a pretraining."""
 ORIGINAL_SUFFIXES = (".ptp", ".pt", ".pth")
-LATENT_HEAD = "vae._enc_mu.weight"
+LAYOUT = "layout"  # in the header of a file of weights
 MODEL, OPTIMIZER, STATE = "model.", "optimizer.", "state"  # of a checkpoint's names
 
 
@@ -32,21 +34,26 @@ def write_state_dict(
     weights: Mapping[str, torch.Tensor],
     about: Mapping[str, Any] | None = None,
     dtype: torch.dtype | None = None,
+    layout: Layout | None = None,
 ) -> None:
-    """Write weights as safetensors, in `dtype` if given, and the information `about` as JSON."""
+    """Write weights as safetensors, in `dtype` if given, and the information `about` as JSON.
+
+    The header has the layout, if it is that of an embedding.
+    """
     kept = {
         name: tensor.detach().cpu().to(dtype if tensor.is_floating_point() else None).contiguous()
         for name, tensor in weights.items()
     }
     with replacing(path) as temporary:
-        temporary.write_bytes(save(kept))
+        temporary.write_bytes(save(kept, {LAYOUT: layout.to_json()} if layout else None))
     if about is not None:
         write_json(Path(path).with_suffix(".json"), dict(about))
 
 
 def export_weights(weights: Path, path: Path) -> None:
     """Copy weights with their JSON file to `path` in half precision; RunError if damaged."""
-    write_state_dict(path, read_state_dict(weights), read_about(weights), torch.float16)
+    tensors, layout = read_state_dict(weights)
+    write_state_dict(path, tensors, read_about(weights), torch.float16, layout)
 
 
 def weights_path(name: str | os.PathLike[str]) -> Path:
@@ -58,24 +65,38 @@ def weights_path(name: str | os.PathLike[str]) -> Path:
     return Path(name) / BEST_FILE if Path(name).is_dir() else Path(name)
 
 
-def read_state_dict(name: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
-    """The float32 weights of a `ProgramVAE` on the CPU; RunError if missing or damaged."""
+def read_state_dict(name: str | os.PathLike[str]) -> tuple[dict[str, torch.Tensor], Layout]:
+    """The float32 weights of a `ProgramVAE` on the CPU, and their layout.
+
+    Raises:
+        RunError: The file is missing or damaged, or of no known layout.
+    """
     path = weights_path(name)
     if not path.is_file():
         shipped = ", ".join(map(repr, (DEFAULT, *VARIANTS)))
         raise RunError(f"there are no weights {path}: name a file, or one of {shipped}")
     try:
         if path.suffix in ORIGINAL_SUFFIXES:
-            weights = _of_original(torch.load(path, map_location="cpu", weights_only=True))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of pickles that are refused
+                stored = torch.load(path, map_location="cpu", weights_only=True)
+            weights, layout = recognized(_floats(_of_original(stored)))
         else:
-            weights = load_file(path)
+            with safe_open(path, "pt") as file:
+                metadata = file.metadata() or {}
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            weights = _floats(tensors)
+            if LAYOUT in metadata:
+                layout = Layout.from_json(metadata[LAYOUT])
+            else:
+                weights, layout = recognized(weights)
+        _check(weights, layout)
     except (SafetensorError, OSError, ValueError, RuntimeError, EOFError) as error:
-        raise RunError(f"{path} cannot be read as weights: {error}") from None
+        reason = str(error).strip().partition("\n")[0]
+        raise RunError(f"{path} cannot be read as weights: {reason}") from None
     except Exception as error:  # torch's errors for pickles of other objects have no other base
         raise RunError(f"{path} holds more than weights: {type(error).__name__}") from None
-    weights = {name: tensor.float() for name, tensor in weights.items()}
-    _check(path, weights)
-    return weights
+    return weights, layout
 
 
 def read_about(name: str | os.PathLike[str]) -> dict[str, Any]:
@@ -83,29 +104,39 @@ def read_about(name: str | os.PathLike[str]) -> dict[str, Any]:
     return read_settings_file(weights_path(name).with_suffix(".json"))
 
 
-def _of_original(stored: Any) -> dict[str, torch.Tensor]:
-    """The state dict in a file of the authors' implementation, without critics."""
+def _of_original(stored: Any) -> dict[str, Any]:
+    """The state dict in a file of an original implementation, without critics."""
     state = stored[0] if isinstance(stored, list | tuple) and stored else stored
-    if not isinstance(state, Mapping) or not all(
-        isinstance(tensor, torch.Tensor) for tensor in state.values()
-    ):
+    if not isinstance(state, Mapping) or not all(isinstance(name, str) for name in state):
         raise ValueError("expected a state dict, or a list whose first entry is one")
     return {name: tensor for name, tensor in state.items() if "critic" not in name}
 
 
-def _check(path: Path, weights: Mapping[str, torch.Tensor]) -> None:
-    """Raise a `RunError` unless these are a model's weights, of any width."""
+def _floats(tensors: Mapping[str, Any]) -> dict[str, torch.Tensor]:
+    """The tensors as float32; a `ValueError` unless all are finite floating-point numbers."""
+    floats = {}
+    for name, tensor in tensors.items():
+        if not isinstance(tensor, torch.Tensor) or not tensor.is_floating_point():
+            raise ValueError(f"{name} is no tensor of floating-point numbers")
+        floats[name] = tensor.float()
+        if not floats[name].isfinite().all():
+            raise ValueError(f"{name} has entries that are NaN or infinite")
+    return floats
+
+
+def _check(weights: Mapping[str, torch.Tensor], layout: Layout) -> None:
+    """Raise a `ValueError` unless these are a model's weights, of any width."""
     if LATENT_HEAD not in weights or weights[LATENT_HEAD].ndim != 2:
-        raise RunError(f"{path} holds no weights of a program embedding: it lacks {LATENT_HEAD}")
+        raise ValueError(f"it lacks the matrix {LATENT_HEAD}")
     width = weights[LATENT_HEAD].shape[0]
     with torch.device("meta"):
-        parts = {"vae": VAE(width), "condition_policy": NeuralExecutor(width)}
+        parts = {"vae": VAE(width, layout), "condition_policy": NeuralExecutor(width, layout)}
     try:
         torch.nn.ModuleDict(parts).load_state_dict(dict(weights), assign=True)
     except RuntimeError as error:
         fault = " ".join(str(error).split()).partition(": ")[2]
-        raise RunError(
-            f"{path} does not fit a program embedding of {width} dimensions: {fault}"
+        raise ValueError(
+            f"it does not fit a program embedding of {width} dimensions: {fault}"
         ) from None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from programmatic.dsl.tokens import DEF, M_OPEN, PAD, RUN
-from programmatic.leaps.model.grammar import END, KINDS, MAX_DECODED, Automaton
+from programmatic.leaps.model.grammar import END, KINDS, Automaton
 from programmatic.leaps.model.networks import Decoder
 from programmatic.leaps.model.recurrence import parameters_of
 
@@ -17,17 +17,18 @@ LOOK_EVERY = 3  # steps between two removals of finished sequences
 
 @torch.no_grad()
 def decode(
-    decoder: Decoder, latents: torch.Tensor, complete: bool = True, sample: bool = False
+    decoder: Decoder, codes: torch.Tensor, complete: bool = True, sample: bool = False
 ) -> torch.Tensor:
-    """Decode latents to tokens, int64, (N, 45): those behind DEF, padded with 50.
+    """Decode codes to tokens, int64, (N, L), L the layout's: those behind DEF, padded with 50.
 
     Args:
         decoder: The decoder.
-        latents: float32, (N, latent_dim), on the decoder's device.
-        complete: Close all blocks within 45 tokens, with none empty. False: as the original, which
-            cuts off longer programs and allows empty blocks.
+        codes: float32, (N, Z), on the decoder's device.
+        complete: Close all blocks within L tokens, with none empty. False: as the original, which
+            cuts off longer programs and, in some layouts, allows empty blocks.
         sample: Draw tokens by their probabilities instead of taking the most probable ones.
     """
+    layout, latents = decoder.layout, decoder.fc(codes)
     n, width = latents.shape
     device = latents.device
     token_gates, latent_gates = decoder.input_parts(latents)
@@ -39,12 +40,13 @@ def decode(
     latent_gates[:, : 2 * width] += gru.state_bias[: 2 * width]
     to_output, to_logits = first.weight[:, :width].t(), last.weight.t()
 
-    automaton = Automaton(n, device, MAX_DECODED if complete else None, not complete)
-    tokens = torch.full((MAX_DECODED, n), PAD, device=device)
+    room, empty = (layout.max_tokens, False) if complete else (None, layout.empty_blocks)
+    automaton = Automaton(n, device, room, empty)
+    tokens = torch.full((layout.max_tokens, n), PAD, device=device)
     running = torch.arange(n, device=device)
     states = latents  # (N, hidden)
     current = torch.full((n,), DEF, device=device)
-    for step in range(MAX_DECODED):
+    for step in range(layout.max_tokens):
         gates = token_gates.index_select(0, current).add_(latent_gates)
         switches, new_input = torch.split(gates, sizes, dim=1)
         switches = torch.addmm(switches, states, to_switches).sigmoid_()

@@ -14,11 +14,6 @@ from programmatic.leaps.model.decoding import decode, with_def
 from programmatic.leaps.model.networks import VAE, Decoder, NeuralExecutor
 
 
-def draw_latents(mean: torch.Tensor, log_sigma: torch.Tensor) -> torch.Tensor:
-    """Draw latents from normal distributions, with torch's generator; all (B, latent_dim)."""
-    return mean + log_sigma.exp() * torch.randn_like(mean)
-
-
 def kl_divergence(mean: torch.Tensor, log_sigma: torch.Tensor) -> torch.Tensor:
     """KL divergence from N(0, 1), averaged over batch and, as the authors do, dimensions."""
     return 0.5 * (mean.square() + (2 * log_sigma).exp() - 2 * log_sigma - 1).mean()

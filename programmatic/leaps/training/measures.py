@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
+from torch.nn.functional import pad
 
 from programmatic.dsl.tokens import PAD
 from programmatic.leaps.data.dataset import ProgramDataset
@@ -49,12 +50,14 @@ def measure(model: ProgramVAE, dataset: ProgramDataset, with_executor: bool = Tr
     whole, equal, valid, matches, actions = [], [], [], [], []
     for which in torch.split(programs.by_length(torch.arange(len(programs))), BATCH):
         batch = programs.batch(which)
-        mean, _ = model.vae.distribution(batch.programs)
-        decoded = with_def(decode(model.vae.decoder, mean)).cpu()
-        cut = with_def(decode(model.vae.decoder, mean, complete=False)).cpu()
-        longest = decoded.shape[1]
-        given = torch.full((len(which), longest), PAD)
-        given[:, : programs.tokens.shape[1]] = programs.tokens[which]
+        codes = model.vae.bounded(model.vae.distribution(batch.programs)[0])
+        decoded = with_def(decode(model.vae.decoder, codes)).cpu()
+        cut = with_def(decode(model.vae.decoder, codes, complete=False)).cpu()
+        longest = max(decoded.shape[1], programs.tokens.shape[1])
+        decoded, given = (
+            pad(tokens, (0, longest - tokens.shape[1]), value=PAD)
+            for tokens in (decoded, programs.tokens[which])
+        )
         same = decoded == given
         some = (decoded != PAD) | (given != PAD)
         whole.append(same.all(dim=1).float())
@@ -66,7 +69,7 @@ def measure(model: ProgramVAE, dataset: ProgramDataset, with_executor: bool = Tr
         if with_executor:
             columns = torch.arange(dataset.actions.shape[1])
             executor = model.condition_policy
-            _, accuracy = latent_behaviour_loss(executor, mean, dataset, which, columns)
+            _, accuracy = latent_behaviour_loss(executor, codes, dataset, which, columns)
             actions.append((accuracy, int(dataset.lengths[rows].sum()) + match.size))
     model.train(training)
     weights = np.array([n for _, n in actions], dtype=float)

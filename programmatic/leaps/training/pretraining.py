@@ -24,11 +24,11 @@ from programmatic.leaps.model.checkpoints import (
     write_state_dict,
     write_training_state,
 )
+from programmatic.leaps.model.layouts import Layout
 from programmatic.leaps.model.vae import ProgramVAE, torch_device
 from programmatic.leaps.settings import PretrainConfig
 from programmatic.leaps.training.losses import (
     behaviour_loss,
-    draw_latents,
     kl_divergence,
     latent_behaviour_loss,
     program_loss,
@@ -113,9 +113,11 @@ class Pretraining:
         self.programs = Programs(self.parts["train"].tokens, self.device)
         torch.manual_seed(config.seed)
         if config.start is None:
-            self.model = ProgramVAE(config.latent_dim).to(self.device)
+            layout = Layout(units=config.units, tanh=config.tanh, noise=config.latent_noise)
+            self.model = ProgramVAE(config.latent_dim, layout).to(self.device)
         else:
             self.model = ProgramVAE.load(config.start, self.device)
+        self.model.layout.check_words(self.programs.tokens)
         self.trained = torch.nn.ModuleList([self.model.vae])
         if config.uses_latent_behaviour:
             self.trained.append(self.model.condition_policy)
@@ -192,7 +194,7 @@ class Pretraining:
         config, model, data = self.config, self.model, self.parts["train"]
         batch = self.programs.batch(which)
         mean, log_sigma = model.vae.distribution(batch.programs)
-        latents = draw_latents(mean, log_sigma)
+        latents = model.vae.draw(mean, log_sigma)
         reconstruction, kl = program_loss(model.vae, latents, batch), kl_divergence(mean, log_sigma)
         loss = reconstruction + config.kl_weight * kl
         step = {"program_loss": reconstruction.item(), "kl": kl.item()}
@@ -245,7 +247,7 @@ class Pretraining:
             "valid": row,
             "test": None if tested is None else tested.to_json(),
         }
-        write_state_dict(self.run / BEST_FILE, model.state_dict(), about)
+        write_state_dict(self.run / BEST_FILE, model.state_dict(), about, layout=model.layout)
 
 
 def _random_states(generator: torch.Generator) -> tuple[str, ...]:

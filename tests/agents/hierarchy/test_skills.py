@@ -38,6 +38,7 @@ from programmatic.machine.bytecode import tokens_of
 from programmatic.references import reference_program
 from programmatic.runs import RunError, checkpoint_path
 
+EMBEDDINGS = Path(__file__).resolve().parents[2] / "data" / "embeddings"
 HARVESTER, MAZE = "Karel-Harvester-v0", "Karel-Maze-v0"
 WALK = Program.parse("DEF run m( pickMarker move pickMarker m)")
 SPIN = Program.parse("DEF run m( WHILE c( not c( markersPresent c) c) w( turnLeft w) m)")
@@ -233,6 +234,19 @@ def test_compressed_latents_are_programs_of_the_embedding() -> None:
     np.testing.assert_array_equal(rows, skills.tokens(points))
 
 
+@pytest.mark.parametrize(("name", "latent_dim"), [("prog_policies", 6), ("hprl", 24)])
+def test_skills_are_programs_of_any_published_embedding(name: str, latent_dim: int) -> None:
+    skills = ProgramSkills(EMBEDDINGS / f"{name}_small.ptp", latent_dim=6)
+    assert skills.latent_dim == latent_dim
+    points = np.random.default_rng(0).normal(size=(40, latent_dim)).astype(np.float32)
+    rows = skills.tokens(points)
+    assert rows.shape == (40, skills.model.layout.max_tokens + 1)
+    assert len({Program.from_tokens([t for t in row if t != PAD]) for row in rows.tolist()}) > 1
+    if name == "hprl":  # learned to compress: its latents are the skills'
+        decoded = skills.model.decode_tokens(torch.from_numpy(points)).numpy()
+        np.testing.assert_array_equal(rows[:, 1:], decoded)
+
+
 SMALL: dict[str, Any] = {
     "total_timesteps": 64,
     "num_envs": 4,
@@ -274,6 +288,16 @@ def test_policies_of_skills_are_trained_resumed_and_compared(
     assert tables[0]["length"].tolist() == tables[1]["length"].tolist()
     larger = evaluate_episodes(runs[0], MAZE, 2, height=10, width=10)
     assert (larger["note"] != "").all() == (obs == "grid")
+
+
+def test_policies_of_programs_take_a_file(tmp_path: Path) -> None:
+    settings = SMALL | {"obs": "percepts", "model": str(EMBEDDINGS / "hprl_small.ptp")}
+    train("ppo_lstm", MAZE, action="program", run_dir=tmp_path / "run", **settings)
+    assert load(tmp_path / "run").action_space.shape == (24,)
+    (contestant,) = contestants(tmp_path / "run")
+    assert contestant.policy.skills.latent_dim == 24
+    with pytest.raises(RunError, match="there are no weights none"):
+        train("ppo_lstm", MAZE, action="program", **settings | {"model": "none.ptp"})
 
 
 @pytest.mark.parametrize(

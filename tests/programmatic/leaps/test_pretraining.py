@@ -14,15 +14,15 @@ import torch
 from safetensors.torch import load_file
 
 from karel_gym.cli import main
-from programmatic.dsl.tokens import DEF
+from programmatic.dsl.tokens import DEF, R_0, R_MAX
 from programmatic.leaps import DatasetConfig, ProgramDataset, ProgramVAE, generate
 from programmatic.leaps.model.batches import Programs
 from programmatic.leaps.model.checkpoints import read_about
 from programmatic.leaps.model.decoding import decode, with_def
+from programmatic.leaps.model.layouts import Layout
 from programmatic.leaps.settings import VARIANTS, PretrainConfig
 from programmatic.leaps.training.losses import (
     behaviour_loss,
-    draw_latents,
     kl_divergence,
     latent_behaviour_loss,
     program_log_probs,
@@ -34,6 +34,7 @@ from programmatic.leaps.training.pretraining import Pretraining, pretrain, resum
 from programmatic.runs import RunError, checkpoints
 
 CPU = torch.device("cpu")
+EMBEDDINGS = Path(__file__).resolve().parents[2] / "data" / "embeddings"
 
 
 @cache
@@ -101,9 +102,12 @@ def test_the_kl_divergence_is_that_of_normal_distributions() -> None:
 def test_latents_are_drawn_from_their_distribution() -> None:
     torch.manual_seed(0)
     mean, log_sigma = torch.full((20_000, 1), 3.0), torch.full((20_000, 1), np.log(0.5))
-    drawn = draw_latents(mean, log_sigma)
+    drawn = model().vae.draw(mean, log_sigma)
     assert float(drawn.mean()) == pytest.approx(3, abs=0.02)
     assert float(drawn.std()) == pytest.approx(0.5, abs=0.02)
+    bounded = ProgramVAE(8, Layout(tanh=True, noise=0.1)).vae.draw(mean, log_sigma).atanh()
+    assert float(bounded.mean()) == pytest.approx(3, abs=0.02)
+    assert float(bounded.std()) == pytest.approx(0.05, abs=0.002)
 
 
 def test_reinforce_raises_the_reward() -> None:
@@ -224,6 +228,45 @@ def test_a_run_learns_and_leaves_its_files(
     again = ProgramVAE.load(tmp_path / "run", "cpu")
     for name, tensor in trained.state_dict().items():
         assert torch.equal(tensor, again.state_dict()[name])
+
+
+def test_a_compressed_embedding_is_trained_resumed_and_trained_on(
+    config: PretrainConfig, tmp_path: Path
+) -> None:
+    config = replace(config, units=12, tanh=True, latent_noise=0.1)
+    whole = pretrain(config, tmp_path / "whole", progress=False)
+    pretrain(replace(config, epochs=1), tmp_path / "parts", progress=False)
+    parts = resume(tmp_path / "parts", epochs=3, progress=False)
+    assert parts.layout == Layout(units=12, tanh=True, noise=0.1)
+    for name, tensor in whole.state_dict().items():
+        assert torch.equal(tensor, parts.state_dict()[name])
+    rows = pd.read_csv(tmp_path / "whole" / "progress.csv")
+    assert rows["program_loss"].is_monotonic_decreasing
+    start = replace(config, start=tmp_path / "whole" / "best.safetensors", epochs=1)
+    assert pretrain(start, tmp_path / "further", progress=False).layout == parts.layout
+
+
+@pytest.mark.parametrize("name", ["prog_policies", "hprl"])
+def test_a_published_embedding_is_trained_on(
+    name: str, config: PretrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = ProgramVAE.load(EMBEDDINGS / f"{name}_small.ptp", "cpu")
+    config = replace(config, start=EMBEDDINGS / f"{name}_small.ptp", epochs=1)
+    if name == "hprl":
+        with pytest.raises(ValueError, match="has the counts R=2 to R=5, got R="):
+            pretrain(config, tmp_path / "run", progress=False)
+        tokens = dataset().tokens
+        known = R_0 + 2 + (tokens - R_0) % 4
+        tokens = np.where((tokens >= R_0) & (tokens <= R_MAX), known, tokens)
+        part = replace(dataset(), tokens=tokens)
+        monkeypatch.setattr(ProgramDataset, "load", lambda _: part)
+    trained = pretrain(config, tmp_path / "run", progress=False)
+    assert trained.layout == start.layout
+    changes = [
+        (tensor - start.state_dict()[name]).abs().max()
+        for name, tensor in trained.state_dict().items()
+    ]
+    assert 0 < min(changes) <= max(changes) < 1
 
 
 def test_a_run_that_goes_on_ends_as_one_that_was_never_interrupted(

@@ -187,7 +187,7 @@ def test_files_that_are_no_weights_are_told(tmp_path: Path) -> None:
     for name, message in {
         "a.safetensors": r'dimensions: Missing key.*"condition_policy\.mlp\.4\.weight"',
         "b.safetensors": 'Unexpected key.*"more"',
-        "c.safetensors": "no weights of a program embedding",
+        "c.safetensors": "none of the three known layouts of embeddings",
         "d.safetensors": "cannot be read as weights",
         "e.ptp": "cannot be read|holds more than weights",
         "f.ptp": "cannot be read|holds more than weights",
