@@ -128,15 +128,13 @@ class GenerationSettings(BenchmarkSettings):
     """Start worlds in which each program runs."""
     repeats: int = 7
     """Generations that are measured, each of other latents."""
-    threads: int = 1
-    """CPU threads of torch; searches take one. Programs run on all cores."""
     model: str = "default"
     """The file of the model, a variant's name, or default."""
 
     def check(self) -> None:
         """Raise a `ValueError` if a setting is invalid."""
         super().check()
-        check_whole(self, "worlds", "repeats", "threads")
+        check_whole(self, "worlds", "repeats")
         if not self.populations or min(self.populations) < 1:
             raise ValueError(f"populations must be numbers from 1 up, got {self.populations}")
 

@@ -16,7 +16,7 @@ from numpy.typing import DTypeLike, NDArray
 from karel_gym.simulation.kernels import Kernel, TaskFunctions
 
 NAMES = ("cpu", "cuda")
-LEAST_PART = 64  # things that are not worth another thread
+LEAST_PART = 64
 PARTS_PER_THREAD = 8  # things differ in duration: a thread that is done takes the next part
 
 
@@ -84,13 +84,14 @@ def device_named(name: str) -> Device:
     raise ValueError(f"device must be one of {', '.join(map(repr, NAMES))}, got {name!r}")
 
 
-def in_parallel(work: Callable[[int, int], None], n: int) -> None:
+def in_parallel(work: Callable[[int, int], None], n: int, least: int = LEAST_PART) -> None:
     """Call `work(first, last)` for parts of range(n) in threads, on all cores.
 
-    `work` must release Python's global lock, as kernels do. `prange` is slower, compiles for
-    longer, and its usual backends do not support several Python threads and forked processes.
+    Fewer than `least` things are not worth another thread. `work` must release Python's global
+    lock, as kernels do. `prange` is slower, compiles for longer, and its usual backends do not
+    support several Python threads and forked processes.
     """
-    n_threads = max(1, min(most_threads(), n // LEAST_PART))
+    n_threads = max(1, min(most_threads(), n // least))
     n_parts = n_threads * PARTS_PER_THREAD if n_threads > 1 else 1
     parts = itertools.count()
 

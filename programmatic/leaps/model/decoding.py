@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
 
+from karel_gym.simulation.devices import in_parallel
 from programmatic.dsl.tokens import DEF, M_OPEN, PAD, RUN
 from programmatic.leaps.model.grammar import END, KINDS, Automaton
 from programmatic.leaps.model.networks import Decoder
 from programmatic.leaps.model.recurrence import parameters_of
+from programmatic.threads import torch_threads
 
 PREFIX = RUN, M_OPEN
 """The tokens of every program behind DEF."""
 ENDED = END * KINDS  # the automaton's row behind the end
+BATCH = 128  # sequences, whose gates fit into a core's cache
 LOOK_EVERY = 3  # steps between two removals of finished sequences
 
 
-@torch.no_grad()
 def decode(
     decoder: Decoder, codes: torch.Tensor, complete: bool = True, sample: bool = False
 ) -> torch.Tensor:
@@ -28,6 +33,34 @@ def decode(
             cuts off longer programs and, in some layouts, allows empty blocks.
         sample: Draw tokens by their probabilities instead of taking the most probable ones.
     """
+    if sample:  # in one thread, as equal seeds draw equal tokens
+        return _decode(decoder, complete, True, codes)
+    return in_batches(partial(_decode, decoder, complete, False), codes)
+
+
+def in_batches(work: Callable[[torch.Tensor], torch.Tensor], rows: torch.Tensor) -> torch.Tensor:
+    """The joined results of `work` for batches of `rows`: on a CPU of 128, on all cores.
+
+    The batches, and with them the rounding of results, do not depend on the number of cores.
+    """
+    if rows.device.type != "cpu":
+        return work(rows)
+    batches = torch.split(rows, BATCH)
+    results: dict[int, torch.Tensor] = {}
+
+    def run(first: int, last: int) -> None:
+        torch.set_num_threads(1)  # of this thread
+        for i in range(first, last):
+            results[i] = work(batches[i])
+
+    with torch_threads(1):
+        in_parallel(run, len(batches), least=1)
+    return torch.cat([results[i] for i in range(len(batches))])
+
+
+@torch.no_grad()
+def _decode(decoder: Decoder, complete: bool, sample: bool, codes: torch.Tensor) -> torch.Tensor:
+    """The tokens of one batch; see `decode`."""
     layout, latents = decoder.layout, decoder.fc(codes)
     n, width = latents.shape
     device = latents.device

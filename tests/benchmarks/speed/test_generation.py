@@ -37,7 +37,7 @@ def test_the_command_leaves_a_table_and_a_picture(
         ["cem", 4],
         ["cem", 8],
     ]
-    for name in ("decode", "execute", "total"):
+    for name in ("products", "decode", "execute", "total"):
         assert (table[f"{name}_ms_fastest"] <= table[f"{name}_ms"]).all()
         assert (table[f"{name}_ms"] <= table[f"{name}_ms_slowest"]).all()
 
