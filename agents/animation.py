@@ -89,7 +89,7 @@ def _episode(
     for step in count():
         panel = policy.panel(rollout.state) if isinstance(policy, ProgramPolicy) else ()
         frame = Frame(step, total, contestant.name, status, panel=panel)
-        yield renderer.draw(rollout.envs.worlds[0], frame)
+        yield renderer.draw(rollout.envs.worlds[0], frame, rollout.envs.episodes.looks(0))
         if status:
             return
         (reward,), (ended,), (info,) = rollout.step()

@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from benchmarks.report.contents import Contents
 from benchmarks.report.svg_curves import DASHES, N_COLOURS
+from karel_gym.rendering import look_shapes
 
 TEMPLATES = files("benchmarks.report") / "templates"
 PAGE, STYLE, SCRIPTS = "report.html.j2", "style.css", ("worlds.js", "player.js", "copy.js")
@@ -25,7 +26,8 @@ def render(contents: Contents) -> str:
     Jinja2 escapes all text that comes from files, and `script_json` all data. In addition, the
     page's content security policy allows only its own script.
     """
-    script = "\n".join(_text(name) for name in SCRIPTS)
+    looks = f"const LOOKS = {script_json(look_shapes.as_json())};"
+    script = "\n".join([looks, *(_text(name) for name in SCRIPTS)])
     env = jinja2.Environment(
         loader=jinja2.FunctionLoader(_text),
         autoescape=True,

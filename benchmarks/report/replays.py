@@ -13,16 +13,14 @@ from agents.policies import Contestant
 from agents.rollout import KarelRollout
 from karel_gym.registration import task_of
 from karel_gym.simulation.episodes import Episodes
-from karel_gym.tasks import doorkey, snake
-from karel_gym.tasks.task import Task
 from karel_gym.world import MARKERS, WALL, WorldBatch
 from programmatic.dsl import pretty_lines
 from programmatic.threads import torch_threads
 
-WALL_CELL, BODY_CELL = 16, 32
-"""Added to a cell's number of markers if it has a wall or a part of a snake."""
+WALL_CELL, LOOK_SHIFT = 16, 5
+"""Contents of a cell: its number of markers, `WALL_CELL` if it is a wall, and above its look."""
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-"""Digits for the contents of cells, a letter per cell."""
+"""Digits, a letter per cell."""
 DIGITS = 6  # of a reward
 
 
@@ -64,7 +62,7 @@ def record(
     line_of = _lines_of_tokens(contestant)
     shown = [Episode() for _ in worlds]
     running = np.ones(len(worlds), dtype=np.bool_)
-    before = cells_of(task, episodes)
+    before = contents_of(episodes)
     for step in range(max_frames):
         rewards, ended, infos = rollout.step()
         if line_of is not None:
@@ -72,7 +70,7 @@ def record(
                 shown[i].end, running[i] = "halted", False
         if not running.any():
             break
-        after = cells_of(task, episodes)
+        after = contents_of(episodes)
         for i in np.flatnonzero(running):
             episode = shown[i]
             position, heading = episodes.robots[i].tolist()
@@ -93,38 +91,32 @@ def record(
 
 
 def start_of(env_id: str, worlds: WorldBatch, index: int) -> dict[str, Any]:
-    """A start world as JSON values: `cells`, `robot` and `landmarks`."""
-    task = task_of(env_id)
-    episodes = Episodes(task, 1, *worlds.shape)
+    """A start world as JSON values: `cells`, `looks` ("" without any) and `robot`."""
+    episodes = Episodes(task_of(env_id), 1, *worlds.shape)
     episodes.load(0, worlds[index])
-    cells = cells_of(task, episodes)[0]
+    (contents,) = contents_of(episodes)
     position, heading = episodes.robots[0].tolist()
+    looks = contents >> LOOK_SHIFT
     return {
-        "cells": "".join(ALPHABET[code] for code in cells),
+        "cells": _letters(contents & (2**LOOK_SHIFT - 1)),
+        "looks": _letters(looks) if looks.any() else "",
         "robot": 4 * position + heading,
-        "landmarks": landmarks(task, worlds, index),
     }
 
 
-def landmarks(task: Task, worlds: WorldBatch, index: int) -> dict[str, list[int]]:
-    """Cells with a meaning in a task, by kind: door, key, goal, food."""
-    height, width = worlds.shape
-    marked = np.flatnonzero(worlds.markers[index]).tolist()
-    if task is doorkey.V0:
-        column = int(doorkey.door_column(width))
-        door = [row * width + column for row in doorkey.DOOR_ROWS if row < height - 1]
-        key = [cell for cell in marked if cell % width < column]
-        return {"door": door, "key": key, "goal": [cell for cell in marked if cell not in key]}
-    return {"food": []} if task is snake.V0 else {}
+def contents_of(episodes: Episodes) -> NDArray[np.int32]:
+    """The contents of cells: int32, (N, H*W)."""
+    cells = episodes.cells.astype(np.int32)
+    contents: NDArray[np.int32] = (cells & MARKERS) + WALL_CELL * (cells >= WALL)
+    for i in range(len(episodes)):
+        looks = episodes.looks(i)
+        if looks is not None:
+            contents[i] |= looks.ravel().astype(np.int32) << LOOK_SHIFT
+    return contents
 
 
-def cells_of(task: Task, episodes: Episodes) -> NDArray[np.uint8]:
-    """The contents of cells, uint8, (N, H*W): markers, `WALL_CELL` and `BODY_CELL`."""
-    cells = episodes.cells
-    held = (cells & MARKERS) + np.where(cells & WALL, WALL_CELL, 0)
-    if task is snake.V0:
-        held += np.where(cells & snake.BODY, BODY_CELL, 0)
-    return held.astype(np.uint8)
+def _letters(digits: NDArray[np.int32]) -> str:
+    return "".join(ALPHABET[digit] for digit in digits)
 
 
 def as_json(episodes: Sequence[Episode]) -> list[dict[str, Any]]:

@@ -108,6 +108,11 @@ class KarelEnv(KernelEnv):
         """The present world."""
         return self.episodes.world(0)
 
+    @property
+    def looks(self) -> NDArray[np.uint8] | None:
+        """What each cell looks like in pictures, (H, W); see `Episodes.looks`."""
+        return self.episodes.looks(0)
+
     def render(self) -> Any:
         """Draw the present world: an rgb array, a text, or None and a window (`render_mode`)."""
         if self.render_mode is None:
@@ -127,7 +132,7 @@ class KarelEnv(KernelEnv):
             return ansi(self.world, frame)
         if self._renderer is None:
             self._renderer = Renderer(self.shape)
-        image = self._renderer.draw(self.world, frame)
+        image = self._renderer.draw(self.world, frame, self.looks)
         if self.render_mode == "rgb_array":
             return image
         if self._window is None:

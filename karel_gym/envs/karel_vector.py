@@ -102,8 +102,10 @@ class KarelVectorEnv(KernelVectorEnv):
         title = self.spec.id if self.spec else ""
         lengths, returns = self.episodes.lengths.tolist(), self.episodes.returns.tolist()
         return tuple(
-            self._renderer.draw(world, Frame(step, episode_return, title))
-            for world, step, episode_return in zip(self.worlds, lengths, returns, strict=True)
+            self._renderer.draw(
+                self.episodes.world(i), Frame(lengths[i], returns[i], title), self.episodes.looks(i)
+            )
+            for i in range(self.num_envs)
         )
 
     def _observe(self) -> NDArray[Any]:

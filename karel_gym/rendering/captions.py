@@ -8,7 +8,7 @@ import warnings
 import pygame
 
 from karel_gym.rendering.layout import Frame, PanelLine
-from karel_gym.rendering.sprites import Color, mix
+from karel_gym.rendering.shapes import Color, mix
 
 BACKGROUND: Color = (24, 30, 43)
 PANEL: Color = (31, 38, 54)

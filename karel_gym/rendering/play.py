@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from textwrap import wrap
 from typing import Any
 
 import gymnasium
@@ -27,6 +28,7 @@ LEGEND = tuple(
     )
 )
 """The keys of `karel_gym.rendering.window.KEYS` as lines of the panel."""
+GOAL_WIDTH = 32  # characters
 NEW_WORLD_HINT = "press r for a new world"
 
 
@@ -59,17 +61,25 @@ def play(env_id: str, *, seed: int | None = None, fps: float = 30, **options: An
 def play_in(
     env: gymnasium.Env[Any, Any], window: Window, *, seed: int | None = None, title: str = ""
 ) -> list[float]:
-    """Let the user drive the robot of `env`, a Karel task, until `window` is closed; see `play`."""
+    """Let the user drive the robot of `env`, a Karel task, until `window` is closed; see `play`.
+
+    Prints the goal of the task and shows it beside the world.
+    """
     returns: list[float] = []
     karel: Any = env.unwrapped
     env.reset(seed=seed)
     if not isinstance(getattr(karel, "world", None), World):
         raise ValueError(f"{title or env} is no Karel task: it has no robot to drive")
     renderer = Renderer(karel.world.shape)
-    new = Frame(title=title, panel=LEGEND, panel_title="keys")
+    goal = karel.task.goal if hasattr(karel, "task") else ""
+    panel = LEGEND
+    if goal:
+        print(f"{title}: {goal}", flush=True)
+        panel = *(PanelLine(0, line) for line in wrap(goal, GOAL_WIDTH)), PanelLine(0, ""), *LEGEND
+    new = Frame(title=title, panel=panel, panel_title="goal and keys" if goal else "keys")
     frame = new
     while not window.closed:
-        window.show(renderer.draw(karel.world, frame))
+        window.show(renderer.draw(karel.world, frame, getattr(karel, "looks", None)))
         for command in window.commands():
             if command == "reset":
                 env.reset()

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from karel_gym.rendering.layout import LEAST_EXTENT, Frame, Layout
+from karel_gym.tasks.looks import Look
 from karel_gym.world import MARKERS, World
 
 if TYPE_CHECKING:
@@ -59,21 +60,34 @@ class Renderer:
     def __reduce__(self) -> tuple[Any, ...]:
         return Renderer, (self.shape, self._extent)
 
-    def draw(self, world: World, frame: Frame | None = None) -> Image:
-        """The image of a world and the texts of `frame`: uint8, (height, width, 3).
+    def draw(
+        self,
+        world: World,
+        frame: Frame | None = None,
+        looks: NDArray[np.uint8] | None = None,
+    ) -> Image:
+        """The image of a world: uint8, (height, width, 3).
+
+        Args:
+            world: The world.
+            frame: The texts beside it.
+            looks: The `karel_gym.tasks.looks.Look` of each cell, (H, W), such as `Episodes.looks`
+                gives; None: only walls, markers and the robot are drawn.
 
         Raises:
-            ValueError: The world has another size.
+            ValueError: The world or `looks` has another size, or there is no such look.
         """
         if world.shape != self.shape:
             raise ValueError(
                 f"this renderer draws worlds of {self.shape[0]}x{self.shape[1]} cells, "
                 f"got {world.shape[0]}x{world.shape[1]}"
             )
+        if looks is not None and looks.shape != self.shape:
+            raise ValueError(f"looks must be of shape {self.shape}, got {looks.shape}")
         frame = frame or Frame()
         if bool(frame.panel) != self._layout.with_panel:
             self._start(with_panel=bool(frame.panel))
-        self._draw_world(world)
+        self._draw_world(world, looks)
         if self._shown is None or _caption_of(frame) != _caption_of(self._shown):
             self._caption.draw(self._surface, _rect(self._layout.caption), frame)
         if frame.panel and (self._shown is None or _panel_of(frame) != _panel_of(self._shown)):
@@ -89,15 +103,15 @@ class Renderer:
         self._pixels = np.empty((height, width, 3), dtype=np.uint8)
         self._pixels[:] = BACKGROUND
         self._surface = import_pygame().image.frombuffer(self._pixels.data, (width, height), "RGB")
-        self._codes = np.full(self.shape, -1, dtype=np.int16)
+        self._codes = np.full(self.shape, -1, dtype=np.int32)
         self._panel = Panel()
         self._shown = None
 
-    def _draw_world(self, world: World) -> None:
+    def _draw_world(self, world: World, looks: NDArray[np.uint8] | None) -> None:
         from karel_gym.rendering.sprites import tile_codes
 
         cell, (left, top) = self._layout.cell, self._layout.world
-        codes = tile_codes(world)
+        codes = tile_codes(world, looks)
         count = int(codes[world.row, world.col] & MARKERS)
         codes[world.row, world.col] &= ~MARKERS  # the robot's sprite shows the markers below it
         changed = np.argwhere(codes != self._codes)
@@ -109,7 +123,8 @@ class Renderer:
             ],
             doreturn=False,
         )
-        robot = self._sprites.robot(world.heading, count)
+        is_head = looks is not None and looks[world.row, world.col] == Look.HEAD
+        robot = self._sprites.robot(world.heading, count, is_head)
         overhang = (self._sprites.robot_size - cell) // 2
         self._surface.blit(
             robot, (left + world.col * cell - overhang, top + world.row * cell - overhang)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from karel_gym.robot import act
 from karel_gym.simulation.devices import CPU, Device
@@ -163,6 +164,10 @@ class Episodes(EpisodeArrays):
         """The present world of episode `index`."""
         return world_of(self.worlds, index, self.device)
 
+    def looks(self, index: int) -> NDArray[np.uint8] | None:
+        """What the cells of episode `index` look like in pictures; see `looks_of`."""
+        return looks_of(self.task, self.worlds, index, self.device)
+
 
 def empty_worlds(n: int, height: int, width: int, device: Device = CPU) -> WorldArrays:
     """Arrays of zeros for N worlds."""
@@ -198,6 +203,26 @@ def world_of(worlds: WorldArrays, index: int, device: Device = CPU) -> World:
     cells = device.to_host(worlds.cells[index]).reshape(-1, worlds.width)
     (random_state,) = device.to_host(worlds.rngs[index]).tolist()
     return World(cells & np.uint8(WALL | MARKERS), row, col, heading, random_state)
+
+
+def looks_of(
+    task: Task, worlds: WorldArrays, index: int, device: Device = CPU
+) -> NDArray[np.uint8] | None:
+    """The `karel_gym.tasks.looks.Look` of each cell in row `index`, (H, W); None: no task's looks.
+
+    Raises:
+        ValueError: The task's function returns an array of another shape.
+    """
+    if task.looks is None:
+        return None
+    cells = np.array(device.to_host(worlds.cells[index])).reshape(-1, worlds.width)
+    counters = np.array(device.to_host(worlds.counters[index]))
+    looks = np.asarray(task.looks(cells, int(worlds.robots[index, 0]), counters), np.uint8)
+    if looks.shape != cells.shape:
+        raise ValueError(
+            f"a task's looks must be of shape {cells.shape}, a look per cell, got {looks.shape}"
+        )
+    return looks
 
 
 def sample_task_worlds(

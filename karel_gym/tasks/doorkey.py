@@ -21,10 +21,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from karel_gym.robot import EAST, Effect
 from karel_gym.simulation.kernels import inner
 from karel_gym.tasks.grid import on_border, open_room, random_cell
-from karel_gym.tasks.task import Task
+from karel_gym.tasks.looks import Look, Looks, no_looks, place
+from karel_gym.tasks.task import Cells, Counters, Task
 from karel_gym.world import MARKERS, WALL
 
 KEY, GOAL = 0, 1  # counters: positions; the key's is -1 once it is picked
@@ -78,4 +81,13 @@ def reward(cells: Any, width: int, effect: Effect, counters: Any, rng: Any) -> t
     return -1.0, True
 
 
-V0 = Task(__doc__, (8, 8), (5, 6), generate, begin, reward)
+def looks(cells: Cells, position: int, counters: Counters) -> Looks:
+    chosen = no_looks(cells)
+    door = list(DOOR_ROWS), door_column.py_func(cells.shape[1])
+    chosen[door] = np.where(cells[door] & WALL, Look.CLOSED_DOOR, Look.OPEN_DOOR)
+    place(chosen, Look.KEY, counters[KEY])
+    place(chosen, Look.GOAL, counters[GOAL])
+    return chosen
+
+
+V0 = Task(__doc__, (8, 8), (5, 6), generate, begin, reward, looks=looks)

@@ -22,11 +22,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from karel_gym.robot import EAST, Effect
 from karel_gym.simulation.kernels import inner
 from karel_gym.simulation.rng import below
 from karel_gym.tasks.grid import bottom_row, open_room
-from karel_gym.tasks.task import Task
+from karel_gym.tasks.looks import Looks, marked_as
+from karel_gym.tasks.task import Cells, Counters, Task
 from karel_gym.world import MARKERS
 
 CORNERS, ELSEWHERE, SCORE = 0, 1, 2  # counters: corners with a marker, stray markers, 4 * score
@@ -99,5 +102,11 @@ def reward_v1(
     return effect.change / 4, counters[CORNERS] == 4
 
 
-V0 = Task(__doc__, (12, 12), (4, 5), generate_v0, begin, reward_v0)
-V1 = Task(__doc__, (12, 12), (4, 5), generate_v1, begin, reward_v1)
+def looks(cells: Cells, position: int, counters: Counters) -> Looks:
+    wanted = np.zeros(cells.shape, np.uint8)
+    wanted[np.ix_([1, -2], [1, -2])] = 1
+    return marked_as(cells, wanted)
+
+
+V0 = Task(__doc__, (12, 12), (4, 5), generate_v0, begin, reward_v0, looks=looks)
+V1 = Task(__doc__, (12, 12), (4, 5), generate_v1, begin, reward_v1, looks=looks)

@@ -9,6 +9,9 @@ from karel_gym.simulation.kernels import inner
 from karel_gym.simulation.rng import below
 from karel_gym.world import MARKERS, WALL
 
+WAY, WAY_SHIFT = 0x60, 5
+"""The bits of a cell, besides the flag, that store the heading in which the robot left it."""
+
 
 @inner
 def on_border(cells: Any, width: int, position: int) -> bool:

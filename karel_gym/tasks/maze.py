@@ -25,7 +25,8 @@ from karel_gym.robot import EAST, Effect, ahead
 from karel_gym.simulation.kernels import inner
 from karel_gym.simulation.rng import below
 from karel_gym.tasks.grid import bottom_row, distance, last_marker, on_border, progress
-from karel_gym.tasks.task import Task
+from karel_gym.tasks.looks import Look, Looks, no_looks, place
+from karel_gym.tasks.task import Cells, Counters, Task
 from karel_gym.world import WALL
 
 GOAL, DISTANCE = 0, 1  # counters: the marker's position, its distance at the start
@@ -115,5 +116,11 @@ def dense(cells: Any, width: int, effect: Effect, counters: Any, rng: Any) -> tu
     return progress(width, effect, counters[GOAL], counters[DISTANCE]), terminated
 
 
-V0 = Task(__doc__, (8, 8), (4, 5), generate_v0, begin, reward, dense)
-V1 = Task(__doc__, (8, 8), (4, 5), generate_v1, begin, reward, dense)
+def looks(cells: Cells, position: int, counters: Counters) -> Looks:
+    chosen = no_looks(cells)
+    place(chosen, Look.GOAL, counters[GOAL])
+    return chosen
+
+
+V0 = Task(__doc__, (8, 8), (4, 5), generate_v0, begin, reward, dense, looks=looks)
+V1 = Task(__doc__, (8, 8), (4, 5), generate_v1, begin, reward, dense, looks=looks)

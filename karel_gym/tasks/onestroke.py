@@ -20,10 +20,12 @@ from typing import Any
 
 from karel_gym.robot import EAST, Effect, is_clear
 from karel_gym.simulation.kernels import inner
-from karel_gym.tasks.grid import open_room, random_cell
-from karel_gym.tasks.task import Task
+from karel_gym.tasks.grid import WAY_SHIFT, open_room, random_cell
+from karel_gym.tasks.looks import trail
+from karel_gym.tasks.task import FLAG, Task
 from karel_gym.world import WALL
 
+# FLAG is set on the cells of the trail, and their WAY is that of the robot.
 CELLS, VISITED = 0, 1  # counters: free cells at the start, those the robot has been to
 
 
@@ -44,9 +46,9 @@ def begin(cells: Any, width: int, position: int, counters: Any) -> None:
 def reward(cells: Any, width: int, effect: Effect, counters: Any, rng: Any) -> tuple[float, bool]:
     if effect.position == effect.origin:
         return 0.0, False
-    cells[effect.origin] |= WALL
+    cells[effect.origin] |= WALL | FLAG | effect.heading << WAY_SHIFT
     counters[VISITED] += 1
     return 1 / (counters[CELLS] - 1), counters[VISITED] == counters[CELLS]
 
 
-V0 = Task(__doc__, (8, 8), (4, 4), generate, begin, reward)
+V0 = Task(__doc__, (8, 8), (4, 4), generate, begin, reward, looks=trail)

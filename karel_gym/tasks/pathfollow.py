@@ -26,6 +26,7 @@ from karel_gym.simulation.kernels import inner
 from karel_gym.simulation.rng import below
 from karel_gym.tasks.grid import bottom_row, on_border, open_room
 from karel_gym.tasks.harvester import count_markers, pick_all
+from karel_gym.tasks.looks import path
 from karel_gym.tasks.task import FLAG, Task
 from karel_gym.world import MARKERS
 
@@ -64,4 +65,4 @@ def reward(cells: Any, width: int, effect: Effect, counters: Any, rng: Any) -> t
     return pick_all(cells, width, effect, counters, rng)
 
 
-V0 = Task(__doc__, (8, 8), (4, 4), generate, begin, reward)
+V0 = Task(__doc__, (8, 8), (4, 4), generate, begin, reward, looks=path)

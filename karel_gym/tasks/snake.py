@@ -25,14 +25,13 @@ from typing import Any
 from karel_gym.robot import EAST, Effect, ahead, is_clear
 from karel_gym.simulation.kernels import inner
 from karel_gym.simulation.rng import below
-from karel_gym.tasks.grid import last_marker, open_room, random_cell
-from karel_gym.tasks.task import FLAG, Task
+from karel_gym.tasks.grid import WAY, WAY_SHIFT, last_marker, open_room, random_cell
+from karel_gym.tasks.looks import Look, Looks, chain, place
+from karel_gym.tasks.task import FLAG, Cells, Counters, Task
 from karel_gym.world import MARKERS, MAX_MARKERS
 
 FOODS = 20
-BODY = FLAG  # the bit of cells that the body lies on; the next two bits are the way to the head
-WAY_SHIFT = 5
-WAY = 0x60
+BODY = FLAG  # the bit of cells that the body lies on; their WAY leads to the head
 FOOD, EATEN, BODY_LENGTH, TAIL = 0, 1, 2, 3  # counters: positions and numbers
 NOWHERE = -1
 
@@ -124,4 +123,21 @@ def reward(cells: Any, width: int, effect: Effect, counters: Any, rng: Any) -> t
     return 1 / FOODS, False
 
 
-V0 = Task(__doc__, (8, 8), (7, 7), generate, begin, reward, actions_per_cell=40, random_reward=True)
+def looks(cells: Cells, position: int, counters: Counters) -> Looks:
+    chosen = chain(cells, Look.BODY_NORTH)
+    place(chosen, Look.FOOD, counters[FOOD])
+    place(chosen, Look.HEAD, position)
+    return chosen
+
+
+V0 = Task(
+    __doc__,
+    (8, 8),
+    (7, 7),
+    generate,
+    begin,
+    reward,
+    actions_per_cell=40,
+    random_reward=True,
+    looks=looks,
+)

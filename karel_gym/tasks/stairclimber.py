@@ -24,7 +24,8 @@ from karel_gym.robot import EAST, Effect
 from karel_gym.simulation.kernels import inner
 from karel_gym.simulation.rng import below
 from karel_gym.tasks.grid import bottom_row, distance, last_marker, open_room, progress
-from karel_gym.tasks.task import FLAG, Task
+from karel_gym.tasks.looks import Look, Looks, path, place
+from karel_gym.tasks.task import FLAG, Cells, Counters, Task
 from karel_gym.world import WALL
 
 GOAL, DISTANCE = 0, 1  # counters: the marker's position, its distance at the start
@@ -82,5 +83,11 @@ def dense(cells: Any, width: int, effect: Effect, counters: Any, rng: Any) -> tu
     return progress(width, effect, counters[GOAL], counters[DISTANCE]), terminated
 
 
-V0 = Task(__doc__, (12, 12), (4, 4), generate, begin, reward, dense)
+def looks(cells: Cells, position: int, counters: Counters) -> Looks:
+    chosen = path(cells, position, counters)
+    place(chosen, Look.GOAL, counters[GOAL])
+    return chosen
+
+
+V0 = Task(__doc__, (12, 12), (4, 4), generate, begin, reward, dense, looks=looks)
 V1 = V0

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import pickle
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from karel_gym.robot import Effect
 from karel_gym.simulation.kernels import inner
@@ -19,6 +22,16 @@ N_COUNTERS = 8
 """The number of counters of an episode."""
 FLAG = 0x10
 """The first of the three bits of a cell (0x10, 0x20, 0x40) that belong to the task."""
+Cells = NDArray[np.uint8]
+"""uint8, (H, W); the cells of an episode, with the task's bits."""
+Counters = NDArray[np.int32]
+"""int32, (N_COUNTERS,); the counters of an episode."""
+ChooseLooks = Callable[[Cells, int, Counters], NDArray[np.integer[Any]]]
+"""Choose what the cells look like in a picture; plain Python, called once per picture.
+
+The arguments are copies of the cells, the robot's position (row * W + column) and the counters. The
+result has a member of `karel_gym.tasks.looks.Look` for each cell, (H, W).
+"""
 
 
 def generate(cells: Any, width: int, rng: Any) -> tuple[int, int]:
@@ -90,6 +103,7 @@ class Task:
         actions_per_cell: The horizon, in actions per cell inside the border.
         random_reward: Whether `reward` draws random numbers. If not, worlds that differ only in
             their random streams are one to a search.
+        looks: A `ChooseLooks` function; None: pictures show walls, markers and the robot only.
         variant_of: The task and the kind of reward that this one was made from.
     """
 
@@ -104,6 +118,7 @@ class Task:
     max_return: float = 1.0
     actions_per_cell: int = 10
     random_reward: bool = False
+    looks: ChooseLooks | None = None
     variant_of: tuple[Task, str] | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -133,6 +148,11 @@ class Task:
             return replace(self, reward=self.dense, variant_of=(self, kind))
         kinds = ["'default'", "'sparse'", *(["'dense'"] if self.dense is not None else [])]
         raise ValueError(f"this task's reward is one of {', '.join(kinds)}; got {kind!r}")
+
+    @property
+    def goal(self) -> str:
+        """The goal in a few words, the first line of `doc`: "find the marker in a random maze."."""
+        return inspect.cleandoc(self.doc).partition("\n")[0].partition(": ")[2]
 
     def horizon(self, height: int, width: int) -> int:
         """The default number of actions after which an episode is truncated."""

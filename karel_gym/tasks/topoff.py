@@ -25,11 +25,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from karel_gym.robot import EAST, Effect
 from karel_gym.simulation.kernels import inner
 from karel_gym.simulation.rng import below
 from karel_gym.tasks.grid import bottom_row, open_room
-from karel_gym.tasks.task import FLAG, Task
+from karel_gym.tasks.looks import Looks, marked_as
+from karel_gym.tasks.task import FLAG, Cells, Counters, Task
 from karel_gym.world import MARKERS
 
 # FLAG is set on the cells that start with a marker.
@@ -118,5 +121,9 @@ def reward_v1(
     return effect.change / counters[MARKED], counters[TOPPED] == counters[MARKED]
 
 
-V0 = Task(__doc__, (12, 12), (4, 4), generate_v0, begin_v0, reward_v0)
-V1 = Task(__doc__, (12, 12), (4, 5), generate_v1, begin_v1, reward_v1)
+def looks(cells: Cells, position: int, counters: Counters) -> Looks:
+    return marked_as(cells, np.where(cells & FLAG, 2, 0))
+
+
+V0 = Task(__doc__, (12, 12), (4, 4), generate_v0, begin_v0, reward_v0, looks=looks)
+V1 = Task(__doc__, (12, 12), (4, 5), generate_v1, begin_v1, reward_v1, looks=looks)

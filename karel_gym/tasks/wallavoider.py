@@ -19,11 +19,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from karel_gym.robot import Effect
 from karel_gym.simulation.kernels import inner
 from karel_gym.simulation.rng import below
 from karel_gym.tasks.grid import open_room, random_cell
-from karel_gym.tasks.task import Task
+from karel_gym.tasks.looks import Looks, marked_as
+from karel_gym.tasks.task import Cells, Counters, Task
 from karel_gym.world import MARKERS
 
 CELLS, MARKED = 0, 1  # counters: cells not beside the border, those of them with a marker
@@ -61,4 +64,10 @@ def reward(cells: Any, width: int, effect: Effect, counters: Any, rng: Any) -> t
     return 1 / counters[CELLS], counters[MARKED] == counters[CELLS]
 
 
-V0 = Task(__doc__, (8, 5), (5, 5), generate, begin, reward)
+def looks(cells: Cells, position: int, counters: Counters) -> Looks:
+    wanted = np.zeros(cells.shape, np.uint8)
+    wanted[2:-2, 2:-2] = 1
+    return marked_as(cells, wanted)
+
+
+V0 = Task(__doc__, (8, 5), (5, 5), generate, begin, reward, looks=looks)

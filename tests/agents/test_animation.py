@@ -38,6 +38,13 @@ def test_an_animation_has_a_frame_a_step(tmp_path: Path, suffix: str) -> None:
     assert [path.name for path in file.parent.iterdir()] == [file.name]
 
 
+def test_animations_show_what_cells_mean(tmp_path: Path) -> None:
+    worlds = list(sample_worlds("Karel-DoorKey-v0", 1, seed=5))
+    animate([WALK], "Karel-DoorKey-v0", worlds, tmp_path / "a.png", max_frames=2)
+    doors = np.abs(read(tmp_path / "a.png")[0].astype(int) - (150, 98, 48)).sum(axis=2) < 40
+    assert doors.sum() > 100
+
+
 def test_policies_that_cannot_act_there_are_left_out(tmp_path: Path) -> None:
     large = Contestant("large", RandomPolicy(), "grid", shape=(16, 16))
     animate([large, WALK], "Karel-Maze-v0", WORLDS[:1], tmp_path / "a.gif", max_frames=3)

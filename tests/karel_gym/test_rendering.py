@@ -511,6 +511,18 @@ def test_play_follows_the_keys() -> None:
         assert (image == renderer.draw(with_robot(world, 1, col, 1), told)).all()
 
 
+def test_play_tells_the_goal(capsys: pytest.CaptureFixture[str]) -> None:
+    env: Any = gymnasium.make("Karel-DoorKey-v0").unwrapped
+    window = Recorder([], [1], [])
+    play_in(env, window, seed=5, title="DoorKey")
+    goal = "fetch the key, go through the door, mark the goal."
+    assert capsys.readouterr().out == f"DoorKey: {goal}\n"
+    lines = ("fetch the key, go through the", "door, mark the goal.", "")
+    panel = *(PanelLine(0, line) for line in lines), *LEGEND
+    frame = Frame(1, 0.0, "DoorKey", panel=panel, panel_title="goal and keys")
+    assert (window.images[-1] == Renderer(env.shape).draw(env.world, frame, env.looks)).all()
+
+
 def test_play_in_a_real_window() -> None:
     pygame.display.init()
     for key in (pygame.K_p, pygame.K_UP, pygame.K_r, pygame.K_p, pygame.K_q):

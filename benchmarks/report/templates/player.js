@@ -23,7 +23,8 @@
     rewind() {
       this.step = 0;
       this.next = 0;
-      this.cells = Array.from(this.start.cells, (letter) => ALPHABET.indexOf(letter));
+      const { cells, looks } = this.start;
+      this.cells = Array.from(cells, (letter, i) => ALPHABET.indexOf(letter) + 32 * ALPHABET.indexOf(looks[i] ?? "A"));
     }
 
     seek(step) {
@@ -151,12 +152,12 @@
 
     draw() {
       const style = getComputedStyle(this.root), look = {};
-      for (const name of ["floor", "grid", "wall", "wall-light", "wall-front", "body", "robot", "robot-dark", "robot-edge"]) {
+      for (const name of ["floor", "grid", "wall", "wall-light", "wall-front", "robot", "robot-dark", "robot-edge"]) {
         look[name.replace(/-./g, (x) => x[1].toUpperCase())] = style.getPropertyValue(`--${name}`);
       }
       this.seats.forEach((seat, i) => {
         const episode = this.episodes[i], canvas = seat.querySelector("canvas");
-        if (episode && canvas.clientWidth) drawWorld(canvas, this.size, episode, this.landmarks, look);
+        if (episode && canvas.clientWidth) drawWorld(canvas, this.size, episode, look);
       });
     }
 

@@ -1,9 +1,12 @@
-// Draws a Karel world on a canvas: floor, walls, markers, what a task has besides, and the robot.
+// Draws a Karel world on a canvas: floor, walls, markers, the looks of cells, and the robot.
+// LOOKS, the shapes of all looks, is written before this script; see rendering/look_shapes.py.
 const drawWorld = (() => {
   "use strict";
 
-  const WALL = 16, BODY = 32, MARKERS = 15, MOST_MARKERS = 10;
+  const WALL = 16, LOOK_SHIFT = 5, MARKERS = 15, MOST_MARKERS = 10;
   const SMALL = 12; // pixels; in smaller cells there are no counts, and no shades
+  const TINY = 5; // pixels; smaller cells have one color
+  const is = LOOKS.names;
 
   const mix = (first, second, share) =>
     `rgb(${first.map((a, i) => Math.round(a + (second[i] - a) * share)).join(" ")})`;
@@ -39,69 +42,74 @@ const drawWorld = (() => {
     }
   };
 
-  const drawMarkers = (ctx, count, side, radius) => {
+  const drawMarkers = (ctx, count, side, radius, [x, y] = [0.5, 0.5]) => {
     const share = (count - 1) / (MOST_MARKERS - 1);
-    disc(ctx, side / 2, 0.5 * side, radius * side, mix(FEW.map((c, i) => c + (MANY[i] - c) * share), INK, 0.35));
-    disc(ctx, side / 2, 0.49 * side, radius * 0.86 * side, mix(FEW, MANY, share));
+    disc(ctx, x * side, y * side, radius * side, mix(FEW.map((c, i) => c + (MANY[i] - c) * share), INK, 0.35));
+    disc(ctx, x * side, (y - 0.01) * side, radius * 0.86 * side, mix(FEW, MANY, share));
     if (count > 1 && side >= SMALL) {
       ctx.fillStyle = count > MOST_MARKERS / 2 ? "#fff" : "#3a2204";
-      ctx.font = `600 ${0.42 * side}px system-ui, sans-serif`;
+      ctx.font = `600 ${Math.min(0.42, 1.3 * radius) * side}px system-ui, sans-serif`;
       ctx.textAlign = "center";
       ctx.textBaseline = "middle";
-      ctx.fillText(count, side / 2, 0.52 * side);
+      ctx.fillText(count, x * side, (y + 0.02) * side);
     }
   };
 
-  const drawKey = (ctx, side) => {
-    ctx.strokeStyle = "#b8860b";
-    ctx.lineWidth = 0.1 * side;
-    ctx.beginPath();
-    ctx.arc(0.34 * side, 0.5 * side, 0.15 * side, 0, 2 * Math.PI);
-    ctx.moveTo(0.49 * side, 0.5 * side);
-    ctx.lineTo(0.84 * side, 0.5 * side);
-    ctx.lineTo(0.84 * side, 0.66 * side);
-    ctx.moveTo(0.68 * side, 0.5 * side);
-    ctx.lineTo(0.68 * side, 0.62 * side);
-    ctx.stroke();
-  };
-
-  const drawDoor = (ctx, side, isShut) => {
-    if (isShut) {
-      block(ctx, 0, 0, side, side, 0, "#8a5a2b");
-      block(ctx, 0.14 * side, 0.1 * side, 0.72 * side, 0.8 * side, 0.06 * side, "#b37a40");
-      disc(ctx, 0.72 * side, 0.5 * side, 0.06 * side, "#3a2204");
-    } else {
-      ctx.fillStyle = "#b37a40";
-      ctx.fillRect(0, 0, 0.08 * side, side);
-      ctx.fillRect(0.92 * side, 0, 0.08 * side, side);
+  const drawShapes = (ctx, shapes, side) => {
+    for (const [kind, colour, numbers, opacity] of shapes) {
+      const at = numbers.map((number) => number * side);
+      ctx.globalAlpha = opacity;
+      ctx.fillStyle = ctx.strokeStyle = colour;
+      ctx.beginPath();
+      if (kind === "disc") ctx.arc(at[0], at[1], at[2], 0, 2 * Math.PI);
+      else if (kind === "box") ctx.rect(...at);
+      else {
+        for (let i = kind === "stroke" ? 1 : 0; i < at.length; i += 2) ctx.lineTo(at[i], at[i + 1]);
+      }
+      if (kind === "stroke") {
+        ctx.lineWidth = at[0];
+        ctx.lineCap = ctx.lineJoin = "round";
+        ctx.stroke();
+      } else ctx.fill();
     }
+    ctx.globalAlpha = 1;
   };
 
-  const drawGoal = (ctx, side) => {
-    ctx.strokeStyle = "#b23e0e";
-    ctx.lineWidth = Math.max(1, 0.06 * side);
-    ctx.setLineDash([0.16 * side, 0.1 * side]);
-    ctx.strokeRect(0.08 * side, 0.08 * side, 0.84 * side, 0.84 * side);
-    ctx.setLineDash([]);
+  const drawLook = (ctx, look, side) => {
+    const shapes = (side < TINY && LOOKS.tiny[look]) || (side < SMALL && LOOKS.small[look]) || LOOKS.large[look];
+    if (shapes && look !== is.HEAD) drawShapes(ctx, shapes, side);
   };
 
-  const drawFood = (ctx, side) => {
-    disc(ctx, 0.5 * side, 0.55 * side, 0.3 * side, "#c8382c");
-    ctx.strokeStyle = "#2f7d4f";
-    ctx.lineWidth = Math.max(1, 0.08 * side);
-    ctx.beginPath();
-    ctx.moveTo(0.5 * side, 0.28 * side);
-    ctx.quadraticCurveTo(0.54 * side, 0.12 * side, 0.7 * side, 0.14 * side);
-    ctx.stroke();
+  // The sides to which bodies and trails go on, by cell.
+  const linksOf = (cells, width) => {
+    const steps = [-width, 1, width, -1], links = new Map();
+    const add = (cell, kind, way) => {
+      if (!links.has(cell)) links.set(cell, { body: 0, trail: 0 });
+      links.get(cell)[kind] |= 1 << way;
+    };
+    cells.forEach((held, cell) => {
+      const look = held >> LOOK_SHIFT, way = look & 3;
+      if (look < is.BODY_NORTH) return;
+      const kind = look < is.TRAIL_NORTH ? "body" : "trail";
+      add(cell, kind, way);
+      add(cell + steps[way], kind, way ^ 2);
+    });
+    return links;
   };
 
   // The robot heading north: a drop with its tip ahead, two eyes, and a track on either side.
-  const drawRobot = (ctx, side, heading, look) => {
+  const drawRobot = (ctx, side, heading, isHead, look) => {
     ctx.save();
     ctx.translate(side / 2, side / 2);
     ctx.rotate((heading * Math.PI) / 2);
     const reach = Math.max(1, SMALL / side); // in small cells it is larger than its cell
     ctx.scale(side * reach, side * reach);
+    if (isHead) {
+      ctx.translate(-0.5, -0.5);
+      drawShapes(ctx, LOOKS.large[is.HEAD], 1);
+      ctx.restore();
+      return;
+    }
     const drop = (radius, tip, colour) => {
       const centre = 0.06, angle = Math.acos(radius / (centre - tip));
       ctx.fillStyle = colour;
@@ -137,28 +145,32 @@ const drawWorld = (() => {
     ctx.globalAlpha = 1;
   };
 
-  /* What a cell holds, robot aside. `cells` are markers, plus WALL or BODY; `landmarks` the cells
-     of doors, keys and goals; where there is `food`, every marker that is no body is food. */
-  const drawCell = (ctx, cells, cell, width, side, landmarks, look) => {
-    const is = (name) => landmarks[name]?.includes(cell);
-    const held = cells[cell], count = held & MARKERS;
-    if (is("door")) return drawDoor(ctx, side, (held & WALL) !== 0);
-    if (held & WALL) {
+  // Doors and trails are drawn on the floor.
+  const isWall = (held) =>
+    (held & WALL) !== 0 && held >> LOOK_SHIFT !== is.CLOSED_DOOR && held >> LOOK_SHIFT < is.TRAIL_NORTH;
+
+  // The contents of a cell, robot aside: markers, WALL, and a look.
+  const drawCell = (ctx, cells, cell, width, side, links, look) => {
+    const held = cells[cell], count = held & MARKERS, kind = held >> LOOK_SHIFT;
+    if (isWall(held)) {
       const column = cell % width;
-      const free = (there, other) => there && other >= 0 && other < cells.length && !(cells[other] & WALL);
+      const free = (there, other) => there && other >= 0 && other < cells.length && !isWall(cells[other]);
       return drawWall(ctx, [
         free(true, cell - width), free(column < width - 1, cell + 1),
         free(true, cell + width), free(column > 0, cell - 1),
       ], side, look);
     }
-    if (is("goal")) drawGoal(ctx, side);
-    if (held & BODY) block(ctx, 0.1 * side, 0.1 * side, 0.8 * side, 0.8 * side, 0.26 * side, look.body);
-    else if (count && is("key")) drawKey(ctx, side);
-    else if (count && landmarks.food) drawFood(ctx, side);
-    else if (count) drawMarkers(ctx, count, side, 0.33);
+    if (links?.body) drawShapes(ctx, LOOKS.body[links.body], side);
+    drawLook(ctx, kind, side);
+    if (links?.trail) drawShapes(ctx, LOOKS.trail[links.trail], side);
+    if (!count) return;
+    if (LOOKS.inPlaceOfMarkers.includes(kind)) {
+      if (count > 1 && side >= SMALL) drawMarkers(ctx, count, side, 0.2, [0.8, 0.8]);
+    } else if (kind === is.GOAL) drawMarkers(ctx, count, side, 0.23, [0.64, 0.72]);
+    else if (side >= TINY || !LOOKS.tiny[kind]) drawMarkers(ctx, count, side, 0.33);
   };
 
-  return (canvas, size, view, landmarks, look) => {
+  return (canvas, size, view, look) => {
     const { height, width } = size, ratio = window.devicePixelRatio || 1;
     // Whole pixels a cell, lest seams show between walls; the page stretches the rest.
     const side = Math.max(1, Math.round((canvas.clientWidth * ratio) / width));
@@ -177,16 +189,17 @@ const drawWorld = (() => {
       draw();
       ctx.restore();
     };
+    const links = linksOf(view.cells, width), place = view.robot >> 2;
     view.cells.forEach((held, cell) => {
-      if (held || landmarks.goal?.includes(cell) || landmarks.door?.includes(cell)) {
-        at(cell, () => drawCell(ctx, view.cells, cell, width, side, landmarks, look));
+      if (held || links.has(cell)) {
+        at(cell, () => drawCell(ctx, view.cells, cell, width, side, links.get(cell), look));
       }
     });
     drawTrail(ctx, view.trail, width, side, look);
-    at(view.robot >> 2, () => {
-      const count = view.cells[view.robot >> 2] & MARKERS;
-      if (count && !landmarks.food) drawMarkers(ctx, count, side, 0.46);
-      drawRobot(ctx, side, view.robot & 3, look);
+    at(place, () => {
+      const count = view.cells[place] & MARKERS;
+      if (count) drawMarkers(ctx, count, side, 0.46);
+      drawRobot(ctx, side, view.robot & 3, view.cells[place] >> LOOK_SHIFT === is.HEAD, look);
     });
   };
 })();

@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 
+from benchmarks.report.replays import ALPHABET
 from benchmarks.report.settings import Settings
 from benchmarks.report.writing import write_report
+from karel_gym.rendering.look_shapes import WOOD
+from karel_gym.tasks.looks import Look
 from programmatic.references import reference_program
 from tests.benchmarks.report.conftest import DOORKEY
 
@@ -118,6 +121,18 @@ def test_it_is_driven_by_keys(page: Any) -> None:
         reached.add(page.evaluate("document.activeElement.dataset.do ?? ''"))
         page.keyboard.press("Tab")
     assert reached >= {"first", "back", "play", "forward", "last"}
+
+
+def test_a_door_is_drawn_as_a_door(page: Any) -> None:
+    size = data_of(page)["sizes"][0]
+    looks = [ALPHABET.index(letter) for letter in size["starts"][0]["looks"]]
+    row, col = divmod(looks.index(Look.CLOSED_DOOR), size["width"])
+    pixel = page.locator("canvas").first.evaluate(
+        "(canvas, [x, y]) => Array.from(canvas.getContext('2d')"
+        ".getImageData(canvas.width * x, canvas.height * y, 1, 1).data)",
+        [(col + 0.15) / size["width"], (row + 0.5) / size["height"]],
+    )
+    assert "#{:02x}{:02x}{:02x}".format(*pixel) == WOOD
 
 
 def test_going_back_shows_what_was_before(page: Any) -> None:

@@ -5,13 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import gymnasium
 import numpy as np
 import pytest
 
 from agents import train
 from agents.evaluation import evaluate_episodes
 from agents.policies import contestants
-from benchmarks.report.replays import ALPHABET, BODY_CELL, WALL_CELL, Episode, record, start_of
+from benchmarks.report.replays import (
+    ALPHABET,
+    LOOK_SHIFT,
+    WALL_CELL,
+    Episode,
+    record,
+    start_of,
+)
 from benchmarks.report.tasks import reported_task
 from karel_gym import World, WorldBatch, sample_worlds
 from karel_gym.registration import TASKS
@@ -26,7 +34,11 @@ SEED, FRAMES = 7, 120
 
 def cells_at_end(start: dict[str, object], episode: Episode) -> list[int]:
     """What the cells hold after the last step that is shown, as the player finds it."""
-    cells = [ALPHABET.index(letter) for letter in str(start["cells"])]
+    cells, looks = (
+        [ALPHABET.index(letter) for letter in str(start[k])] for k in ("cells", "looks")
+    )
+    for cell, look in enumerate(looks):
+        cells[cell] |= look << LOOK_SHIFT
     for _, cell, held in np.reshape(episode.changes, (-1, 3)):
         cells[cell] = held
     return cells
@@ -51,7 +63,7 @@ def test_a_program_does_what_execute_says(env_id: str) -> None:
         assert (episode.end in ("solved", "failed")) == result.terminated[0, i]
         final = result.final_world(0, i)
         shown = cells_at_end(start, episode)
-        assert [held & ~BODY_CELL for held in shown] == held_in(final)
+        assert [held & (2**LOOK_SHIFT - 1) for held in shown] == held_in(final)
         assert episode.robots[-1] == 4 * (final.row * worlds.shape[1] + final.col) + final.heading
 
 
@@ -117,20 +129,20 @@ def test_networks_do_what_they_do_in_an_evaluation(
     assert [episode.end == "solved" for episode in shown] == judged["solved"].tolist()
 
 
-def test_what_only_some_tasks_have_is_told() -> None:
-    worlds = sample_worlds("Karel-DoorKey-v0", 1, SEED)
-    marks = start_of("Karel-DoorKey-v0", worlds, 0)["landmarks"]
-    walls, markers = worlds[0].walls.ravel(), worlds[0].markers.ravel()
-    assert len(marks["door"]) == 2
-    assert all(walls[cell] for cell in marks["door"])
-    assert all(markers[cell] == 1 for cell in (*marks["key"], *marks["goal"]))
-    (contestant,) = contestants(reference_program("Karel-Snake-v0"))
-    worlds = sample_worlds("Karel-Snake-v0", 1, SEED)
-    (episode,) = record(contestant, "Karel-Snake-v0", worlds, SEED, FRAMES)
-    held = cells_at_end(start_of("Karel-Snake-v0", worlds, 0), episode)
-    eaten = len(episode.rewards) // 2
-    assert eaten > 0
-    assert sum(bool(code & BODY_CELL) for code in held) == eaten + 1
+@pytest.mark.parametrize("env_id", ["Karel-DoorKey-v0", "Karel-Snake-v0", "Karel-TopOff-v1"])
+def test_looks_are_those_of_pictures(env_id: str) -> None:
+    program = reference_program(env_id)
+    worlds = sample_worlds(env_id, 1, SEED)
+    (contestant,) = contestants(program)
+    (episode,) = record(contestant, env_id, worlds, SEED, FRAMES)
+    env: Any = gymnasium.make(env_id).unwrapped
+    env.reset(seed=0, options={"world": worlds[0]})
+    start = start_of(env_id, worlds, 0)
+    assert [ALPHABET.index(letter) for letter in start["looks"]] == env.looks.ravel().tolist()
+    for step in trace(program, worlds[0], env_id, max_actions=FRAMES):
+        env.step(step.action)
+    shown = cells_at_end(start, episode)
+    assert [held >> LOOK_SHIFT for held in shown] == env.looks.ravel().tolist()
 
 
 def test_larger_worlds_are_those_that_the_task_has() -> None:
