@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-long lint format docs serve clean
+.PHONY: demo test test-long lint format docs serve gallery clean
 
 demo: $(VENV)/installed
 	$(BIN)/python -m benchmarks.demo
@@ -28,6 +28,9 @@ docs: $(VENV)/installed-test
 
 serve: $(VENV)/installed-test
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs serve
+
+gallery: $(VENV)/installed-test
+	$(BIN)/python docs/gallery.py
 
 clean:
 	rm -rf $(VENV) build *.egg-info

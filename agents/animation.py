@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import count, zip_longest
 from pathlib import Path
@@ -24,7 +25,7 @@ from programmatic.threads import torch_threads
 FORMATS = (".gif", ".png", ".mp4")
 CELL_EXTENT = 320  # pixels of a world's longer side
 MAX_FRAMES = 240
-COLOURS = 64
+COLOURS = 256
 FAR = 64  # the difference of red, green or blue at which another palette is made
 HOLD = 8  # frames that show the end
 
@@ -65,7 +66,7 @@ def animate(
     if not able:
         raise ValueError("no policy can act in worlds of this size")
     rows = [
-        [_episode(c, env_id, world, seed, deterministic, max_steps) for c in able]
+        [episode_images(c, env_id, world, seed, deterministic, max_steps) for c in able]
         for world in worlds
     ]
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -73,21 +74,24 @@ def animate(
         write_animation(_composed(rows, max_frames), temporary, fps)
 
 
-def _episode(
+def episode_images(
     contestant: Contestant,
     env_id: str,
     world: World,
-    seed: int,
-    deterministic: bool | None,
-    max_steps: int | None,
+    seed: int = 0,
+    deterministic: bool | None = None,
+    max_steps: int | None = None,
+    extent: int = CELL_EXTENT,
+    with_panel: bool = True,
 ) -> Iterator[Image]:
-    """The frames of one episode."""
+    """The images of one episode; `with_panel` shows a program beside its world."""
     task, worlds = task_of(env_id), WorldBatch.from_worlds([world])
     rollout = KarelRollout(contestant, task, worlds, seed, deterministic, max_steps)
-    renderer = Renderer(world.shape, extent=CELL_EXTENT)
+    renderer = Renderer(world.shape, extent)
     policy, total, status = contestant.policy, 0.0, ""
     for step in count():
-        panel = policy.panel(rollout.state) if isinstance(policy, ProgramPolicy) else ()
+        program = policy if with_panel and isinstance(policy, ProgramPolicy) else None
+        panel = program.panel(rollout.state) if program is not None else ()
         frame = Frame(step, total, contestant.name, status, panel=panel)
         yield renderer.draw(rollout.envs.worlds[0], frame, rollout.envs.episodes.looks(0))
         if status:
@@ -128,15 +132,23 @@ def _in_few_colors(frames: Iterable[Image]) -> Iterator[PillowImage.Image]:
     """Frames with a palette of `COLOURS`, which keeps the file and the list of frames small.
 
     One palette serves until a frame has a color that is far from all of them: finding a palette
-    takes much longer than using one, and equal palettes are stored once.
+    takes much longer than using one, and equal palettes are stored once. A palette is that of all
+    frames that needed one; roots of the pixels' numbers keep rare colors.
     """
     palette: PillowImage.Image | None = None
+    known: Counter[Any] = Counter()
     for frame in frames:
         picture = PillowImage.fromarray(frame)
-        drawn = palette and picture.quantize(palette=palette, dither=PillowImage.Dither.NONE)
-        if drawn is None or _farthest(drawn, frame) > FAR:
-            drawn = palette = picture.quantize(COLOURS, dither=PillowImage.Dither.NONE)
-        yield drawn
+        if palette is None or _farthest(_drawn(picture, palette), frame) > FAR:
+            known.update({color: n for n, color in picture.getcolors(frame.size) or ()})
+            colors, numbers = np.array([*known], np.uint8), np.sqrt([*known.values()])
+            swatches = PillowImage.fromarray(colors.repeat(numbers.astype(int), axis=0)[None])
+            palette = swatches.quantize(COLOURS, dither=PillowImage.Dither.NONE)
+        yield _drawn(picture, palette)
+
+
+def _drawn(picture: PillowImage.Image, palette: PillowImage.Image) -> PillowImage.Image:
+    return picture.quantize(palette=palette, dither=PillowImage.Dither.NONE)
 
 
 def _farthest(drawn: PillowImage.Image, frame: Image) -> int:

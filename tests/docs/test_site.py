@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from html import unescape
@@ -11,13 +12,19 @@ from pathlib import Path
 from typing import Any
 
 import imageio.v3 as iio
+import pandas as pd
 import pytest
 
+from benchmarks.commands import benchmark
+from benchmarks.statistics.published import published_returns
 from karel_gym.cli import COMMANDS
-from karel_gym.registration import TASKS, task_of
+from karel_gym.cli.console import parse
+from karel_gym.envs import cartpole
+from karel_gym.registration import CARTPOLE, TASKS, task_of
 from programmatic.references import reference_program, reference_return
 
 ROOT = Path(__file__).resolve().parents[2]
+RESULTS = ROOT / "benchmarks" / "results"
 LOADED = re.compile(
     r"<(?:script|img|iframe|source)\b[^>]*\bsrc=\"([^\"]*)\""
     r"|<link\b[^>]*\brel=\"(?:stylesheet|icon|preload|preconnect)\"[^>]*>"
@@ -52,22 +59,53 @@ def test_pages_load_nothing_from_elsewhere(site: Path) -> None:
             assert "//" not in match[0].replace("data:", "").partition("svg xmlns")[0], file
 
 
+@pytest.mark.parametrize("env_id", [*TASKS, CARTPOLE])
+def test_every_task_has_a_page_with_its_rules_and_an_episode(site: Path, env_id: str) -> None:
+    name = env_id.removeprefix("Karel-").rpartition("-")[0].lower()
+    assert f'href="tasks/{name}.html"' in (site / "tasks.html").read_text(encoding="utf-8")
+    assert f'src="tasks/{name}.png"' in (site / "tasks.html").read_text(encoding="utf-8")
+    file = site / "tasks" / f"{name}.html"
+    shown = " ".join(text_of(file).split())
+    doc = cartpole.__doc__ or "" if env_id == CARTPOLE else task_of(env_id).doc
+    for paragraph in doc.replace("`", "").split("\n    ")[1:]:
+        assert " ".join(paragraph.partition("\n")[0].split()) in shown
+    assert env_id in shown
+    assert f'src="{name}.gif"' in file.read_text(encoding="utf-8")
+    frames = iio.imread(site / "tasks" / f"{name}.gif")
+    assert len(frames) > 3
+    assert (frames[0] != frames[-1]).any()
+
+
 @pytest.mark.parametrize("env_id", TASKS)
-def test_every_task_is_described_and_shown(site: Path, env_id: str) -> None:
-    name = env_id.split("-")[1]
-    page = (site / "tasks.html").read_text(encoding="utf-8")
-    start = page.index(f'<h2 id="{name.lower()}">')
-    section = page[start : page.index("<h2", start + 1)]
-    shown = " ".join(unescape(re.sub(r"<[^>]+>", "", section)).split())
-    for paragraph in task_of(env_id).doc.replace("`", "").split("\n    "):
-        words = " ".join(paragraph.partition("\n")[0].split())
-        assert words.partition(": ")[2] in shown if words.startswith(name) else words in shown
+def test_its_page_shows_the_reference_program_and_its_return(site: Path, env_id: str) -> None:
+    shown = " ".join(text_of(site / "tasks" / f"{env_id.split('-')[1].lower()}.html").split())
     assert " ".join(reference_program(env_id).pretty().split()) in shown
     assert f"--env {env_id}" in shown
     assert f"# {reference_return(env_id)[0]:.3f}" in shown
-    assert f'src="tasks/{name.lower()}.png"' in section
-    picture = iio.imread(site / "tasks" / f"{name.lower()}.png")
-    assert len({tuple(pixel) for pixel in picture.reshape(-1, 3)[::7].tolist()}) > 3
+
+
+@pytest.mark.parametrize("env_id", [*TASKS, CARTPOLE])
+def test_its_page_shows_measured_and_published_returns(site: Path, env_id: str) -> None:
+    name = env_id.removeprefix("Karel-").rpartition("-")[0].lower()
+    text = (site / "tasks" / f"{name}.html").read_text(encoding="utf-8")
+    rows = published_returns()
+    for row in rows[rows["task"] == env_id].to_dict("records"):
+        digits = 1 if env_id == CARTPOLE else 2
+        assert f"<em>{row['return']:.{digits}f}</em>" in text, row
+        assert f'">{row["source"]}</a>' in text
+    measured = pd.read_csv(RESULTS / "program_search" / "summary.csv")
+    for value in measured.loc[measured["env_id"] == env_id, "own"]:
+        assert f"<td>{value:.2f}" in text
+    commands = re.findall(
+        r"karel-gym benchmark (?:.*\\\n)*.*", text_of(site / "tasks" / f"{name}.html")
+    )
+    assert commands
+    for command in commands:
+        words = shlex.split(command.replace("\\\n", " "))[2:]
+        settings = parse(benchmark, "karel-gym benchmark", words).keywords["settings"]
+        assert (RESULTS / settings.folder.name).is_dir()
+        if env_id != CARTPOLE:
+            assert settings.tasks == (env_id.split("-")[1],)
 
 
 def test_every_command_has_its_help(site: Path) -> None:
