@@ -160,7 +160,7 @@ def _write_video(frames: Iterable[Image], path: Path, fps: int) -> None:
     import imageio
 
     try:
-        writer = imageio.get_writer(path, fps=fps, macro_block_size=2)
+        writer = imageio.get_writer(path, format="FFMPEG", fps=fps, macro_block_size=2)
     except ImportError:
         raise RuntimeError(
             "writing .mp4 needs imageio-ffmpeg: pip install 'karel-gym[video]', "
