@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import imageio.v3
@@ -58,6 +59,15 @@ def test_what_a_search_found_is_animated(tmp_path: Path) -> None:
     file = tmp_path / "a.gif"
     animate([str(tmp_path / "search"), agent], "Karel-Maze-v0", WORLDS[:1], file, max_frames=3)
     assert file.exists()
+
+
+def test_mp4_without_ffmpeg_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
+    monkeypatch.delitem(sys.modules, "imageio.plugins.ffmpeg", raising=False)
+    with pytest.raises(RuntimeError, match=r"pip install 'karel-gym\[video\]'"):
+        animate([WALK], "Karel-Maze-v0", WORLDS[:1], tmp_path / "a.mp4")
 
 
 def test_other_formats_are_refused(tmp_path: Path) -> None:

@@ -31,6 +31,19 @@ LOADED = re.compile(
     r"|@import[^;]*;|url\(([^)]*)\)"
 )
 
+PACKAGES = ("karel_gym", "programmatic", "agents", "benchmarks")
+MESSAGES = (
+    "no folder for the cache can be written",
+    "kernels are compiled anew, which takes seconds to minutes",
+    "there is no display to open a window on: DISPLAY or WAYLAND_DISPLAY must name one",
+    "writing .mp4 needs imageio-ffmpeg: pip install 'karel-gym[video]', or write a .gif or .png",
+    "holds a run already: resume it, replace it with --overwrite (in Python, overwrite=True)",
+    ": wait until it ends, or use another folder",
+    "was not written by karel-gym: loading it runs whatever code is pickled in it",
+    "needs an NVIDIA GPU with its driver, and numba-cuda with its libraries",
+    "made for worlds of",
+)
+
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -106,6 +119,15 @@ def test_its_page_shows_measured_and_published_returns(site: Path, env_id: str) 
         assert (RESULTS / settings.folder.name).is_dir()
         if env_id != CARTPOLE:
             assert settings.tasks == (env_id.split("-")[1],)
+
+
+def test_troubleshooting_quotes_the_messages_that_there_are(site: Path) -> None:
+    shown = " ".join(text_of(site / "troubleshooting.html").split())
+    files = (file for package in PACKAGES for file in (ROOT / package).rglob("*.py"))
+    sources = re.sub(r'"\s*f?"', "", " ".join(file.read_text(encoding="utf-8") for file in files))
+    for message in MESSAGES:
+        assert message in shown
+        assert message in sources, message
 
 
 def test_every_command_has_its_help(site: Path) -> None:
