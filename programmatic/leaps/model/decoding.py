@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+import numpy as np
 import torch
 
 from karel_gym.simulation.devices import in_parallel
 from programmatic.dsl.tokens import DEF, M_OPEN, PAD, RUN
-from programmatic.leaps.model.grammar import END, KINDS, Automaton
+from programmatic.leaps.model.decoding_kernels import ENDED, activate, advance, choose
+from programmatic.leaps.model.grammar import N_TOKENS, Automaton
+from programmatic.leaps.model.layouts import Layout
 from programmatic.leaps.model.networks import Decoder
 from programmatic.leaps.model.recurrence import parameters_of
 from programmatic.threads import torch_threads
 
 PREFIX = RUN, M_OPEN
 """The tokens of every program behind DEF."""
-ENDED = END * KINDS  # the automaton's row behind the end
 BATCH = 128  # sequences, whose gates fit into a core's cache
 LOOK_EVERY = 3  # steps between two removals of finished sequences
 
@@ -34,8 +36,10 @@ def decode(
         sample: Draw tokens by their probabilities instead of taking the most probable ones.
     """
     if sample:  # in one thread, as equal seeds draw equal tokens
-        return _decode(decoder, complete, True, codes)
-    return in_batches(partial(_decode, decoder, complete, False), codes)
+        return decode_by_steps(decoder, complete, True, codes)
+    if codes.device.type == "cpu":
+        return in_batches(partial(decode_with_kernels, decoder, complete), codes)
+    return decode_by_steps(decoder, complete, False, codes)
 
 
 def in_batches(work: Callable[[torch.Tensor], torch.Tensor], rows: torch.Tensor) -> torch.Tensor:
@@ -50,6 +54,8 @@ def in_batches(work: Callable[[torch.Tensor], torch.Tensor], rows: torch.Tensor)
 
     def run(first: int, last: int) -> None:
         torch.set_num_threads(1)  # of this thread
+        if first == last and len(batches) > 1:
+            work(rows[:0])  # compiles, in one thread
         for i in range(first, last):
             results[i] = work(batches[i])
 
@@ -59,8 +65,50 @@ def in_batches(work: Callable[[torch.Tensor], torch.Tensor], rows: torch.Tensor)
 
 
 @torch.no_grad()
-def _decode(decoder: Decoder, complete: bool, sample: bool, codes: torch.Tensor) -> torch.Tensor:
-    """The tokens of one batch; see `decode`."""
+def decode_with_kernels(decoder: Decoder, complete: bool, codes: torch.Tensor) -> torch.Tensor:
+    """The tokens of one batch on a CPU, with kernels between the products; see `decode`."""
+    layout, expanded = decoder.layout, decoder.fc(codes)
+    n, width = expanded.shape
+    gru, (first, last) = parameters_of(decoder.gru), decoder.output_layers
+    to_gates, to_hidden, to_logits = gru.of_state.t(), first.weight[:, :width].t(), last.weight.t()
+    by_token, by_code = decoder.input_parts(expanded)
+    by_code[:, : 2 * width] += gru.state_bias[: 2 * width]
+    gate_terms = by_token.numpy(), by_code.numpy(), gru.state_bias[2 * width :].numpy()
+    output_terms = [part.numpy() for part in decoder.output_parts(expanded)]
+    automaton = _automaton(layout, complete, n, codes.device)
+    cost, *effects = (table.numpy() for table in vars(automaton.tables).values())
+    configurations = automaton.rows.numpy(), automaton.stacks.numpy(), automaton.slack[:, 0].numpy()
+    states = expanded.clone()
+    products, hidden, logits = (states.new_zeros(n, size) for size in (3 * width, width, N_TOKENS))
+    tokens = torch.full((layout.max_tokens, n), PAD)
+    current, at = np.full(n, DEF), np.arange(n)
+    for step in range(layout.max_tokens):
+        torch.mm(states[:n], to_gates, out=products[:n])
+        advance(n, products.numpy(), *gate_terms, current, at, states.numpy())
+        if step >= len(PREFIX):  # before, the grammar allows one token
+            torch.mm(states[:n], to_hidden, out=hidden[:n])
+            activate(n, hidden.numpy(), *output_terms, current, at)
+            torch.addmm(last.bias, hidden[:n], to_logits, out=logits[:n])
+        n = choose(
+            n, logits.numpy(), cost, *effects, *configurations, current, at, states.numpy(),
+            tokens[step].numpy(),
+        )  # fmt: skip
+        if n == 0:
+            break
+    return tokens.t()
+
+
+def _automaton(layout: Layout, complete: bool, n: int, device: torch.device) -> Automaton:
+    """The automaton of n sequences, for decoding completely or as the original."""
+    room, empty = (layout.max_tokens, False) if complete else (None, layout.empty_blocks)
+    return Automaton(n, device, room, empty)
+
+
+@torch.no_grad()
+def decode_by_steps(
+    decoder: Decoder, complete: bool, sample: bool, codes: torch.Tensor
+) -> torch.Tensor:
+    """The tokens of one batch on any device, by torch's operations; see `decode`."""
     layout, latents = decoder.layout, decoder.fc(codes)
     n, width = latents.shape
     device = latents.device
@@ -73,8 +121,7 @@ def _decode(decoder: Decoder, complete: bool, sample: bool, codes: torch.Tensor)
     latent_gates[:, : 2 * width] += gru.state_bias[: 2 * width]
     to_output, to_logits = first.weight[:, :width].t(), last.weight.t()
 
-    room, empty = (layout.max_tokens, False) if complete else (None, layout.empty_blocks)
-    automaton = Automaton(n, device, room, empty)
+    automaton = _automaton(layout, complete, n, device)
     tokens = torch.full((layout.max_tokens, n), PAD, device=device)
     running = torch.arange(n, device=device)
     states = latents  # (N, hidden)

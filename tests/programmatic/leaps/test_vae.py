@@ -23,6 +23,8 @@ from programmatic.leaps.model.checkpoints import (
     weights_path,
     write_state_dict,
 )
+from programmatic.leaps.model.decoding import decode_by_steps
+from programmatic.leaps.model.decoding_kernels import tanh
 from programmatic.leaps.model.grammar import Automaton
 from programmatic.leaps.model.vae import replayed, torch_device
 from programmatic.leaps.settings import VARIANTS
@@ -155,6 +157,15 @@ def test_decoding_is_that_of_plain_modules(file: str | Path) -> None:
     clear = leads > 1e-4
     assert clear.float().mean() > 0.9
     assert torch.equal(vae.decode_tokens(latents)[clear], tokens[clear])
+    on_any_device = decode_by_steps(vae.vae.decoder, True, False, vae.vae.bounded(latents))
+    assert torch.equal(on_any_device[clear], tokens[clear])
+
+
+def test_tanh_is_close() -> None:
+    x = np.linspace(-12, 12, 10_001, dtype=np.float32)
+    found = np.array([tanh.py_func(value) for value in x])
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, np.tanh(x.astype(np.float64)), atol=4e-7, rtol=0)
 
 
 def test_tokens_run_without_another_form() -> None:
