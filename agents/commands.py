@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +12,7 @@ import yaml
 
 from agents.drl.settings import TrainConfig, TuneConfig
 from karel_gym.registration import is_karel, sample_worlds, task_of
-from programmatic.flags import Flags
+from programmatic.flags import Again, Flags
 from programmatic.runs import (
     RUNS_FOLDER,
     begin_run,
@@ -34,41 +35,40 @@ if TYPE_CHECKING:
 PIPE_WIDTH = 120  # columns of a table that is not shown on a terminal
 
 
-def train(config: Flags[TrainConfig], resume: Path | None = None, overwrite: bool = False) -> None:
+def train(config: Flags[TrainConfig], again: Flags[Again]) -> None:
     """Train a deep RL baseline, or resume an interrupted training.
 
-    Args:
-        config: The settings.
-        resume: Run folder to resume with its own settings. Only --steps, --device, --torch-threads,
-            and the intervals --checkpoint-every and --eval-every may be given with it.
-        overwrite: Remove the run in the run folder.
+    With --resume only --steps, --device, --torch-threads, --checkpoint-every, --eval-every,
+    --verbose and --track may be given.
     """
     from agents.drl.training import resume_run, train_run
 
-    if resume is not None:
-        model = resume_run(config.resumed(resume, overwrite=overwrite))
+    if again.resume is not None:
+        model = resume_run(config.resumed(again.resume, overwrite=again.overwrite))
     else:
         check_env(config.env_id)
-        model = train_run(config, overwrite=overwrite)
+        model = train_run(config, overwrite=again.overwrite)
     print(f"trained {model.num_timesteps:,} steps; run folder: {vars(model)['run_dir']}")
 
 
-def tune(config: Flags[TuneConfig], resume: Path | None = None, overwrite: bool = False) -> None:
+def tune(config: Flags[TuneConfig], again: Flags[Again]) -> None:
     """Search for better hyperparameters with Optuna, or resume an interrupted study.
 
-    Args:
-        config: The settings.
-        resume: Run folder to resume with its own settings.
-            Only --trials and --device may be given with it.
-        overwrite: Remove the study in the run folder.
+    With --resume only --trials and --device may be given.
     """
+    from agents.drl.tuning import BEST_BLOCK_FILE
     from agents.drl.tuning import tune as find
 
-    if resume is not None:
-        config = config.resumed(resume, overwrite=overwrite)
+    if again.resume is not None:
+        config = config.resumed(again.resume, overwrite=again.overwrite)
     check_env(config.env_id)
-    print(yaml.safe_dump(find(config, resume is not None, overwrite), sort_keys=False).rstrip())
-    print(f"study: {config.run}")
+    config = config.with_obs()
+    block = find(config, again.resume is not None, again.overwrite)
+    print(yaml.safe_dump(block, sort_keys=False).rstrip())
+    words = ["train", config.algo, "--env", config.env_id, "--obs", config.obs]
+    words += ["--conf-file", str(config.run / BEST_BLOCK_FILE)]
+    print(f"study: {config.run}; to train with these hyperparameters:")
+    print(f"karel-gym {shlex.join(words)}")
 
 
 def check_env(env_id: str) -> None:

@@ -30,7 +30,7 @@ def main(folder: Path = Path("results/demo")) -> None:
     start = time.perf_counter()
     console.rule("[bold]PPO learns the maze from percepts")
     run = folder / "ppo"
-    train("ppo", ENV_ID, obs="percepts", seed=SEED, run_dir=run, overwrite=True)
+    train("ppo", ENV_ID, obs="percepts", seed=SEED, run_dir=run, overwrite=True, verbose=0)
     plot_learning_curve(run, folder / "learning_curve.png")
     program = reference_program(ENV_ID)  # it is LEAPS's
     policies = {"PPO": run, "LEAPS's program": program, "random": "random"}

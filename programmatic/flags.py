@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import tyro
@@ -48,3 +50,13 @@ Options = Annotated[
 T = TypeVar("T")
 Flags = Annotated[T, tyro.conf.arg(name="")]
 """A dataclass whose fields are flags beside a command's own."""
+
+
+@dataclass(frozen=True)
+class Again:
+    """Flags for a run folder that holds a run already; tyro lists them after those before them."""
+
+    resume: Path | None = None
+    """Run folder to resume with its own settings."""
+    overwrite: bool = False
+    """Remove the run in the run folder."""

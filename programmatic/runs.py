@@ -29,11 +29,12 @@ from karel_gym.registration import plain_id
 from programmatic.provenance import PROVENANCE, provenance
 
 CONFIG_FILE = "config.json"
+TRACKING_FILE = "tracking.json"
 CHECKPOINT_FOLDER = "checkpoints"
 CHECKPOINT_NAME = re.compile(r"step-(\d+)\.\w+")
 RUN_FILES = (
     *("*.zip", "best.safetensors", "best.json", "result.json", "program.karel", "program.tree"),
-    *("policy.safetensors", "policy.json", "imitation.json", "study.db", "best.yml"),
+    *("policy.safetensors", "policy.json", "imitation.json", "study.db", "best.yml", TRACKING_FILE),
     *("progress.csv", "evaluations.csv", "history.csv", "iterations.csv"),
     *("table.csv", "table.json", "episodes.csv", "events.out.tfevents.*", CONFIG_FILE),
 )

@@ -23,11 +23,15 @@ from torch import nn
 
 from agents.hierarchy.actions import PRIMITIVE
 from karel_gym.registration import plain_id
+from programmatic.algorithms import algorithm_class
 from programmatic.options import unknown
 
 FOLDER = Path(__file__).parent / "hyperparams"
 ACTIVATIONS = ("ELU", "GELU", "LeakyReLU", "ReLU", "SiLU", "Tanh")
 SCHEDULED = ("learning_rate", "clip_range", "clip_range_vf")
+COUNTS = ("n_envs", "n_timesteps")
+REQUIRED = ("policy", *COUNTS)
+ENV_KWARGS = ("obs", "height", "width", "max_steps", "horizon", "reward")
 OF_THE_RUN = ("n_envs", "n_timesteps", "env_kwargs", "deterministic")
 SET_BY_TRAIN = ("self", "env", "seed", "device", "verbose", "tensorboard_log", "_init_setup_model")
 
@@ -53,22 +57,42 @@ def read_hyperparameters(
         file: The YAML file; by default hyperparams/ALGO.yml.
 
     Raises:
-        HyperparameterError: The file is missing, is not valid YAML, or has no such block.
+        HyperparameterError: The file is missing, is not valid YAML, or has no such block, or the
+            block is incomplete or has unknown hyperparameters.
     """
-    file = file or FOLDER / f"{algo}.yml"
+    file = Path(file or FOLDER / f"{algo}.yml")
     try:
         blocks = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise HyperparameterError(f"there are no hyperparameters {file}") from None
-    except yaml.YAMLError as error:
+    except OSError as error:
+        raise HyperparameterError(f"{file} cannot be read: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise HyperparameterError(
             f"{file} is not valid YAML: {' '.join(str(error).split())}"
         ) from None
     names = [block_name(each, obs, action) for each in (env_id, "default")]
     for name in names:
         if isinstance(blocks, dict) and isinstance(blocks.get(name), dict):
-            return blocks[name]
+            try:
+                return _checked(algo, blocks[name])
+            except HyperparameterError as error:
+                raise HyperparameterError(f"block {name} of {file}: {error}") from None
     raise HyperparameterError(f"{file} has neither a block {names[0]} nor {names[1]}")
+
+
+def _checked(algo: str, block: dict[str, Any]) -> dict[str, Any]:
+    """A block; a `HyperparameterError` if it is incomplete or has unknown hyperparameters."""
+    missing = [name for name in REQUIRED if name not in block]
+    if missing:
+        raise HyperparameterError(f"it lacks {', '.join(missing)}")
+    check_names(algorithm_class(algo), block)
+    for name in COUNTS:
+        value = block[name]
+        if not (isinstance(value, int | float) and float(value).is_integer() and value >= 1):
+            raise HyperparameterError(f"{name} must be a whole number from 1 up, got {value!r}")
+    of_env = block.get("env_kwargs", {})
+    if not isinstance(of_env, dict) or not of_env.keys() <= set(ENV_KWARGS):
+        raise HyperparameterError(f"env_kwargs has {', '.join(ENV_KWARGS)} only, got {of_env!r}")
+    return block
 
 
 def block_name(env_id: str, obs: str, action: str = PRIMITIVE) -> str:

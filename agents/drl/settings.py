@@ -30,6 +30,7 @@ COUNTS = (
     "train_max_steps",
     "horizon",
 )
+TRACKERS = ("tensorboard", "wandb", "mlflow")
 VALUE_BASED = ("dqn", "qrdqn")
 DEFAULT_REWARD = "default"
 LEAST_EVAL_EVERY = 10_000  # steps: an evaluation of 100 long episodes is as many as 100,000
@@ -42,7 +43,7 @@ class _LearningConfig(RunSettings):
     algo: Annotated[str, tyro.conf.Positional] = "ppo"
     """Algorithm: a2c, dqn, maskable_ppo, ppo, ppo_lstm (recurrent), qrdqn or trpo."""
     env_id: Annotated[str, tyro.conf.arg(name="env")] = ""
-    """Task id."""
+    """Task id, such as Karel-Maze-v0; karel-gym tasks lists them."""
     obs: Annotated[str, tyro.conf.arg(metavar="{percepts,percepts+action,grid}")] = ""
     """Observation of the policy; percepts+action includes the previous action.
     By default that of the id, else percepts."""
@@ -71,9 +72,9 @@ class TrainConfig(_LearningConfig):
     COMMAND = "train"
     MAY_DIFFER = (
         *("total_timesteps", "checkpoint_every", "eval_every", "device", "torch_threads"),
-        "progress",
+        *("verbose", "track"),
     )
-    NOT_STORED = ("run_dir", "progress")
+    NOT_STORED = ("run_dir", "conf_file", "verbose", "track")
 
     run_dir: Annotated[Path | None, tyro.conf.arg(name="run")] = None
     """Run folder; by default runs/ALGO-TASK-OBS-SEED.
@@ -106,8 +107,6 @@ class TrainConfig(_LearningConfig):
     By default that of the hyperparameters. Evaluations use the default reward."""
     torch_threads: int | None = 1
     """CPU threads of the network; small networks are fastest with one."""
-    progress: tyro.conf.Suppress[bool | None] = None
-    """Whether to show a progress bar; by default on a terminal."""
     checkpoint_every: Count | None = None
     """Steps between two checkpoints; by default a tenth of the training."""
     eval_every: Count | None = None
@@ -120,6 +119,14 @@ class TrainConfig(_LearningConfig):
     A policy without memory needs drawn actions to leave a loop."""
     hyperparameters: Options = field(default_factory=dict)
     """Hyperparameters to change, such as gamma=0.97; by default as in hyperparams/ALGO.yml."""
+    conf_file: Path | None = None
+    """YAML file with hyperparameters in place of hyperparams/ALGO.yml; tune writes such a file."""
+    verbose: Annotated[int, tyro.conf.arg(metavar="{0,1,2}")] = 1
+    """Prints nothing during the training (0), returns and lengths (1), or the tables of SB3 (2).
+    1 is a progress bar on a terminal, else about 20 lines."""
+    track: Annotated[str | None, tyro.conf.arg(metavar="{tensorboard,wandb,mlflow}")] = None
+    """Experiment tracker: Weights & Biases (extra [wandb]), MLflow (extra [mlflow]) or TensorBoard.
+    TensorBoard events are always written; this option prints the command that shows them."""
 
     @property
     def run(self) -> Path:
@@ -132,6 +139,9 @@ class TrainConfig(_LearningConfig):
         """Raise a `ValueError` if a setting is invalid."""
         super().check()
         check_whole(self, *(name for name in COUNTS if getattr(self, name) is not None))
+        check_whole(self, "verbose", least=0, most=2)
+        if self.track is not None:
+            check_choice(self, "track", TRACKERS)
 
 
 def resolve(config: TrainConfig) -> TrainConfig:
@@ -159,7 +169,9 @@ def resolve(config: TrainConfig) -> TrainConfig:
                 "width, train_max_steps, horizon and reward"
             )
     check_kinds(config.obs, config.action)
-    stored = read_hyperparameters(config.algo, config.env_id, config.obs, config.action)
+    stored = read_hyperparameters(
+        config.algo, config.env_id, config.obs, config.action, config.conf_file
+    )
     values = stored | dict(config.hyperparameters)
     of_env = values.get("env_kwargs", {})
     config = replace(

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from stable_baselines3.common.base_class import BaseAlgorithm
-from stable_baselines3.common.callbacks import BaseCallback, ProgressBarCallback
-from stable_baselines3.common.logger import Logger, TensorBoardOutputFormat
+from stable_baselines3.common.callbacks import BaseCallback, CallbackList, ConvertCallback
+from stable_baselines3.common.logger import KVWriter, Logger, TensorBoardOutputFormat
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+from stable_baselines3.common.type_aliases import MaybeCallback
 
 from agents.drl.callbacks import (
     BEST_FILE,
@@ -25,7 +24,9 @@ from agents.drl.callbacks import (
     ProgressLog,
 )
 from agents.drl.models import build_model, load_model, restore, save_model
+from agents.drl.progress import progress
 from agents.drl.settings import DEFAULT_REWARD, TrainConfig, resolve
+from agents.drl.tracking import check_installed, tracking
 from agents.drl.training_envs import training_env
 from programmatic.runs import (
     CONFIG_FILE,
@@ -50,6 +51,7 @@ def train(
     *,
     resume: bool = False,
     overwrite: bool = False,
+    callback: MaybeCallback = None,
     **settings: Any,
 ) -> BaseAlgorithm:
     """Train an algorithm on a task and write a run folder.
@@ -63,7 +65,10 @@ def train(
         env_id: The task's id.
         resume: Resume the run in the run folder, if there is one with the same settings.
         overwrite: Remove the run in the run folder if there is one.
-        settings: Fields of `TrainConfig`; other names are hyperparameters.
+        callback: One or more callbacks, as in SB3's `learn`. If one returns False the training
+            ends with its files complete; resuming goes on with it.
+        settings: Fields of `TrainConfig`, such as `verbose`, `track` and `conf_file`; other names
+            are hyperparameters.
 
     Returns:
         The model at the end of the training; `load(run_dir)` returns the best one. Its attribute
@@ -80,26 +85,34 @@ def train(
     hyperparameters = dict(settings.pop("hyperparameters", {}))
     hyperparameters |= {name: settings.pop(name) for name in set(settings) - known}
     config = TrainConfig(algo, env_id, **settings, hyperparameters=hyperparameters)
-    return train_run(config, resume, overwrite)
+    return train_run(config, resume, overwrite, callback)
 
 
-def train_run(config: TrainConfig, resume: bool = False, overwrite: bool = False) -> BaseAlgorithm:
+def train_run(
+    config: TrainConfig,
+    resume: bool = False,
+    overwrite: bool = False,
+    callback: MaybeCallback = None,
+) -> BaseAlgorithm:
     """`train`, with its settings in a `TrainConfig`."""
     config = resolve(config)
     if resume and (config.run / CONFIG_FILE).exists():
         config.check_same(config.run)
-        return resume_run(config)
+        return resume_run(config, callback)
+    check_installed(config)
     model = build_model(config.to_json(), config.device)
     with occupying(config.run):
         begin_run(config.run, config.config_json(), overwrite)
-        return _learn(model, config)
+        return _learn(model, config, callback)
 
 
 def resume(
     run_dir: str | os.PathLike[str],
     total_timesteps: int | None = None,
-    progress: bool | None = None,
     device: str | None = None,
+    callback: MaybeCallback = None,
+    verbose: int = 1,
+    track: str | None = None,
 ) -> BaseAlgorithm:
     """Resume a run from its latest checkpoint.
 
@@ -112,8 +125,10 @@ def resume(
     Args:
         run_dir: The run folder.
         total_timesteps: The new end of the training; by default that of the run.
-        progress: Whether to show a progress bar; by default on a terminal.
         device: "auto", "cpu" or "cuda"; by default that of the run.
+        callback: See `train`.
+        verbose: See `TrainConfig`.
+        track: See `TrainConfig`; a run that is tracked already stays so.
 
     Raises:
         RunError: The folder is missing or holds no training, or a file in it is damaged.
@@ -121,11 +136,14 @@ def resume(
     config = TrainConfig.read(Path(run_dir))
     total = total_timesteps or config.total_timesteps
     device = device or config.device
-    return resume_run(replace(config, total_timesteps=total, progress=progress, device=device))
+    config = replace(config, total_timesteps=total, device=device, verbose=verbose, track=track)
+    return resume_run(config, callback)
 
 
-def resume_run(config: TrainConfig) -> BaseAlgorithm:
+def resume_run(config: TrainConfig, callback: MaybeCallback = None) -> BaseAlgorithm:
     """`resume`, with the settings of the run in a `TrainConfig`; without a checkpoint, restart."""
+    config.check()
+    check_installed(config)
     try:
         model = build_model(config.to_json(), config.device)
     except (TypeError, ValueError) as error:
@@ -134,7 +152,7 @@ def resume_run(config: TrainConfig) -> BaseAlgorithm:
         if checkpoints(config.run):
             _restore(model, latest_checkpoint(config.run))
         go_on_with_run(config.run, config.config_json())
-        return _learn(model, config)
+        return _learn(model, config, callback)
 
 
 def load(path: str | os.PathLike[str], device: str = "auto") -> BaseAlgorithm:
@@ -178,40 +196,54 @@ def _seed(model: BaseAlgorithm, seed: int) -> None:
     env.seed(int(words[1] >> 1))
 
 
-def _learn(model: BaseAlgorithm, config: TrainConfig) -> BaseAlgorithm:
+def _learn(model: BaseAlgorithm, config: TrainConfig, callback: MaybeCallback) -> BaseAlgorithm:
     """Train up to the configured number of steps, with logs, checkpoints and evaluations."""
     _seed(model, config.seed)
     run, step = config.run, model.num_timesteps
-    remaining = (config.total_timesteps or 0) - step
+    total = config.total_timesteps or 0
     vars(model)["run_dir"] = str(run)
-    if remaining <= 0:
+    if step >= total:
         if not (run / FINAL_FILE).exists():
             save_model(model, run / FINAL_FILE)
         return model
-    log = Logger(
-        str(run), [ProgressLog(run / PROGRESS_FILE, step), TensorBoardOutputFormat(str(run))]
-    )
-    model.set_logger(log)
-    try:
-        with torch_threads(config.torch_threads), _progress_bar(config.progress) as bar:
-            model.learn(
-                remaining,
-                [*_callbacks(config), *bar],
-                log_interval=None,  # type: ignore[arg-type]  # `Figures` does it
-                reset_num_timesteps=step == 0,
-            )
-        save_model(model, run / FINAL_FILE)
-    except KeyboardInterrupt:
-        save_model(model, checkpoint_path(run, model.num_timesteps))
-        print(
-            f"interrupted at step {model.num_timesteps:,} of {config.total_timesteps:,}; "
-            f"to go on: karel-gym train --resume {run}",
-            file=sys.stderr,
+    with tracking(config) as trackers:
+        listeners = [*progress(config.verbose, total), *trackers]
+        log = Logger(
+            str(run),
+            [
+                ProgressLog(run / PROGRESS_FILE, step),
+                TensorBoardOutputFormat(str(run)),
+                *(each for each in listeners if isinstance(each, KVWriter)),
+            ],
         )
-        raise
-    finally:
-        log.close()
+        model.set_logger(log)
+        callbacks = [*_callbacks(config), *(e for e in listeners if isinstance(e, BaseCallback))]
+        try:
+            with torch_threads(config.torch_threads):
+                model.learn(
+                    total - step,
+                    [*callbacks, _as_callback(callback)],
+                    log_interval=None,  # type: ignore[arg-type]  # `Figures` does it
+                    reset_num_timesteps=step == 0,
+                )
+            save_model(model, run / FINAL_FILE)
+        except KeyboardInterrupt:
+            save_model(model, checkpoint_path(run, model.num_timesteps))
+            print(
+                f"interrupted at step {model.num_timesteps:,} of {total:,}; "
+                f"to go on: karel-gym train --resume {run}",
+                file=sys.stderr,
+            )
+            raise
+        finally:
+            log.close()
     return model
+
+
+def _as_callback(callback: MaybeCallback) -> BaseCallback:
+    if isinstance(callback, list):
+        return CallbackList(callback)
+    return callback if isinstance(callback, BaseCallback) else ConvertCallback(callback)
 
 
 def _callbacks(config: TrainConfig) -> list[BaseCallback]:
@@ -223,13 +255,3 @@ def _callbacks(config: TrainConfig) -> list[BaseCallback]:
         Checkpoints(config.run, config.checkpoint_every),
         Figures(max((config.total_timesteps or 0) // FIGURES_ROWS, 1)),
     ]
-
-
-@contextmanager
-def _progress_bar(show: bool | None) -> Iterator[list[BaseCallback]]:
-    bar = ProgressBarCallback()
-    try:
-        yield [bar] if (sys.stdout.isatty() if show is None else show) else []
-    finally:
-        if hasattr(bar, "pbar"):
-            bar.pbar.close()  # an interrupted training leaves it open, and the cursor hidden

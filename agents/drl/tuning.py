@@ -149,7 +149,7 @@ def _training(config: TuneConfig, drawn: Mapping[str, Any], run: Path | None = N
         run_dir=run,
         train_max_steps=drawn.get(HORIZON),
         device=config.device,
-        progress=False,
+        verbose=0,
         checkpoint_every=config.steps,
         eval_every=max(config.steps // EVALUATIONS, 1),
         hyperparameters={name: value for name, value in drawn.items() if name != HORIZON},

@@ -214,7 +214,7 @@ class Loop(Experiment):
         if self.env_id == HARVESTER:
             constraints = HARVESTER_CONSTRAINTS
             run = folder / f"ppo-{self.env_id}-{self.seed}"
-            oracle = train("ppo", self.env_id, seed=self.seed, run_dir=run, resume=True)
+            oracle = train("ppo", self.env_id, seed=self.seed, run_dir=run, resume=True, verbose=0)
         config = MORLConfig(self.env_id, constraints.read_text("utf-8"), seed=self.seed)
         begin = time.perf_counter()
         result = morl(

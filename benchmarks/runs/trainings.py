@@ -88,7 +88,7 @@ class TrainingJob(Job):
         """Do the training and evaluate its best policy; returns a row of `TRAINING_COLUMNS`."""
         place = f"{RUNS_FOLDER}/{self.baseline}-{self.config.env_id}-{self.seed}-{self.id}"
         run, baseline = folder / place, BASELINES[self.baseline]
-        train_run(replace(self.config, run_dir=run), resume=True)
+        train_run(replace(self.config, run_dir=run, verbose=0), resume=True)
         return {
             "id": self.id,
             **self.identity,

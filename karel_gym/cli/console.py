@@ -42,7 +42,10 @@ COMMANDS = {
 }
 """The function of each command, as text because imports are slow, and its description."""
 
-EXTRAS = {"z3": "morl", "sklearn": "morl", "optuna": "tune", "ray": "ray", "jinja2": "report"}
+EXTRAS = {
+    **{"z3": "morl", "sklearn": "morl", "optuna": "tune", "ray": "ray", "jinja2": "report"},
+    **{"wandb": "wandb", "mlflow": "mlflow"},
+}
 """The extra that installs a package."""
 TRACEBACK_VARIABLE = "KAREL_GYM_TRACEBACK"
 STOPS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}

@@ -124,7 +124,7 @@ def test_schedules() -> None:
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     file = tmp_path / "ppo.yml"
-    with pytest.raises(HyperparameterError, match="there are no hyperparameters"):
+    with pytest.raises(HyperparameterError, match=r"ppo\.yml cannot be read: No such file"):
         read_hyperparameters("ppo", "Karel-Maze-v0", file=file)
     file.write_text("a: [1")
     with pytest.raises(HyperparameterError, match="is not valid YAML"):
@@ -132,3 +132,17 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     file.write_text("a: 1")
     with pytest.raises(HyperparameterError, match="neither a block Karel-Maze-v0 nor default"):
         read_hyperparameters("ppo", "Karel-Maze-v0", file=file)
+    whole = "policy: MlpPolicy, n_envs: 8, n_timesteps: 1000"
+    for block, message in (
+        ("policy: MlpPolicy", "it lacks n_envs, n_timesteps"),
+        ("policy: MlpPolicy, n_envs: .inf, n_timesteps: 10", "n_envs must be a whole number"),
+        ("policy: MlpPolicy, n_envs: 1, n_timesteps: 1e6", "n_timesteps must be .* got '1e6'"),
+        (f"{whole}, learning_rat: 0.1", "PPO has no hyperparameter 'learning_rat'; did you mean"),
+        (f"{whole}, env_kwargs: {{max_step: 9}}", "env_kwargs has .*max_steps, .* only"),
+        (f"{whole}, env_kwargs: 9", "env_kwargs has .* only, got 9"),
+    ):
+        file.write_text(f"Karel-Maze-v0: {{{block}}}")
+        with pytest.raises(HyperparameterError, match=f"Karel-Maze-v0 of .*ppo.yml: {message}"):
+            read_hyperparameters("ppo", "Karel-Maze-v0", file=file)
+    file.write_text(f"default/grid: {{{whole}}}")
+    assert read_hyperparameters("ppo", "Karel-Maze-v0", "grid", file=file)["n_envs"] == 8

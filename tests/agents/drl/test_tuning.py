@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ import yaml
 from agents.drl.hyperparameters import arguments, check_names, read_hyperparameters
 from agents.drl.settings import TuneConfig
 from agents.drl.tuning import DRAWS, STUDY_FILE, draws_of, tune
+from karel_gym.cli import main
 from programmatic.algorithms import ALGORITHMS, algorithm_class
-from programmatic.runs import RunError
+from programmatic.runs import RunError, read_config
 
 ENV_ID = "Karel-Maze-v0"
 
@@ -48,6 +50,25 @@ def test_the_best_trial_becomes_a_block(small: None, tmp_path: Path) -> None:
     check_names(algorithm_class("ppo"), block)
     assert arguments(block)
     assert yaml.safe_load((tmp_path / "best.yml").read_text()) == {ENV_ID: block}
+
+
+@pytest.mark.parametrize("obs", ["percepts", "percepts+action"])
+def test_the_printed_command_trains_with_the_block(
+    obs: str, small: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study, run = tmp_path / "a study", tmp_path / "run"
+    settings = ["--obs", obs, "--trials", "1", "--steps", "64", "--run", str(study)]
+    assert main(["tune", "ppo", "--env", ENV_ID, *settings]) == 0
+    name, *command = shlex.split(capsys.readouterr().out.splitlines()[-1])
+    assert name == "karel-gym"
+    assert main([*command, "--steps", "64", "--num-envs", "2", "--run", str(run)]) == 0
+    (block,) = yaml.safe_load((study / "best.yml").read_text()).values()
+    (study / "best.yml").unlink()
+    config = read_config(run)
+    assert config["hyperparameters"].items() <= block.items()
+    assert config["train_max_steps"] == block["env_kwargs"]["max_steps"]
+    assert main(["train", "--resume", str(run), "--steps", "128"]) == 0
+    assert read_config(run)["hyperparameters"] == config["hyperparameters"]
 
 
 def test_a_study_goes_on_where_it_was(small: None, tmp_path: Path) -> None:
