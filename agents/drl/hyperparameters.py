@@ -29,9 +29,6 @@ from programmatic.options import unknown
 FOLDER = Path(__file__).parent / "hyperparams"
 ACTIVATIONS = ("ELU", "GELU", "LeakyReLU", "ReLU", "SiLU", "Tanh")
 SCHEDULED = ("learning_rate", "clip_range", "clip_range_vf")
-COUNTS = ("n_envs", "n_timesteps")
-REQUIRED = ("policy", *COUNTS)
-ENV_KWARGS = ("obs", "height", "width", "max_steps", "horizon", "reward")
 OF_THE_RUN = ("n_envs", "n_timesteps", "env_kwargs", "deterministic")
 SET_BY_TRAIN = ("self", "env", "seed", "device", "verbose", "tensorboard_log", "_init_setup_model")
 
@@ -73,25 +70,21 @@ def read_hyperparameters(
     for name in names:
         if isinstance(blocks, dict) and isinstance(blocks.get(name), dict):
             try:
-                return _checked(algo, blocks[name])
+                return _checked(blocks[name], algo)
             except HyperparameterError as error:
                 raise HyperparameterError(f"block {name} of {file}: {error}") from None
     raise HyperparameterError(f"{file} has neither a block {names[0]} nor {names[1]}")
 
 
-def _checked(algo: str, block: dict[str, Any]) -> dict[str, Any]:
-    """A block; a `HyperparameterError` if it is incomplete or has unknown hyperparameters."""
-    missing = [name for name in REQUIRED if name not in block]
-    if missing:
-        raise HyperparameterError(f"it lacks {', '.join(missing)}")
+def _checked(block: dict[str, Any], algo: str) -> dict[str, Any]:
+    """A block; a `HyperparameterError` if it lacks one that `train` needs, or has unknown ones."""
     check_names(algorithm_class(algo), block)
-    for name in COUNTS:
-        value = block[name]
+    for name in ("n_envs", "n_timesteps"):
+        value = block.get(name)
         if not (isinstance(value, int | float) and float(value).is_integer() and value >= 1):
             raise HyperparameterError(f"{name} must be a whole number from 1 up, got {value!r}")
-    of_env = block.get("env_kwargs", {})
-    if not isinstance(of_env, dict) or not of_env.keys() <= set(ENV_KWARGS):
-        raise HyperparameterError(f"env_kwargs has {', '.join(ENV_KWARGS)} only, got {of_env!r}")
+    if not isinstance(block.get("env_kwargs", {}), dict):
+        raise HyperparameterError("env_kwargs must be a mapping of names to values")
     return block
 
 

@@ -12,84 +12,65 @@ from tqdm import tqdm
 from tqdm.rich import RateColumn, tqdm_rich
 
 LINES = 20  # per training
-FIGURES = {
-    "return": ("rollout/ep_rew_mean", ".2f"),
-    "length": ("rollout/ep_len_mean", ".0f"),
-    "evaluation": ("eval/mean_return", ".2f"),
-}
-"""The figures that are shown: their names in SB3's log, and formats."""
+FIGURES = (
+    ("return", "rollout/ep_rew_mean", ".2f"),
+    ("length", "rollout/ep_len_mean", ".0f"),
+    ("evaluation", "eval/mean_return", ".2f"),
+)
+"""Names of the figures that are shown, their keys in SB3's log, and formats."""
 
 
 def progress(verbose: int, total: int) -> list[KVWriter]:
     """The writers that show a training of `total` steps; see `TrainConfig.verbose`."""
-    if verbose == 0:
-        return []
-    if verbose == 2:
-        return [HumanOutputFormat(sys.stdout)]
-    return [ProgressBar() if sys.stdout.isatty() else ProgressLines(total)]
+    if verbose == 1:
+        return [ProgressBar(total) if sys.stdout.isatty() else ProgressLines(total)]
+    return [HumanOutputFormat(sys.stdout)] if verbose else []
 
 
-class Progress(KVWriter):
-    """The latest figures of a training as text."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.latest: dict[str, float] = {}
-
-    def text(self, key_values: dict[str, Any]) -> str:
-        """Take the figures in a row of SB3's log, and return the latest ones."""
-        self.latest |= {
-            name: key_values[key] for name, (key, _) in FIGURES.items() if key in key_values
-        }
-        shown = [(name, form) for name, (_, form) in FIGURES.items() if name in self.latest]
-        return ", ".join(f"{name} {self.latest[name]:{form}}" for name, form in shown)
-
-    def close(self) -> None:
-        """Nothing is open."""
-
-
-class ProgressLines(Progress):
-    """Prints about 20 lines per training."""
+class ProgressLines(KVWriter):
+    """Prints the latest figures in about 20 lines per training."""
 
     def __init__(self, total: int) -> None:
         super().__init__()
         self.total = total
         self.part = -1
+        self.latest: dict[str, Any] = {}
 
-    def write(
-        self, key_values: dict[str, Any], key_excluded: dict[str, Any], step: int = 0
-    ) -> None:
-        """Print a line if the next part of the training has begun."""
-        text = self.text(key_values)
-        part = step * LINES // self.total
-        if part == self.part:
-            return
+    def write(self, key_values: dict[str, Any], key_excluded: object, step: int = 0) -> None:
+        """Show the figures in a row of SB3's log, and those that only earlier rows have."""
+        self.latest |= key_values
+        found = [
+            (name, self.latest[key], form) for name, key, form in FIGURES if key in self.latest
+        ]
+        self.show(", ".join(f"{name} {value:{form}}" for name, value, form in found), step)
+
+    def show(self, text: str, step: int) -> None:
+        """Print a line if the next twentieth of the training has begun."""
+        part, rate = step * LINES // self.total, self.latest["time/fps"]
+        if part != self.part:
+            left = tqdm.format_interval(max(self.total - step, 0) / max(rate, 1))
+            share, width = min(step / self.total, 1), len(f"{self.total:,}")
+            start = f"{share:4.0%} {step:>{width},} steps: {text}"
+            print(f"{start}; {rate:,} steps/s, {left} left", flush=True)
         self.part = part
-        rate = key_values["time/fps"]
-        left = max(self.total - step, 0) / max(rate, 1)
-        print(
-            f"{min(step / self.total, 1):4.0%} {step:>{len(f'{self.total:,}')},} steps: {text}; "
-            f"{rate:,} steps/s, {tqdm.format_interval(left)} left",
-            flush=True,
-        )
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
-class ProgressBar(Progress, ProgressBarCallback):
-    """SB3's progress bar with figures in front of it, which fits into 80 columns."""
+class ProgressBar(ProgressLines, ProgressBarCallback):
+    """SB3's progress bar behind the figures, in at most 80 columns."""
 
     def _on_training_start(self) -> None:
         columns = (
             "{task.description} {task.percentage:>3.0f}%",
             *(BarColumn(bar_width=10), TimeRemainingColumn(), RateColumn(unit="steps")),
         )
-        total = self.locals["total_timesteps"] - self.model.num_timesteps
-        self.pbar = tqdm_rich(total=total, progress=columns)
+        self.pbar = tqdm_rich(total=self.total - self.num_timesteps, progress=columns)
 
-    def write(
-        self, key_values: dict[str, Any], key_excluded: dict[str, Any], step: int = 0
-    ) -> None:
-        """Take the figures of a row."""
-        self.pbar.set_description_str(self.text(key_values), refresh=False)
+    def show(self, text: str, step: int) -> None:
+        """Write the figures in front of the bar."""
+        self.pbar.set_description_str(text, refresh=False)
 
     def close(self) -> None:
         """Close the bar: an interrupted training leaves it open, and the cursor hidden."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import closing
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from stable_baselines3.common.base_class import BaseAlgorithm
-from stable_baselines3.common.callbacks import BaseCallback, CallbackList, ConvertCallback
+from stable_baselines3.common.callbacks import BaseCallback, ConvertCallback
 from stable_baselines3.common.logger import KVWriter, Logger, TensorBoardOutputFormat
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.type_aliases import MaybeCallback
@@ -26,7 +27,7 @@ from agents.drl.callbacks import (
 from agents.drl.models import build_model, load_model, restore, save_model
 from agents.drl.progress import progress
 from agents.drl.settings import DEFAULT_REWARD, TrainConfig, resolve
-from agents.drl.tracking import check_installed, tracking
+from agents.drl.tracking import tracker_of, trackers
 from agents.drl.training_envs import training_env
 from programmatic.runs import (
     CONFIG_FILE,
@@ -99,7 +100,7 @@ def train_run(
     if resume and (config.run / CONFIG_FILE).exists():
         config.check_same(config.run)
         return resume_run(config, callback)
-    check_installed(config)
+    tracker_of(config)
     model = build_model(config.to_json(), config.device)
     with occupying(config.run):
         begin_run(config.run, config.config_json(), overwrite)
@@ -143,7 +144,7 @@ def resume(
 def resume_run(config: TrainConfig, callback: MaybeCallback = None) -> BaseAlgorithm:
     """`resume`, with the settings of the run in a `TrainConfig`; without a checkpoint, restart."""
     config.check()
-    check_installed(config)
+    tracker_of(config)
     try:
         model = build_model(config.to_json(), config.device)
     except (TypeError, ValueError) as error:
@@ -206,44 +207,31 @@ def _learn(model: BaseAlgorithm, config: TrainConfig, callback: MaybeCallback) -
         if not (run / FINAL_FILE).exists():
             save_model(model, run / FINAL_FILE)
         return model
-    with tracking(config) as trackers:
-        listeners = [*progress(config.verbose, total), *trackers]
-        log = Logger(
-            str(run),
-            [
-                ProgressLog(run / PROGRESS_FILE, step),
-                TensorBoardOutputFormat(str(run)),
-                *(each for each in listeners if isinstance(each, KVWriter)),
-            ],
-        )
-        model.set_logger(log)
-        callbacks = [*_callbacks(config), *(e for e in listeners if isinstance(e, BaseCallback))]
-        try:
-            with torch_threads(config.torch_threads):
-                model.learn(
-                    total - step,
-                    [*callbacks, _as_callback(callback)],
-                    log_interval=None,  # type: ignore[arg-type]  # `Figures` does it
-                    reset_num_timesteps=step == 0,
-                )
-            save_model(model, run / FINAL_FILE)
-        except KeyboardInterrupt:
-            save_model(model, checkpoint_path(run, model.num_timesteps))
-            print(
-                f"interrupted at step {model.num_timesteps:,} of {total:,}; "
-                f"to go on: karel-gym train --resume {run}",
-                file=sys.stderr,
+    listeners = [*progress(config.verbose, total), *trackers(config)]
+    writers = [ProgressLog(run / PROGRESS_FILE, step), TensorBoardOutputFormat(str(run))]
+    log = Logger(str(run), [*writers, *(e for e in listeners if isinstance(e, KVWriter))])
+    model.set_logger(log)
+    callbacks = [*_callbacks(config), *(e for e in listeners if isinstance(e, BaseCallback))]
+    given = callback if isinstance(callback, list) else [callback]
+    callbacks += [e if isinstance(e, BaseCallback) else ConvertCallback(e) for e in given]
+    try:
+        with closing(log), torch_threads(config.torch_threads):
+            model.learn(
+                total - step,
+                callbacks,
+                log_interval=None,  # type: ignore[arg-type]  # `Figures` does it
+                reset_num_timesteps=step == 0,
             )
-            raise
-        finally:
-            log.close()
+        save_model(model, run / FINAL_FILE)
+    except KeyboardInterrupt:
+        save_model(model, checkpoint_path(run, model.num_timesteps))
+        print(
+            f"interrupted at step {model.num_timesteps:,} of {total:,}; "
+            f"to go on: karel-gym train --resume {run}",
+            file=sys.stderr,
+        )
+        raise
     return model
-
-
-def _as_callback(callback: MaybeCallback) -> BaseCallback:
-    if isinstance(callback, list):
-        return CallbackList(callback)
-    return callback if isinstance(callback, BaseCallback) else ConvertCallback(callback)
 
 
 def _callbacks(config: TrainConfig) -> list[BaseCallback]:
