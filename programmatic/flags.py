@@ -54,7 +54,7 @@ Flags = Annotated[T, tyro.conf.arg(name="")]
 
 @dataclass(frozen=True)
 class Again:
-    """Flags for a run folder that holds a run already; tyro lists them after those before them."""
+    """The flags of a command whose run folder may hold a run already."""
 
     resume: Path | None = None
     """Run folder to resume with its own settings."""
