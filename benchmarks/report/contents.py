@@ -10,6 +10,7 @@ from typing import Any
 from agents.policies import Contestant, contestants
 from benchmarks.report.findings import Findings, Rates, Run, Score
 from benchmarks.report.origins import Origin, listed, range_text
+from benchmarks.report.overview import Matrix, glossary, matrices
 from benchmarks.report.players import Listing, Player, chosen, listing, player_of
 from benchmarks.report.settings import Settings
 from benchmarks.report.svg_curves import Chart, learning_charts, search_charts
@@ -32,6 +33,7 @@ class Section:
 
     task: ReportedTask
     rows: list[MethodRow]
+    columns: list[int]  # the kinds of worlds with a number, by their places in `Contents.kinds`
     elsewhere: list[PublishedResult]  # of methods without a row
     charts: list[Chart]
     curve_methods: dict[str, int]  # the methods that have curves, with their numbers
@@ -44,10 +46,13 @@ class Contents:
     """The contents of the page."""
 
     title: str
-    kinds: list[str]  # of worlds, one per column of the results table
+    kinds: list[str]  # of worlds, one per column of the results tables
+    methods: dict[str, int]  # all methods with their numbers
+    glossary: dict[str, str]  # sentences about methods, and about those in published results
+    overview: list[Matrix]  # one per kind
     sections: list[Section]
     rates: list[Rates]
-    origins: list[Origin]
+    origins: dict[str, list[Origin]]  # by heading
     evaluated: dict[str, list[str]]  # methods that were evaluated for this report, by task
     settings: Settings
     made: Origin  # of the report itself
@@ -65,9 +70,8 @@ class Contents:
     @property
     def summary(self) -> str:
         """The numbers of tasks, methods and replayed policies, in a sentence."""
-        methods = {row.method for section in self.sections for row in section.rows}
         replayed = sum(len(s.player.seats) for s in self.sections if s.player)
-        parts = [_counted(len(self.sections), "task"), _counted(len(methods), "method")]
+        parts = [_counted(len(self.sections), "task"), _counted(len(self.methods), "method")]
         if replayed:
             parts.append(f"{_counted(replayed, 'policy', 'policies')} to watch")
         return f"{', '.join(parts)}."
@@ -92,12 +96,25 @@ def contents_of(
         tell(env_id)
         by_task[env_id] = _Work(findings, env_id, numbers, settings)
     kinds = kinds_of_worlds(score for work in by_task.values() for score in work.scores)
+    sections = [work.section(kinds) for work in by_task.values()]
+    published = [number.method for section in sections for number in section.elsewhere]
+    origins = {
+        "This report": [made],
+        "Benchmarks and evaluations": findings.origins,
+        "Trainings, searches and programs": _origins_of(
+            run for run in findings.runs if run.origin not in findings.origins
+        ),
+        "Rates": [rates.origin for rates in findings.rates],
+    }
     return Contents(
         title,
         kinds,
-        [work.section(kinds) for work in by_task.values()],
+        numbers,
+        glossary(dict.fromkeys([*numbers, *published]), findings.runs),
+        matrices([section.rows for section in sections], kinds),
+        sections,
         findings.rates,
-        [*findings.origins, *_origins_of(findings.runs), *(r.origin for r in findings.rates)],
+        {heading: group for heading, group in origins.items() if group},
         {env_id: work.evaluated for env_id, work in by_task.items() if work.evaluated},
         settings,
         made,
@@ -131,6 +148,11 @@ class _Work:
         return Section(
             self.task,
             rows,
+            [
+                i
+                for i in range(len(kinds))
+                if any(r.places[i].cell or r.places[i].published for r in rows)
+            ],
             elsewhere,
             learning_charts(self.runs, self.numbers, self.task.title)
             + search_charts(self.runs, self.numbers, self.task.title),

@@ -16,7 +16,8 @@ from benchmarks.report.svg_curves import DASHES, N_COLOURS
 from karel_gym.rendering import look_shapes
 
 TEMPLATES = files("benchmarks.report") / "templates"
-PAGE, STYLE, SCRIPTS = "report.html.j2", "style.css", ("worlds.js", "player.js", "copy.js")
+PAGE, STYLE = "report.html.j2", "style.css"
+SCRIPTS = "worlds.js", "player.js", "copy.js", "filter.js", "folds.js"
 DASH_ARRAYS = ("none", "5 2", "1.5 1.5")  # `DASHES` as CSS, for the swatches of methods
 
 

@@ -39,6 +39,8 @@ STYLE: Any = {
     "ytick.color": INK,
     "grid.color": GRID,
 }
+METHOD_IDS = re.compile(r'id="method-(\d+)-\w+"')
+LONG_DECIMALS = re.compile(r"(\d\.\d)\d{2,}")
 IDS = re.compile(r'(?<=\bid=")|(?<=href="#)|(?<=url\(#)')
 
 
@@ -152,12 +154,20 @@ def _drawn(lines: Sequence[Curve], axis: Axis, what: str, prefix: str) -> str:
             color = f"#0000c{line.number % N_COLOURS}"
             dash = DASHES[line.number // N_COLOURS % len(DASHES)]
             look: Any = {"color": color, "linestyle": dash, "linewidth": 1.8}
+            name = f"method-{line.number}"
             step: Any = "post" if axis.is_log else None
             if line.runs > 1:
                 axes.fill_between(
-                    line.x, low, high, color=color, alpha=0.16, linewidth=0, step=step
+                    line.x,
+                    *(low, high),
+                    color=color,
+                    alpha=0.16,
+                    linewidth=0,
+                    step=step,
+                    gid=f"{name}-band",
                 )
-            axes.plot(line.x, mean, drawstyle="steps-post" if axis.is_log else "default", **look)
+            drawstyle = "steps-post" if axis.is_log else "default"
+            axes.plot(line.x, mean, drawstyle=drawstyle, gid=f"{name}-mean", **look)
         lowest = min(0.0, *(float(line.band[0].min()) for line in lines))
         highest = max(1.0, *(float(line.band[0].max()) for line in lines))
         room = 0.04 * (highest - lowest)
@@ -175,7 +185,8 @@ def _drawn(lines: Sequence[Curve], axis: Axis, what: str, prefix: str) -> str:
         with StringIO() as file:
             figure.savefig(file, format="svg", metadata={"Date": None})
             drawn = file.getvalue()
-    svg = IDS.sub(f"{prefix}-", drawn[drawn.index("<svg") :])
+    drawn = METHOD_IDS.sub(r'data-method="\1"', drawn[drawn.index("<svg") :])
+    svg = IDS.sub(f"{prefix}-", LONG_DECIMALS.sub(r"\1", drawn))
     for color, variable in STAND_INS.items():
         svg = svg.replace(color, f"var({variable})")
     return svg

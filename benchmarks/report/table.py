@@ -92,12 +92,12 @@ def evaluate_run(
 
 
 def kinds_of_worlds(scores: Iterable[Score]) -> list[str]:
-    """The kinds of worlds in the order of the table: a search's, the tasks' own, then by size."""
+    """The kinds of worlds in the order of the table: the tasks' own, a search's, then by size."""
 
     def rank(kind: str) -> tuple[int, int, str]:
         worlds = kind.partition(WITHIN)[0]
-        if worlds in (SEARCH_WORLDS, OWN_WORLDS):
-            return (SEARCH_WORLDS, OWN_WORLDS).index(worlds), 0, kind
+        if worlds in (OWN_WORLDS, SEARCH_WORLDS):
+            return (OWN_WORLDS, SEARCH_WORLDS).index(worlds), 0, kind
         sides = worlds.split("x")
         area = int(np.prod([int(s) for s in sides])) if all(s.isdecimal() for s in sides) else 0
         return 2, area, kind

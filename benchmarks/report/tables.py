@@ -49,7 +49,7 @@ def read_results(folder: Path) -> Findings:
     the curves are in curves.csv and the programs in the table of runs.
     """
     rows = read_columns(folder / RESULTS_FILE, RESULTS_COLUMNS)
-    origin = _origin_of_rows(folder, rows, "benchmark")
+    origin = _origin_of_rows(folder, rows)
     found = Findings(origins=[origin])
     learning = _kept_curves(folder, (FRAMES, SECONDS))
     searching = _kept_curves(folder, (EVALUATIONS, SECONDS))
@@ -106,7 +106,7 @@ def _is_inside(folder: Path, place: str) -> bool:
 def read_rates(folder: Path) -> Findings:
     """The rates in a rates.csv."""
     rows = read_columns(folder / RATES_FILE, RATES_COLUMNS)
-    origin = _origin_of_rows(folder, rows, "benchmark throughput")
+    origin = _origin_of_rows(folder, rows)
     return Findings(rates=[Rates(rows[list(RATES_COLUMNS)], origin)])
 
 
@@ -150,7 +150,7 @@ def _kind_of_worlds(env_id: str, config: Mapping[str, Any]) -> str:
     return kind if max_steps in (None, usual) else f"{kind}{WITHIN}{max_steps} steps"
 
 
-def _origin_of_rows(folder: Path, rows: pd.DataFrame, command: str) -> Origin:
+def _origin_of_rows(folder: Path, rows: pd.DataFrame) -> Origin:
     """The origin of the rows of a benchmark; config.json has what the rows lack."""
     config = _config(folder)
     if "seed" in rows:
@@ -158,7 +158,7 @@ def _origin_of_rows(folder: Path, rows: pd.DataFrame, command: str) -> Origin:
         config["seed"] = range_text(sorted(seeds))
     known = {name: listed(rows[name]) for name in PROVENANCE if name in rows}
     config |= {name: text for name, text in known.items() if text}
-    command = f"karel-gym {config.get('command', command)}"
+    command = f"karel-gym {config['command']}" if "command" in config else ""
     return origin_of(folder, config, command, config.get("horizon"))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from programmatic.runs import CONFIG_FILE
+from programmatic.search.configs import METHODS
 
 if TYPE_CHECKING:
     from agents.drl.settings import TrainConfig
@@ -22,6 +23,7 @@ class Baseline:
     Args:
         algo: The algorithm.
         obs: Observations of the policy.
+        summary: A sentence for glossaries: the method and its paper.
         hyperparameters: Hyperparameters with other values than in hyperparams/ALGO.yml.
         action: The kind of action; see `TrainConfig`.
         steps: Frames of a training; None: those of the hyperparameters.
@@ -30,6 +32,7 @@ class Baseline:
 
     algo: str
     obs: str
+    summary: str
     hyperparameters: Mapping[str, Any] = field(default_factory=dict)
     action: str = "primitive"
     steps: int | None = None
@@ -73,26 +76,38 @@ class Baseline:
 
 
 LITERATURE = {
-    "DRL": Baseline("ppo", "grid"),
-    "DRL-abs": Baseline("ppo", "percepts"),
-    "DRL-abs-t": Baseline("ppo_lstm", "percepts"),
-    "DRL-FCN": Baseline("ppo", "grid", {"policy": "FcnPolicy"}, steps=200_000),
-    "HRL": Baseline("ppo", "grid", action="option"),
-    "HRL-abs": Baseline("ppo", "percepts", action="option"),
-    "VIPER": Baseline("ppo", "percepts", becomes_tree=True),
-    "HPRL-PPO": Baseline("ppo_lstm", "grid", action="program"),
-    "DRL-action": Baseline("ppo", "percepts+action"),
+    "DRL": Baseline("ppo", "grid", "PPO with a CNN that sees the whole world (LEAPS, 2021)."),
+    "DRL-abs": Baseline("ppo", "percepts", "PPO on a program's percepts (LEAPS, 2021)."),
+    "DRL-abs-t": Baseline("ppo_lstm", "percepts", "DRL-abs with an LSTM (LEAPS, 2021)."),
+    "DRL-FCN": Baseline(
+        "ppo", "grid", "DRL, fully convolutional (LEAPS).", {"policy": "FcnPolicy"}, steps=200_000
+    ),
+    "HRL": Baseline(
+        "ppo", "grid", "DRL that chooses options of five actions (LEAPS, 2021).", action="option"
+    ),
+    "HRL-abs": Baseline(
+        "ppo", "percepts", "HRL on percepts in place of the world (LEAPS, 2021).", action="option"
+    ),
+    "VIPER": Baseline(
+        "ppo", "percepts", "A tree that imitates DRL-abs (Bastani et al., 2018).", becomes_tree=True
+    ),
+    "HPRL-PPO": Baseline(
+        "ppo_lstm", "grid", "PPO that chooses programs (Liu et al., ICML 2023).", action="program"
+    ),
+    "DRL-action": Baseline(
+        "ppo", "percepts+action", "DRL-abs with the last action (Rajabpour et al., 2025)."
+    ),
 }
 """The baselines of LEAPS (2021) and HPRL (2023); DRL-action is of Rajabpour et al. (2025)."""
 OTHER_ALGORITHMS = {
-    name: Baseline(algo, "percepts+action")
-    for name, algo in {
-        "A2C": "a2c",
-        "DQN": "dqn",
-        "QR-DQN": "qrdqn",
-        "TRPO": "trpo",
-        "MaskablePPO": "maskable_ppo",
-        "RecurrentPPO": "ppo_lstm",
+    name: Baseline(algo, "percepts+action", f"{title}, on percepts and the last action.")
+    for name, (algo, title) in {
+        "A2C": ("a2c", "Advantage actor-critic (Mnih et al., ICML 2016)"),
+        "DQN": ("dqn", "Deep Q-network (Mnih et al., Nature 2015)"),
+        "QR-DQN": ("qrdqn", "DQN with quantile regression (Dabney et al., AAAI 2018)"),
+        "TRPO": ("trpo", "Trust region policy optimization (Schulman et al., ICML 2015)"),
+        "MaskablePPO": ("maskable_ppo", "PPO without useless actions (Huang and Ontañón, 2022)"),
+        "RecurrentPPO": ("ppo_lstm", "PPO with an LSTM (Stable-Baselines3)"),
     }.items()
 }
 """The other algorithms, all with percepts and the previous action."""
@@ -115,6 +130,11 @@ ABLATION: dict[str, tuple[str, Mapping[str, Any]]] = {
 """Variants of the search for programs: method and options; hc and shc are as published."""
 SEARCHES = {"LEAPS": ("cem", {}), **ABLATION}
 """The searches with names of their own; all others are named by their method."""
+MORL = {
+    "MORL": "A stage of MORL: program, repair, clone or policy (Bhupatiraju et al., 2018).",
+    "TRPO from": "TRPO that begins with a clone of a program of MORL.",
+}
+"""The first words of the names of MORL's results, with a sentence each."""
 LATENT_SEARCHES = ("LEAPS", "cebs", "latent_hc", "latent_random", "random")
 
 
@@ -126,3 +146,26 @@ def search_of(name: str) -> tuple[str, Mapping[str, Any]]:
 def search_name(method: str) -> str:
     """The name of a search method in the tables."""
     return "LEAPS" if method == "cem" else method
+
+
+def method_summary(name: str) -> str:
+    """A sentence about the method with this name in tables, in any case; empty if unknown.
+
+    Words after a known name do not matter: "LEAPS run again by HPRL", "random #2".
+
+    Example:
+        >>> method_summary("HC")
+        'Hill climbing over programs, with restarts (Carvalho et al., ICLR 2024).'
+        >>> method_summary("without sideways").endswith("; sideways=False.")
+        True
+        >>> method_summary("my own")
+        ''
+    """
+    known = {name: baseline.summary for name, baseline in BASELINES.items()} | MORL
+    known |= {method: config.summary() for method, config in METHODS.items()}
+    for variant, (method, options) in SEARCHES.items():
+        settings = "".join(f"; {key}={value}" for key, value in options.items())
+        known[variant] = f"{METHODS[method].summary().removesuffix('.')}{settings}."
+    words = f"{name} ".casefold()
+    named = [key for key in known if words.startswith(f"{key} ".casefold())]
+    return known[max(named, key=len)] if named else ""

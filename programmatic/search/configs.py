@@ -54,6 +54,17 @@ class SearchConfig:
         whole = [f.name for f in fields(self) if f.type in ("int", "int | None")]
         check_whole(self, *(name for name in whole if getattr(self, name) is not None))
 
+    @classmethod
+    def summary(cls) -> str:
+        """The method, by the first line of the docstring of its options.
+
+        Example:
+            >>> RandomConfig.summary()
+            "The best of random programs, drawn as those of LEAPS's data set are."
+        """
+        line = (cls.__doc__ or "").partition("\n")[0].removeprefix("Options of ")
+        return line[:1].upper() + line[1:]
+
     def to_json(self) -> dict[str, Any]:
         """The options as JSON values."""
         return asdict(self)
@@ -61,7 +72,7 @@ class SearchConfig:
 
 @dataclass(frozen=True)
 class CEMConfig(SearchConfig):
-    """Options of the cross-entropy method of LEAPS."""
+    """Options of the cross-entropy method in the latent space (LEAPS: Trivedi et al., 2021)."""
 
     METHOD: ClassVar[str] = "latent.cem:CEM"
     NEEDS_MODEL: ClassVar[bool] = True
@@ -94,7 +105,7 @@ class CEMConfig(SearchConfig):
 
 @dataclass(frozen=True)
 class CEBSConfig(SearchConfig):
-    """Options of the cross-entropy beam search."""
+    """Options of the cross-entropy beam search in the latent space (Carvalho et al., ICLR 2024)."""
 
     METHOD: ClassVar[str] = "latent.cebs:CEBS"
     NEEDS_MODEL: ClassVar[bool] = True
@@ -122,7 +133,7 @@ class CEBSConfig(SearchConfig):
 
 @dataclass(frozen=True)
 class LatentHCConfig(SearchConfig):
-    """Options of hill climbing in the latent space."""
+    """Options of hill climbing in the latent space, with restarts (Carvalho et al., ICLR 2024)."""
 
     METHOD: ClassVar[str] = "latent.hill_climbing:LatentHC"
     NEEDS_MODEL: ClassVar[bool] = True
@@ -144,7 +155,7 @@ class LatentHCConfig(SearchConfig):
 
 @dataclass(frozen=True)
 class LatentRandomConfig(SearchConfig):
-    """Options of random latents: LEAPS-rand-64, or with n_latents=8 LEAPS-rand-8."""
+    """Options of the best of random latents: LEAPS-rand-64, or with n_latents=8 LEAPS-rand-8."""
 
     METHOD: ClassVar[str] = "random_search:RandomSearch"
     NEEDS_MODEL: ClassVar[bool] = True
@@ -162,7 +173,7 @@ class LatentRandomConfig(SearchConfig):
 
 @dataclass(frozen=True)
 class BestSampledConfig(LatentRandomConfig):
-    """Options of random latents: the baseline Best-Sampled of HPRL."""
+    """Options of the best of random latents, HPRL's Best-Sampled (Liu et al., ICML 2023)."""
 
     n_latents: int = 1000
     """Latents sampled."""
@@ -170,7 +181,7 @@ class BestSampledConfig(LatentRandomConfig):
 
 @dataclass(frozen=True)
 class RandomConfig(SearchConfig):
-    """Options of random programs, drawn as those of LEAPS's data set are."""
+    """Options of the best of random programs, drawn as those of LEAPS's data set are."""
 
     METHOD: ClassVar[str] = "random_search:RandomSearch"
 
@@ -217,7 +228,7 @@ class ProgramClimbingConfig(SearchConfig):
 
 @dataclass(frozen=True)
 class HCConfig(ProgramClimbingConfig):
-    """Options of hill climbing over programs (Carvalho et al., ICLR 2024)."""
+    """Options of hill climbing over programs, with restarts (Carvalho et al., ICLR 2024)."""
 
     neighbours: int = 250
     """The search restarts after so many neighbours without a better one: the paper's K."""
@@ -230,7 +241,10 @@ class HCConfig(ProgramClimbingConfig):
 
 @dataclass(frozen=True)
 class CGHCConfig(HCConfig):
-    """Options of counterexample-guided hill climbing; an ablation chose the defaults."""
+    """Options of hill climbing over programs in few worlds, guided by counterexamples.
+
+    Worlds in which the best program fails replace others. An ablation chose the defaults.
+    """
 
     METHOD: ClassVar[str] = "programs.counterexamples:climbing_for"
 
@@ -256,7 +270,7 @@ class CGHCConfig(HCConfig):
 
 @dataclass(frozen=True)
 class SHCConfig(ProgramClimbingConfig):
-    """Options of scheduled hill climbing: LLM-GS (Liu et al., ICLR 2025)."""
+    """Options of hill climbing over programs that restarts later and later (LLM-GS, ICLR 2025)."""
 
     first_neighbours: int = 32
     """The search restarts after so many neighbours without a better one, at its beginning."""

@@ -80,6 +80,8 @@
       this.scrub.addEventListener("input", () => this.go(Number(this.scrub.value)));
       root.addEventListener("keydown", (event) => this.press(event));
       new ResizeObserver(() => this.draw()).observe(root.querySelector(".stage"));
+      document.addEventListener("filter", () => this.choose(false));
+      root.closest("details")?.addEventListener("toggle", (event) => event.target.open || this.pause());
       matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
       this.choose(true);
     }
@@ -94,7 +96,8 @@
       this.size = this.data.sizes[size];
       const start = this.size.starts[world];
       this.landmarks = start.landmarks;
-      const shown = this.seats.length > 1 ? this.chosen("policy") : [0];
+      const chosen = this.seats.length > 1 ? this.chosen("policy") : [0];
+      const shown = chosen.filter((i) => !this.seats[i].classList.contains("off"));
       this.episodes = this.seats.map((seat, i) => {
         seat.hidden = !shown.includes(i);
         const data = this.size.episodes[i][world];
@@ -138,16 +141,11 @@
 
     /* Marks the line of a program that the last action came from. */
     mark(seat, line) {
-      const lines = seat.querySelectorAll(".line"), pre = seat.querySelector("pre");
-      lines.forEach((element, i) => {
+      seat.querySelectorAll(".line").forEach((element, i) => {
         element.classList.toggle("current", i === line);
         if (i === line) element.setAttribute("aria-current", "step");
         else element.removeAttribute("aria-current");
       });
-      if (lines[line]) {
-        const middle = lines[line].offsetTop - (pre.clientHeight - lines[line].offsetHeight) / 2;
-        pre.scrollTop = middle;
-      }
     }
 
     draw() {
@@ -200,8 +198,8 @@
     press(event) {
       const { target } = event;
       if (event.ctrlKey || event.metaKey || event.altKey) return;
-      // What has keys of its own keeps them: choices, a program that is scrolled, buttons.
-      if (target !== this.scrub && target.closest("input, select, pre")) return;
+      // What has keys of its own keeps them: choices and buttons.
+      if (target !== this.scrub && target.closest("input, select")) return;
       if (event.key === " " && target.closest("button")) return;
       const name = {
         " ": "play", ArrowLeft: "back", ArrowRight: "forward", Home: "first", End: "last",
@@ -212,5 +210,10 @@
     }
   }
 
-  document.querySelectorAll("[data-player]").forEach((root) => new Player(root));
+  // A player in a fold begins when the fold is first opened.
+  for (const root of document.querySelectorAll("[data-player]")) {
+    const fold = root.closest("details");
+    if (!fold || fold.open) new Player(root);
+    else fold.addEventListener("toggle", () => new Player(root), { once: true });
+  }
 })();

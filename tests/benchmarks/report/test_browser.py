@@ -15,9 +15,10 @@ from benchmarks.report.writing import write_report
 from karel_gym.rendering.look_shapes import WOOD
 from karel_gym.tasks.looks import Look
 from programmatic.references import reference_program
-from tests.benchmarks.report.conftest import DOORKEY
+from tests.benchmarks.report.conftest import DOORKEY, MAZE, write_results
 
 FRAMES = 60
+METHODS = "cghc", "hc"
 DESKTOP, PHONE = {"width": 1200, "height": 900}, {"width": 390, "height": 844}
 
 
@@ -30,10 +31,32 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-@pytest.fixture
-def page(browser: Any, file: Path) -> Iterator[Any]:
+@pytest.fixture(scope="module")
+def tasks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A report of two tasks: programs of two methods in both, curves and two kinds of worlds."""
+    folder = tmp_path_factory.mktemp("tasks")
+    cells = [(name, task, seed) for task in (DOORKEY, MAZE) for name in METHODS for seed in (0, 1)]
+    runs = [f"{name}-{task}-{seed}" for name, task, seed in cells]
+    rows = [
+        {"algo": name, "env_id": task, "seed": seed, "run": f"searches/{run}", "worlds": worlds}
+        for (name, task, seed), run in zip(cells, runs, strict=True)
+        for worlds in ("search", "own")
+    ]
+    write_results(folder, rows)
+    (folder / "searches").mkdir()
+    found = [
+        f"{run},{reference_program(task)}" for (_, task, _), run in zip(cells, runs, strict=True)
+    ]
+    (folder / "searches" / "runs.csv").write_text("\n".join(["run,program", *found]))
+    points = [f"{n},{task},{seed},evaluations,{x},0.5" for n, task, seed in cells for x in (1, 9)]
+    (folder / "curves.csv").write_text("\n".join(["algo,env_id,seed,unit,x,return", *points]))
+    write_report([str(folder)], folder / "report.html", settings=Settings(worlds=1, max_frames=40))
+    return folder / "report.html"
+
+
+def opened(browser: Any, file: Path, **options: Any) -> Iterator[Any]:
     """The report, opened; at the end nothing may have been complained of, or asked of a network."""
-    context = browser.new_context(viewport=DESKTOP)
+    context = browser.new_context(**{"viewport": DESKTOP} | options)
     page = context.new_page()
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(message.text))
@@ -43,6 +66,24 @@ def page(browser: Any, file: Path) -> Iterator[Any]:
     yield page
     assert [text for text in complaints if text != "data:,"] == []
     context.close()
+
+
+@pytest.fixture
+def page(browser: Any, file: Path) -> Iterator[Any]:
+    """A report of one task."""
+    yield from opened(browser, file)
+
+
+@pytest.fixture(params=[DESKTOP, PHONE], ids=["desktop", "phone"])
+def folded(browser: Any, tasks: Path, request: pytest.FixtureRequest) -> Iterator[Any]:
+    """A report of two tasks."""
+    yield from opened(browser, tasks, viewport=request.param)
+
+
+@pytest.fixture
+def still(browser: Any, tasks: Path) -> Iterator[Any]:
+    """A report of two tasks without JavaScript."""
+    yield from opened(browser, tasks, java_script_enabled=False)
 
 
 def step(page: Any) -> int:
@@ -149,18 +190,18 @@ def test_going_back_shows_what_was_before(page: Any) -> None:
 
 
 def test_worlds_sizes_and_policies_are_chosen(page: Any) -> None:
-    small = picture(page)
-    page.get_by_label("16 \N{MULTIPLICATION SIGN} 16").check()
+    small, player = picture(page), page.locator(".player")
+    player.get_by_label("16 \N{MULTIPLICATION SIGN} 16").check()
     assert picture(page) != small
     sizes = data_of(page)["sizes"]
     width, height = page.locator("canvas").first.evaluate("c => [c.width, c.height]")
     assert width % sizes[1]["width"] == height % sizes[1]["height"] == 0
-    page.get_by_label("8 \N{MULTIPLICATION SIGN} 8").check()
-    page.get_by_label("2", exact=True).check()
+    player.get_by_label("8 \N{MULTIPLICATION SIGN} 8").check()
+    player.get_by_label("2", exact=True).check()
     assert picture(page) != small
-    page.get_by_label("1", exact=True).check()
+    player.get_by_label("1", exact=True).check()
     assert picture(page) == small
-    page.get_by_label("random", exact=True).uncheck()
+    player.get_by_label("random", exact=True).uncheck()
     assert page.locator(".seat").nth(1).is_hidden()
     assert page.locator(".seat").nth(0).is_visible()
 
@@ -190,11 +231,100 @@ def test_the_program_is_copied(page: Any) -> None:
     assert copied == reference_program(DOORKEY).pretty()
 
 
+def test_a_cell_of_the_overview_opens_its_task(folded: Any) -> None:
+    started = folded.locator("[data-step]")
+    assert started.count() == 0
+    assert folded.locator(".results").first.is_hidden()
+    folded.locator("td a[href='#task-2-method-1']:visible").click()
+    row = folded.locator("#task-2-method-1")
+    assert row.is_visible()
+    summary = folded.locator("#task-2 > summary").bounding_box()
+    assert row.bounding_box()["y"] >= summary["y"] + summary["height"] - 1
+    folded.locator("#task-2 [data-step]").wait_for()
+    assert started.count() == 1
+    assert folded.locator("#task-1 .results").is_hidden()
+    folded.get_by_role("button", name="Open all").click()
+    folded.locator("#task-1 [data-step]").wait_for()
+    folded.get_by_role("button", name="Close all").click()
+    assert folded.locator(".results:visible").count() == 0
+
+
+def test_a_link_with_a_hash_opens_what_it_names(folded: Any, tasks: Path) -> None:
+    folded.goto("about:blank")
+    folded.goto(f"{tasks.as_uri()}#about-1")
+    assert folded.locator("#about-1").is_visible()
+    assert folded.locator("#about-1").evaluate("e => e.getBoundingClientRect().top") < 844
+
+
+def test_methods_are_hidden_everywhere(folded: Any) -> None:
+    folded.get_by_role("button", name="Open all").click()
+    folded.locator(".others > summary").first.click()
+
+    def seen(index: int) -> set[str]:
+        """The kinds of elements in which a method is visible."""
+        return set(
+            folded.locator(f"[data-method='{index}']").evaluate_all(
+                "parts => parts.filter(part => part.getClientRects().length)"
+                ".map(part => part.closest('section, .appendix .fold').id + ' ' + part.localName)"
+            )
+        )
+
+    everywhere = {"overview th", "overview td", "methods div"}
+    everywhere |= {f"tasks {name}" for name in ("tr", "label", "div", "li", "g")}
+    folded.locator("#methods > summary").click()
+    assert seen(0) == seen(1) == everywhere
+    folded.locator(".filter label").first.click()
+    assert seen(0) == set()
+    assert seen(1) == everywhere
+    assert METHODS[0] not in folded.get_by_role("status").first.text_content()
+    folded.get_by_role("button", name="None", exact=True).click()
+    assert folded.locator(".player:visible, .matrix table tr:visible").count() == 0
+    folded.get_by_role("button", name="All", exact=True).click()
+    assert seen(0) == seen(1) == everywhere
+
+
+def test_one_kind_of_worlds_is_shown_at_a_time(folded: Any) -> None:
+    assert folded.locator(".matrix:visible").count() == 1
+    fresh = folded.get_by_role("region", name="Mean returns: Fresh worlds of its own size")
+    search = folded.get_by_role("region", name="Mean returns: Worlds of the search")
+    assert fresh.is_visible()
+    folded.locator(".switches").get_by_label("Worlds of the search").check()
+    assert search.is_visible()
+    assert fresh.is_hidden()
+
+
+def test_controls_stay_in_view_and_programs_are_whole(folded: Any) -> None:
+    folded.locator("#task-1 > summary").click()
+    player, height = folded.locator("#task-1 .player"), folded.viewport_size["height"]
+    player.evaluate("player => player.scrollIntoView()")
+    assert player.bounding_box()["height"] > height / 2
+    for share in (0, 0.3, 0.6):
+        player.evaluate("(p, s) => scrollTo(0, p.offsetTop + s * p.offsetHeight)", share)
+        box = folded.locator("#task-1 .controls").bounding_box()
+        assert box["y"] >= 0
+        assert box["y"] + box["height"] <= height + 1
+    for part in folded.locator("#task-1 pre").all():
+        assert part.evaluate("e => e.scrollHeight <= e.clientHeight + 1")
+        assert part.evaluate("e => e.scrollWidth <= e.clientWidth + 1")
+
+
+def test_it_can_be_read_without_javascript(still: Any) -> None:
+    assert still.locator(".switches").is_hidden()
+    assert still.locator(".matrix:visible caption:visible").count() == 2
+    still.locator("#task-1 > summary").click()
+    assert still.locator("#task-1 .results tr:visible").count() >= 3
+    assert still.locator("#task-1 pre:visible").count() == len(METHODS)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
-def test_it_fits_and_can_be_read(browser: Any, file: Path, viewport: Any, scheme: Any) -> None:
+@pytest.mark.parametrize("n_tasks", [1, 2])
+def test_it_fits_and_can_be_read(
+    browser: Any, file: Path, tasks: Path, n_tasks: int, viewport: Any, scheme: Any
+) -> None:
     page = browser.new_page(viewport=viewport, color_scheme=scheme)
-    page.goto(file.as_uri())
+    page.goto((tasks if n_tasks == 2 else file).as_uri())
+    page.evaluate("document.querySelectorAll('details').forEach(fold => fold.open = true)")
     assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
     assert page.evaluate(LOW_CONTRAST) == []
     corner = page.locator("body").evaluate("body => getComputedStyle(body).backgroundColor")
@@ -210,10 +340,10 @@ LOW_CONTRAST = """() => {
     return 0.2126 * r + 0.7152 * g + 0.0722 * b;
   };
   const background = (element) => {
-    for (; element; element = element.parentElement) {
-      const colour = numbers(getComputedStyle(element).backgroundColor);
-      if (colour.length === 3 || colour[3] > 0) return colour;
-    }
+    const [r, g, b, alpha = 1] = numbers(getComputedStyle(element).backgroundColor);
+    if (alpha === 1) return [r, g, b];
+    const behind = background(element.parentElement);
+    return [r, g, b].map((colour, i) => alpha * colour + (1 - alpha) * behind[i]);
   };
   const low = [];
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);

@@ -14,7 +14,10 @@ import pytest
 from agents.confidence import mean_interval
 from benchmarks.report.page import script_json
 from benchmarks.report.settings import Settings
+from benchmarks.runs.methods import BASELINES, SEARCHES, method_summary
+from benchmarks.statistics.published import published_returns
 from programmatic.provenance import PROVENANCE
+from programmatic.search.configs import METHODS
 from tests.benchmarks.report.conftest import DOORKEY, MAZE, QUICK, MakeReport, write_results
 
 TURN = "DEF run m( WHILE c( not c( frontIsClear c) c) w( turnLeft w) move m)"
@@ -80,7 +83,9 @@ def test_all_parts_are_there(
     text = make_report(results, training, searches, f"turn={TURN}")
     page = Page(text)
     assert page.text_of("h1") == ["Programs and networks on Karel"]
-    assert page.text_of("h2") == ["Results", "Maze-v0", "Throughput", "How it was made"]
+    headings = ["Overview", "Tasks", "Methods", "Throughput", "Published numbers"]
+    assert page.text_of("h2") == [*headings, "How it was made"]
+    assert "Maze-v0" in page.text_of("h3")
     captions = [caption.strip() for caption in page.text_of("figcaption")]
     for part in ("DRL-action seed 3", "random seed 0", "turn"):
         assert part in captions
@@ -101,18 +106,78 @@ def test_the_table_has_means_intervals_and_published_numbers(
 ) -> None:
     page = Page(make_report(results))
     rows = [" ".join(text.split()) for text in page.text_of("tr")]
-    (drl,) = [row for row in rows if row.startswith("DRL ")]
+    (drl,) = [row for row in rows if row.startswith("DRL ") and " seeds" in row]
     low, high = mean_interval([0.2, 0.6, 1.0])[1:]
     assert f"0.60 {low:.2f} to {high:.2f} · 3 seeds" in drl
     assert "◇ 1.00 DRL" in drl
     assert "\N{MINUS SIGN}0.25 1 seed" in drl
     assert "not measured" in drl
-    (elsewhere,) = [row for row in rows if row.startswith("Also published:")]
+    paragraphs = [" ".join(text.split()) for text in page.text_of("p")]
+    (elsewhere,) = [text for text in paragraphs if text.startswith("Also published:")]
     assert "DRL-abs 1.00" in elsewhere
     assert "DRL 1.00" not in elsewhere
     assert any("Trivedi et al., NeurIPS 2021, Table 3" in text for text in page.text_of("li"))
-    columns = ["Method", "Worlds of the search", "Fresh worlds of its own size"]
-    assert page.text_of("th")[:4] == [*columns, "100 \N{MULTIPLICATION SIGN} 100"]
+    columns = ["Method", "Fresh worlds of its own size", "Worlds of the search"]
+    columns += ["100 \N{MULTIPLICATION SIGN} 100"]
+    headings = page.text_of("th")
+    assert headings[headings.index("Method") :][:4] == columns
+
+
+def test_the_overview_has_a_matrix_per_kind_of_worlds(
+    make_report: MakeReport, tmp_path: Path
+) -> None:
+    rows = [{"algo": "DRL", "return": -0.25}, {"algo": "mine", "return": 0.996}]
+    rows += [{"algo": "mine", "return": 0.8, "worlds": "search"}]
+    write_results(tmp_path, [*rows, {"algo": "more", "return": 0.5, "env_id": DOORKEY}])
+    page = Page(make_report(tmp_path, env_id=None))
+    assert [" ".join(text.split()) for text in page.text_of("table")[:2]] == [
+        "Fresh worlds of its own size Task DRL mine more "
+        "Maze-v0 \N{MINUS SIGN}0.25 1.00 1.00 \N{EN DASH}not measured "
+        "DoorKey-v0 \N{EN DASH}not measured \N{EN DASH}not measured 0.50",
+        "Worlds of the search Task mine Maze-v0 0.80",
+    ]
+    cells = [attributes for attributes in page.named("td") if "style" in attributes]
+    assert [cell["style"] for cell in cells] == [f"--shade:{x}" for x in (0.0, 1.0, 0.5, 0.8)]
+    titled = [(a["href"], a["title"]) for a in page.named("a") if "-method-" in a.get("href", "")]
+    assert titled[1] == ("#task-1-method-1", "mine in Maze-v0: 1.00, 1 seed")
+    assert page.text_of("strong")[:3] == ["1.00", "0.50", "0.80"]  # the best of each row
+
+
+def test_tasks_are_folded_unless_there_is_only_one(make_report: MakeReport, tmp_path: Path) -> None:
+    def open_tasks(*env_ids: str) -> list[bool]:
+        write_results(tmp_path, [{"env_id": env_id} for env_id in env_ids])
+        folds = Page(make_report(tmp_path, env_id=None)).named("details")
+        return ["open" in fold for fold in folds if "task" in fold["class"].split()]
+
+    assert open_tasks(MAZE) == [True]
+    assert open_tasks(MAZE, DOORKEY) == [False, False]
+
+
+def test_named_methods_have_a_sentence(make_report: MakeReport, tmp_path: Path) -> None:
+    names = ["cghc", "my own", "DRL-action", "without edits", "random #2", "TRPO from worst"]
+    write_results(tmp_path, [{"algo": name} for name in names])
+    page = Page(make_report(tmp_path, "random", env_id=MAZE))
+    terms = [text.strip() for text in page.text_of("dt")]
+    glossary = dict(zip(terms, page.text_of("dd"), strict=True))
+    assert glossary["random"] == "Uniformly random actions."  # the policy, not the search
+    assert glossary["random #2"].startswith("The best of random programs")
+    assert glossary["TRPO from worst"] != method_summary("TRPO")
+    assert "my own" not in glossary
+    published = set(published_returns()["method"])
+    for name in (*BASELINES, *METHODS, *SEARCHES, *published, *names[2:]):
+        assert re.fullmatch(r"[A-Z].{20,120}\.", method_summary(name)), name
+    assert {name for name in published if name in glossary} >= {"LEAPS", "HPRL-PPO", "VIPER"}
+
+
+def test_runs_of_a_benchmark_have_its_origin(
+    make_report: MakeReport, tmp_path: Path, searches: Path
+) -> None:
+    write_results(tmp_path, [{"run": "searches/a", "seed": seed} for seed in range(2)])
+    (tmp_path / "searches").mkdir()
+    (tmp_path / "searches" / "runs.csv").write_text(f"id,run,program\n1,a,{TURN}\n")
+    page = Page(make_report(tmp_path, searches, env_id=None))
+    headings = [text.strip() for text in page.text_of("h4")]
+    assert headings[-2:] == [tmp_path.name, f"random on {MAZE}"]
 
 
 def test_policies_are_evaluated_where_no_table_tells_of_them(

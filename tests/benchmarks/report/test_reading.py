@@ -220,6 +220,9 @@ def test_rates(tmp_path: Path) -> None:
     assert rates.table.to_dict("records") == [
         {"what": "execute", "unit": "calls", "per_second": 1200.5, "slowest": 1000, "fastest": 1300}
     ]
+    assert rates.origin.command == ""  # unknown, not guessed
+    (tmp_path / "config.json").write_text('{"command": "benchmark throughput"}')
+    (rates,) = read_all([str(tmp_path)]).rates
     assert rates.origin.command == "karel-gym benchmark throughput"
 
 
