@@ -9,6 +9,7 @@ from karel_gym.lazy import lazy_imports
 if TYPE_CHECKING:
     from agents.drl.training import train
     from agents.evaluation import evaluate, evaluate_episodes, summarise
+    from agents.exporting import export
     from agents.hierarchy.latent_env import LatentProgramEnv
     from agents.policies import load
     from agents.program import ProgramAgent
@@ -20,6 +21,7 @@ __all__ = [
     "RunError",
     "evaluate",
     "evaluate_episodes",
+    "export",
     "load",
     "summarise",
     "train",

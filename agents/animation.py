@@ -62,7 +62,7 @@ def animate(
     path = Path(path)
     if path.suffix not in FORMATS:
         raise ValueError(f"an animation's file must end in {', '.join(FORMATS)}; got {path}")
-    able = [c for c in contestants(policies, seed) if c.shape in (None, worlds[0].shape)]
+    able = [c for c in contestants(policies, seed, env_id) if c.shape in (None, worlds[0].shape)]
     if not able:
         raise ValueError("no policy can act in worlds of this size")
     rows = [

@@ -1,4 +1,4 @@
-"""The commands `karel-gym train`, `karel-gym tune` and `karel-gym evaluate`."""
+"""The commands `karel-gym train`, `tune`, `export` and `evaluate`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import tyro
 import yaml
 
 from agents.drl.settings import TrainConfig, TuneConfig
-from karel_gym.registration import is_karel, sample_worlds, task_of
+from karel_gym.registration import FRESH_WORLDS, is_karel, sample_worlds, task_of
 from programmatic.flags import Again, Flags
 from programmatic.runs import (
     RUNS_FOLDER,
@@ -71,6 +71,31 @@ def tune(config: Flags[TuneConfig], again: Flags[Again]) -> None:
     print(f"karel-gym {shlex.join(words)}")
 
 
+def export(
+    run: Annotated[Path, tyro.conf.Positional],
+    *,
+    out: Path = Path("policy.safetensors"),
+    env: str | None = None,
+    episodes: int = FRESH_WORLDS,
+    overwrite: bool = False,
+) -> None:
+    """Write the policy of a training as one small file that others can load safely.
+
+    Args:
+        run: Run folder of a training, or a model's zip.
+            A zip that karel-gym did not write can run any code.
+        out: File to write, *.safetensors.
+        env: Id of the task; by default that of the training.
+        episodes: Number of fresh worlds in which the policy is evaluated.
+        overwrite: Replace an existing file.
+    """
+    from agents.exporting import export as write
+
+    origin = write(run, out, env_id=env, episodes=episodes, overwrite=overwrite)
+    print(f"mean return {origin['mean_return']:.3f} in {episodes:,} fresh worlds")
+    print(f"policy: {out} ({out.stat().st_size / 1000:.1f} kB)")
+
+
 def check_env(env_id: str) -> None:
     """Raise a `ValueError` if a command got no task."""
     if not env_id:
@@ -84,7 +109,8 @@ class EvaluateConfig(RunSettings):
     COMMAND = "evaluate"
 
     policies: Annotated[tuple[str, ...], tyro.conf.Positional]
-    """Run folders, programs in quotes or their files (trees: *.tree), SB3 models (*.zip), random.
+    """Run folders, programs in quotes or their files (trees: *.tree), random,
+    SB3 models (*.zip), exported policies (*.safetensors), and pretrained:ALGO.
     NAME=RUN gives a policy another name in the table."""
     env_id: Annotated[str, tyro.conf.arg(name="env")]
     """Id of a Karel task, or of another env with flat observations and discrete actions."""
@@ -123,7 +149,9 @@ def evaluate(
         overwrite: Replace the results in the run folder and the animation.
     """
     if not config.policies:
-        raise ValueError("name at least one policy: a run folder, a program in quotes, or random")
+        raise ValueError(
+            "name at least one policy: a run folder, a program in quotes, pretrained:ppo, or random"
+        )
     from agents.animation import FORMATS, animate
     from agents.evaluation import evaluate_episodes, summarise
 

@@ -16,19 +16,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.hierarchy.actions import PRIMITIVE
-from agents.morl.run_folder import MODEL_FILES, load_program
+from agents.morl.run_folder import MODEL_FILE, load_program
 from agents.morl.run_folder import PROGRAM_FILE as TREE_FILE
 from agents.program import PROGRAM_FILE, RESULT_FILE, ProgramAgent
 from karel_gym.envs.karel_vector import KarelVectorEnv
 from karel_gym.envs.observations import PERCEPT_SIGNATURE, SIGNATURES, kind_of
 from karel_gym.envs.signature import signature_of
-from karel_gym.registration import is_karel
+from karel_gym.registration import is_karel, plain_id
 from karel_gym.robot import ACTIONS
 from karel_gym.tasks.task import Task
 from karel_gym.world import WorldBatch
 from programmatic import Program, ProgramPolicy
 from programmatic.machine.policy import Policy
-from programmatic.options import split_name
+from programmatic.options import split_name, unknown
 from programmatic.rollout import Outcomes
 from programmatic.trees.policy import TreePolicy
 from programmatic.trees.program import TREE_SUFFIX, TreeProgram
@@ -37,6 +37,12 @@ FEATURES = "features"
 """The flat observation of an env that is not a Karel task."""
 ANY_KAREL_TASK = "Karel-Maze-v0"
 """All have the same percepts and actions."""
+POLICY_SUFFIX = ".safetensors"
+"""Of the files of exported policies."""
+PRETRAINED = "pretrained:"
+"""The start of the names of this package's trained policies; the algorithm follows."""
+PRETRAINED_FOLDER = Path(__file__).parent / "pretrained"
+"""Their files, ALGO-ID.safetensors."""
 
 
 class RandomPolicy:
@@ -108,19 +114,34 @@ class Contestant:
         return kernel_of(self.policy, self.obs, self.decides(deterministic))
 
 
-def load(path: str | os.PathLike[str]) -> Any:
-    """Load the agent of a run folder (of a training, a search or MORL), or an SB3 model's zip.
+def load(path: str | os.PathLike[str], env_id: str | None = None) -> Any:
+    """Load an agent.
 
-    The agent of a MORL loop is its program, as a `TreePolicy`; that of a folder in it, such as
-    iteration-01/optimised, is the model.
+    Args:
+        path: A run folder (of a training, a search or MORL), an SB3 model's zip, a policy's
+            .safetensors file, or "pretrained:ALGO" for a trained policy of this package. The agent
+            of a MORL loop is its program, as a `TreePolicy`; that of a folder in it, such as
+            iteration-01/optimised, is the model.
+        env_id: The task of "pretrained:ALGO".
 
     Raises:
         RunError: There is no agent, or it is damaged.
+        ValueError: There is no trained policy of this algorithm for this task.
+
+    Example:
+        >>> type(load("pretrained:ppo", "Karel-Maze-v0")).__name__
+        'PPO'
     """
+    if os.fspath(path).startswith(PRETRAINED):
+        path = pretrained_file(os.fspath(path).removeprefix(PRETRAINED), env_id)
     path = Path(path)
+    if path.suffix == POLICY_SUFFIX and not path.is_dir():
+        from agents.drl.policy_files import read_policy
+
+        return read_policy(path)
     if (path / TREE_FILE).exists():
         return TreePolicy(load_program(path))
-    if any((path / name).exists() for name in MODEL_FILES):
+    if (path / MODEL_FILE).exists():
         from agents.morl.models import load_policy
 
         return load_policy(path)
@@ -131,15 +152,27 @@ def load(path: str | os.PathLike[str]) -> Any:
     return load_model(path)
 
 
+def pretrained_file(algo: str, env_id: str | None) -> Path:
+    """The file of a trained policy of this package; a `ValueError` if there is none."""
+    if env_id is None:
+        raise ValueError(f"name the task of {PRETRAINED}{algo} as env_id")
+    files = {file.stem: file for file in sorted(PRETRAINED_FOLDER.glob(f"*{POLICY_SUFFIX}"))}
+    name = f"{algo}-{plain_id(env_id)}"
+    if name not in files:
+        raise ValueError(unknown(f"{PRETRAINED}{algo}: there is no trained policy", name, files))
+    return files[name]
+
+
 def contestants(policies: Any, seed: int = 0, env_id: str | None = None) -> list[Contestant]:
     """Adapters of policies.
 
     Args:
         policies: One policy, several, or a mapping from names to policies. A policy is a `Program`,
             a `TreeProgram`, an object with SB3's `predict`, or a string: a program's text,
-            "random", a run folder, a program's file (*.tree for trees), or an SB3 model's zip.
+            "random", a program's file (*.tree for trees), or what `load` takes.
         seed: Of random policies.
-        env_id: Their env, which defines the features and actions of trees; None: a Karel task.
+        env_id: Their env, which defines the features and actions of trees, and whose
+            "pretrained:ALGO" is meant; None: a Karel task.
 
     Raises:
         ValueError: A policy is none of these, or there is no policy.
@@ -151,7 +184,7 @@ def contestants(policies: Any, seed: int = 0, env_id: str | None = None) -> list
         named = [(None, policies)]
     else:
         named = [(None, policy) for policy in policies]
-    found = [_contestant(name, policy, env_id or ANY_KAREL_TASK, seed) for name, policy in named]
+    found = [_contestant(name, policy, env_id, seed) for name, policy in named]
     if not found:
         raise ValueError("there is no policy to evaluate")
     names = [contestant.name for contestant in found]
@@ -163,9 +196,10 @@ def contestants(policies: Any, seed: int = 0, env_id: str | None = None) -> list
     ]
 
 
-def _contestant(name: str | None, policy: Any, env_id: str, seed: int) -> Contestant:
+def _contestant(name: str | None, policy: Any, env_id: str | None, seed: int) -> Contestant:
     if isinstance(policy, Contestant):
         return policy
+    task = env_id or ANY_KAREL_TASK
     if isinstance(policy, (str, os.PathLike)):
         given, text = split_name(os.fspath(policy))
         label, policy = _read(text, env_id, seed)
@@ -181,7 +215,7 @@ def _contestant(name: str | None, policy: Any, env_id: str, seed: int) -> Contes
         obs = kinds.get(policy.program.signature, FEATURES)
         return Contestant(name or policy.program.name, policy, obs)
     if isinstance(policy, RandomPolicy):
-        return Contestant(name or "random", policy, "percepts" if is_karel(env_id) else FEATURES)
+        return Contestant(name or "random", policy, "percepts" if is_karel(task) else FEATURES)
     if not hasattr(policy, "predict"):
         raise ValueError(
             "a policy is a program, a model with predict(), or a string that names one; "
@@ -190,21 +224,24 @@ def _contestant(name: str | None, policy: Any, env_id: str, seed: int) -> Contes
     return _of_model(name or type(policy).__name__, policy)
 
 
-def _read(text: str, env_id: str, seed: int) -> tuple[str | None, Any]:
+def _read(text: str, env_id: str | None, seed: int) -> tuple[str | None, Any]:
     """The policy that a string names, and its label if that is a file's name."""
+    task = env_id or ANY_KAREL_TASK
     if text == "random":
-        return None, RandomPolicy(seed, len(signature_of(env_id).actions))
+        return None, RandomPolicy(seed, len(signature_of(task).actions))
+    if text.startswith(PRETRAINED):
+        return text, load(text, env_id)
     path = Path(text)
     if _exists(path):
         if path.suffix == TREE_SUFFIX:
-            return path.name, _tree(path, env_id)
-        is_program = not path.is_dir() and path.suffix != ".zip"
+            return path.name, _tree(path, task)
+        is_program = not path.is_dir() and path.suffix not in (".zip", POLICY_SUFFIX)
         return path.name, Program.load(path) if is_program else load(path)
     if text.split()[:1] == ["DEF"]:
         return None, Program.parse(text)
     raise ValueError(
         f"{text!r} is neither a program (DEF run m( ... m)), nor a run folder, nor an existing "
-        "program file or model zip, nor 'random'"
+        "file of a program or a model (.zip, .safetensors), nor 'pretrained:ALGO', nor 'random'"
     )
 
 

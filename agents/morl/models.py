@@ -7,20 +7,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_file
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.vec_env import VecEnv
 
 from agents.drl.hyperparameters import OF_THE_RUN, read_hyperparameters
-from agents.drl.models import SPACES, build_model, load_model, save_model
+from agents.drl.models import build_model, load_model, save_model
 from agents.drl.spaces import space_to_json
-from agents.morl.run_folder import MODEL_FILE, OLD_MODEL_FILE
+from agents.morl.run_folder import MODEL_FILE
 from agents.morl.settings import ORACLES
 from karel_gym.registration import CARTPOLE
 from programmatic.algorithms import algorithm_class
-from programmatic.runs import RunError, read_settings_file
-
-WEIGHTS_FILE = "policy.safetensors"
 
 
 def new_model(
@@ -78,31 +74,13 @@ def load_policy(folder: str | os.PathLike[str], env: VecEnv | None = None) -> Ba
     """Load the model that `save_policy` wrote, on the CPU.
 
     Args:
-        folder: The folder. Older versions wrote policy.json and policy.safetensors.
+        folder: The folder.
         env: Env to learn on in; None: the model only acts.
 
     Raises:
-        RunError: A file is missing or damaged, or the model is for other spaces than the env's.
+        RunError: The file is missing or damaged, or the model is for other spaces than the env's.
     """
-    folder = Path(folder)
-    if (folder / MODEL_FILE).exists() or not (folder / OLD_MODEL_FILE).exists():
-        return load_model(folder / MODEL_FILE, "cpu", env)
-    file = folder / OLD_MODEL_FILE
-    stored = read_settings_file(file)
-    try:
-        kwargs = dict(stored["policy_kwargs"])
-        activation = f"activation_fn=nn.{kwargs.pop('activation_fn')}"
-        policy_kwargs = ", ".join([*(f"{name}={kwargs[name]!r}" for name in kwargs), activation])
-        values = {**stored["hyperparameters"], "policy_kwargs": f"dict({policy_kwargs})"}
-        settings = {name: stored[name] for name in ("algo", *SPACES)}
-        settings |= {"seed": None, "deterministic": True}
-        settings["hyperparameters"] = {"policy": "MlpPolicy", **values}
-        model = build_model(settings, "cpu", env)
-        file = folder / WEIGHTS_FILE
-        model.policy.load_state_dict(load_file(file))
-    except Exception as error:  # a damaged file fails in any of torch's and SB3's ways
-        raise RunError(f"{file} makes no policy: {' '.join(repr(error).split())}") from None
-    return model
+    return load_model(Path(folder) / MODEL_FILE, "cpu", env)
 
 
 def _divisor(steps: int, most: int) -> int:

@@ -12,9 +12,6 @@ from programmatic.trees.program import TreeProgram
 PROGRAM_FILE, ITERATIONS_FILE, RESULT_FILE = "program.tree", "iterations.csv", "result.json"
 MODEL_FILE = "policy.zip"
 """The model in the folder of a policy."""
-OLD_MODEL_FILE = "policy.json"
-"""The same in folders of older versions, beside policy.safetensors."""
-MODEL_FILES = (MODEL_FILE, OLD_MODEL_FILE)
 
 
 def load_program(run: Path) -> TreeProgram:

@@ -26,10 +26,11 @@ def report(
     random actions: karel-gym report runs random --env Karel-Maze-v0
 
     Args:
-        runs: Run folders, folders of benchmarks or evaluations, or folders of these; programs in
-            quotes or their files; random. NAME=RUN gives a method another name.
+        runs: Run folders, folders of benchmarks or evaluations, or folders of these;
+            programs in quotes or their files; exported policies (*.safetensors);
+            pretrained:ALGO; random. NAME=RUN gives a method another name.
         out: The HTML file to write.
-        env: The task of programs and of random.
+        env: The task of policies that are not in a run folder.
         title: The heading of the page.
         overwrite: Replace an existing file.
         settings: The settings of the report.

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from agents.policies import POLICY_SUFFIX, PRETRAINED
 from benchmarks.report.findings import Findings, Run, with_distinct_names
 from benchmarks.report.origins import Origin, day_of
 from benchmarks.report.run_folders import read_run
@@ -30,9 +31,9 @@ READERS = {
 
 
 def read_all(sources: Iterable[str], env_id: str | None = None) -> Findings:
-    """The contents of folders, programs, their files, or "random", each run and score once.
+    """The contents of folders, or policies without a folder, each run and score once.
 
-    `NAME=` before a source names the method; `env_id` is the task of programs and of "random".
+    `NAME=` before a source names the method; `env_id` is the task of policies without a folder.
 
     Raises:
         ValueError: A source is none of these, or a program has no task.
@@ -54,8 +55,8 @@ def read_all(sources: Iterable[str], env_id: str | None = None) -> Findings:
 
 def _held(place: str, env_id: str | None, seen: set[Path]) -> Findings:
     """The contents of a source without its name."""
-    if place == RANDOM:
-        return _policy(RANDOM, RANDOM, env_id, RANDOM)
+    if place == RANDOM or place.startswith(PRETRAINED):
+        return _policy(place, place, env_id, place)
     if place.split()[:1] == [BEGINNING]:
         return _policy("program", Program.parse(place), env_id, "the command line")
     path = Path(place)
@@ -66,11 +67,12 @@ def _held(place: str, env_id: str | None, seen: set[Path]) -> Findings:
     if not exists:
         raise ValueError(
             f"{place!r} is neither an existing folder, nor an existing program file, nor a program "
-            f"(DEF run m( ... m)), nor {RANDOM!r}"
+            f"(DEF run m( ... m)), nor {PRETRAINED}ALGO, nor {RANDOM!r}"
         )
     if path.is_dir():
         return _in_folder(path, seen)
-    return _policy(path.stem, Program.load(path), env_id, place, day_of(path))
+    policy = path if path.suffix == POLICY_SUFFIX else Program.load(path)
+    return _policy(path.stem, policy, env_id, place, day_of(path))
 
 
 def _policy(name: str, policy: object, env_id: str | None, where: str, date: str = "") -> Findings:

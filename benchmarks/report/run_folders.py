@@ -13,7 +13,7 @@ from agents.drl.callbacks import BEST_FILE, EVALUATIONS_FILE
 from agents.drl.learning_curve import learning_curve
 from agents.drl.settings import TrainConfig
 from agents.hierarchy.actions import PRIMITIVE
-from agents.morl.run_folder import MODEL_FILES
+from agents.morl.run_folder import MODEL_FILE
 from agents.morl.run_folder import PROGRAM_FILE as TREE_FILE
 from agents.program import PROGRAM_FILE
 from benchmarks.report.findings import NOTHING, Findings, Run
@@ -27,7 +27,7 @@ from programmatic.search.result import SearchResult
 from programmatic.search.run_settings import SearchSettings
 from programmatic.search.searching import RESULT_FILE
 
-POLICY_FILES = (PROGRAM_FILE, RESULT_FILE, *MODEL_FILES, TREE_FILE, BEST_FILE)
+POLICY_FILES = (PROGRAM_FILE, RESULT_FILE, MODEL_FILE, TREE_FILE, BEST_FILE)
 """A folder with one of these holds a policy."""
 NO_SETTINGS = ("seed", "versions", "device", *PROVENANCE)
 """The entries of config.json in which seeds of one experiment may differ."""

@@ -10,6 +10,7 @@ from typing import Any
 import gymnasium
 import pandas as pd
 
+from agents.policies import PRETRAINED
 from benchmarks.report.findings import (
     NOTHING,
     OWN_WORLDS,
@@ -111,7 +112,7 @@ def read_rates(folder: Path) -> Findings:
 
 
 def read_evaluation(folder: Path) -> Findings:
-    """The table of an evaluation, and those of its policies that are programs or random.
+    """The table of an evaluation, and those of its policies that need no file.
 
     Other policies are not loaded: models are loaded only from run folders that the user names.
     """
@@ -130,7 +131,7 @@ def read_evaluation(folder: Path) -> Findings:
     if isinstance(policies, list) and len(policies) == len(rows):
         for name, text in zip(rows["policy"], policies, strict=True):
             policy = split_name(text)[1] if isinstance(text, str) else text
-            if policy == "random":
+            if policy == "random" or str(policy).startswith(PRETRAINED):
                 found.runs.append(Run(name, env_id, policy, origin))
             elif isinstance(policy, str) and policy.split()[:1] == ["DEF"]:
                 found.runs.append(Run(name, env_id, Program.parse(policy), origin))

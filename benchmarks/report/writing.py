@@ -33,7 +33,7 @@ def write_report(
     Args:
         runs: Folders, programs and others; see `benchmarks.report.reading.read_all`.
         out: The HTML file.
-        env_id: The task of programs and of "random"; a module in it is imported.
+        env_id: The task of policies that are not in a run folder; a module in it is imported.
         title: The heading.
         settings: The settings of the report.
         date: The day to show; None: today.

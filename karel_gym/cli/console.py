@@ -36,6 +36,7 @@ COMMANDS = {
     "repair": ("agents.morl.step_commands:repair", "change a program so that it fulfills them"),
     "imitate": ("agents.morl.step_commands:imitate", "train a policy network to imitate a program"),
     "optimise": ("agents.morl.step_commands:optimise", "continue to train a policy network"),
+    "export": ("agents.commands:export", "write a trained policy as one small file"),
     "evaluate": ("agents.commands:evaluate", "compare policies on the same start worlds"),
     "report": ("benchmarks.report.commands:report", "show results, curves and replays on a page"),
     "benchmark": ("benchmarks.commands:benchmark", "measure rates, times and returns of methods"),

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from agents import export
 from benchmarks.report.contents import contestant_of
 from benchmarks.report.reading import read_all
 from benchmarks.report.run_folders import read_run
@@ -106,6 +107,17 @@ def test_programs_need_a_task_and_may_have_a_name(tmp_path: Path) -> None:
         read_all([str(file)])
 
 
+def test_trained_and_exported_policies_need_a_task(training: Path, tmp_path: Path) -> None:
+    file = tmp_path / "shared.safetensors"
+    export(training, file, episodes=2)
+    found = read_all(["pretrained:ppo", f"mine={file}"], MAZE)
+    assert [run.method for run in found.runs] == ["pretrained:ppo", "mine"]
+    for run in found.runs:
+        assert contestant_of(run, seed=0).obs == "percepts+action"
+    with pytest.raises(ValueError, match="name the task of pretrained:ppo with --env"):
+        read_all(["pretrained:ppo"])
+
+
 def test_results_and_their_runs(searches: Path, tmp_path: Path) -> None:
     shutil.copytree(searches / "random-0", tmp_path / "searches" / "a")
     rows = [
@@ -174,15 +186,15 @@ def write_evaluation(folder: Path, policies: list[str], **config: object) -> Non
 
 
 def test_an_evaluation_and_its_programs(training: Path, tmp_path: Path) -> None:
-    policies = [MOVE, "random", str(training)]
+    policies = [MOVE, "random", "pretrained:ppo", str(training)]
     write_evaluation(tmp_path / "own", policies, height=8, width=8)
     write_evaluation(tmp_path / "large", policies, height=16, width=12)
     found = read_all([str(tmp_path / "own")])
     assert [(s.worlds, s.value, s.low, s.high, s.episodes) for s in found.scores] == [
-        ("own", i / 10, 0.1, 0.9, 10) for i in range(3)
+        ("own", i / 10, 0.1, 0.9, 10) for i in range(4)
     ]
     # The model is not loaded: only folders that the user names are.
-    assert [run.policy for run in found.runs] == [Program.parse(MOVE), "random"]
+    assert [run.policy for run in found.runs] == [Program.parse(MOVE), "random", "pretrained:ppo"]
     assert {s.worlds for s in read_all([str(tmp_path / "large")]).scores} == {"16x12"}
 
 
