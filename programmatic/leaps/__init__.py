@@ -9,12 +9,14 @@ from karel_gym.lazy import lazy_imports
 if TYPE_CHECKING:
     from programmatic.leaps.data.dataset import ProgramDataset
     from programmatic.leaps.data.generation import generate
+    from programmatic.leaps.model.layouts import Layout
     from programmatic.leaps.model.vae import ProgramVAE
     from programmatic.leaps.settings import DatasetConfig, PretrainConfig
     from programmatic.leaps.training.pretraining import pretrain
 
 __all__ = [
     "DatasetConfig",
+    "Layout",
     "PretrainConfig",
     "ProgramDataset",
     "ProgramVAE",

@@ -76,23 +76,16 @@ def read_state_dict(name: str | os.PathLike[str]) -> tuple[dict[str, torch.Tenso
         shipped = ", ".join(map(repr, (DEFAULT, *VARIANTS)))
         raise RunError(f"there are no weights {path}: name a file, or one of {shipped}")
     try:
-        if path.suffix in ORIGINAL_SUFFIXES:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of pickles that are refused
-                stored = torch.load(path, map_location="cpu", weights_only=True)
-            weights, layout = recognized(_floats(_of_original(stored)))
+        tensors, metadata = _stored(path)
+        published = None if LAYOUT in metadata else recognized(tensors)
+        weights = _floats(tensors)
+        if published is None:
+            layout = Layout.from_json(metadata[LAYOUT])
         else:
-            with safe_open(path, "pt") as file:
-                metadata = file.metadata() or {}
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            weights = _floats(tensors)
-            if LAYOUT in metadata:
-                layout = Layout.from_json(metadata[LAYOUT])
-            else:
-                weights, layout = recognized(weights)
+            weights, layout = published.translated(weights)
         _check(weights, layout)
     except (SafetensorError, OSError, ValueError, RuntimeError, EOFError) as error:
-        reason = str(error).strip().partition("\n")[0]
+        reason = " ".join(str(error).split()).partition(". ")[0]
         raise RunError(f"{path} cannot be read as weights: {reason}") from None
     except Exception as error:  # torch's errors for pickles of other objects have no other base
         raise RunError(f"{path} holds more than weights: {type(error).__name__}") from None
@@ -104,12 +97,19 @@ def read_about(name: str | os.PathLike[str]) -> dict[str, Any]:
     return read_settings_file(weights_path(name).with_suffix(".json"))
 
 
-def _of_original(stored: Any) -> dict[str, Any]:
-    """The state dict in a file of an original implementation, without critics."""
+def _stored(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """The entries of a file of weights, without critics, and the metadata in its header."""
+    if path.suffix not in ORIGINAL_SUFFIXES:
+        with safe_open(path, "pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            return tensors, file.metadata() or {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of pickles that are refused
+        stored = torch.load(path, map_location="cpu", weights_only=True)
     state = stored[0] if isinstance(stored, list | tuple) and stored else stored
     if not isinstance(state, Mapping) or not all(isinstance(name, str) for name in state):
         raise ValueError("expected a state dict, or a list whose first entry is one")
-    return {name: tensor for name, tensor in state.items() if "critic" not in name}
+    return {name: tensor for name, tensor in state.items() if "critic" not in name}, {}
 
 
 def _floats(tensors: Mapping[str, Any]) -> dict[str, torch.Tensor]:

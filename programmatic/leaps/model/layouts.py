@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Final
 
@@ -111,8 +111,14 @@ class Published:
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The beginnings of our names for a beginning of its names; others are ours."""
 
-    def translated(self, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        """The tensors with our names, and with a row for each of our words."""
+    def translated(
+        self, tensors: Mapping[str, torch.Tensor]
+    ) -> tuple[dict[str, torch.Tensor], Layout]:
+        """The tensors with our names and a row per word of ours, and the layout in their sizes.
+
+        Raises:
+            ValueError: A tensor that has a size is missing, or there is another number of words.
+        """
         weights = {}
         for name, tensor in tensors.items():
             part = next((part for part in self.names if name.startswith(part)), "")
@@ -131,7 +137,7 @@ class Published:
             fill = ABSENT if name.endswith("bias") else 0.0
             weights[name] = tensor.new_full((len(TOKENS), *tensor.shape[1:]), fill)
             weights[name][at] = tensor
-        return weights
+        return weights, _sized(self.layout, weights)
 
 
 PUBLISHED: Final = (
@@ -170,16 +176,11 @@ PUBLISHED: Final = (
 )
 
 
-def recognized(tensors: Mapping[str, torch.Tensor]) -> tuple[dict[str, torch.Tensor], Layout]:
-    """Tensors of a published layout with our names and words, and the layout with their sizes.
-
-    Raises:
-        ValueError: The names are of no published layout, or a tensor that has a size is missing.
-    """
+def recognized(names: Collection[str]) -> Published:
+    """The published layout that has tensors of these names; a `ValueError` if none has."""
     for published in PUBLISHED:
-        if all(name in tensors for name in published.told_by):
-            weights = published.translated(tensors)
-            return weights, _sized(published.layout, weights)
+        if all(name in names for name in published.told_by):
+            return published
     known = "; ".join(f"{p.source} has {' and '.join(p.told_by)}" for p in PUBLISHED)
     raise ValueError(f"its names are of none of the three known layouts of embeddings: {known}")
 

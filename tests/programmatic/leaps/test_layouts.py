@@ -222,6 +222,10 @@ BAD: dict[str, tuple[Callable[[Path], Any], str]] = {
         lambda file: {**state_of(file), "x": Malicious()},
         "cannot be read|holds more than weights",
     ),
+    "states and actions": (
+        lambda file: {"states": torch.ones(2, dtype=torch.uint8)},
+        "none of the three known layouts",
+    ),
     "another model": (
         lambda file: {"linear.weight": torch.ones(2, 2)},
         "none of the three known layouts.*HPRL.*prog_policies.*clvrai/leaps",
