@@ -62,7 +62,7 @@ def index_page() -> str:
         path = f"tasks/{name.lower()}"
         cards.append(
             f"-   [![An episode of {name}]({path}.png){{ loading=lazy }}]({path}.md)\n\n"
-            f"    **[{name}]({path}.md)**<br>{purpose(env_ids[0])}"
+            f"    **[{name}]({path}.md)** <br>{purpose(env_ids[0])}"
         )
         if env_ids == [CARTPOLE]:
             continue
@@ -114,7 +114,7 @@ def spaces_section(env_ids: Sequence[str]) -> str:
     """The section of a Karel task's ids and spaces."""
     task = task_of(env_ids[0])
     height, width = task.shape
-    ids = [f"| `{env_id}` | what `obs=` says; by default `grid` |" for env_id in env_ids]
+    ids = [f"| `{env_id}` | `obs=`, by default `grid` |" for env_id in env_ids]
     for env_id in env_ids:
         stem, _, version = env_id.rpartition("-")
         ids += [f"| `{stem}-{part}-{version}` | `{obs}` |" for obs, part in BOUND.items()]
@@ -166,7 +166,7 @@ def cartpole_program_section() -> str:
             "## Example program",
             f'```text title="{file}"\n{path.read_text(encoding="utf-8").strip()}\n```',
             "Its mean return:",
-            f"```\nkarel-gym evaluate {file} --env {CARTPOLE} --episodes 1000  "
-            f"# {CARTPOLE_RETURN}\n```",
+            f"```\nkarel-gym evaluate {file} \\\n"
+            f"    --env {CARTPOLE} --episodes 1000  # {CARTPOLE_RETURN}\n```",
         ]
     )

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 import yaml
@@ -122,18 +122,24 @@ class Sources:
 
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
+        self._unverified = False
 
     def mark(self, result: PublishedResult) -> str:
         """The number of a result's source, as a link to the list."""
+        self._unverified |= not result.number.verified
         number = self._numbers.setdefault(source_text(result), len(self._numbers) + 1)
         return f"[<sup>{number}</sup>](#sources)"
 
     def __str__(self) -> str:
         if not self._numbers:
             return ""
-        return "\n".join(
-            ["### Sources", "", *(f"{n}. {text}" for text, n in self._numbers.items())]
+        listed = [f"{number}. {text}" for text, number in self._numbers.items()]
+        note = (
+            "\n\nPublished numbers are from notes on the papers and were not read again there."
+            if self._unverified
+            else ""
         )
+        return "### Sources\n\n" + "\n".join(listed) + note
 
 
 def source_text(result: PublishedResult) -> str:
@@ -143,7 +149,7 @@ def source_text(result: PublishedResult) -> str:
 
 
 @cache
-def papers() -> list[dict[str, object]]:
+def papers() -> list[dict[str, Any]]:
     """The papers of CITATION.cff."""
     cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     return list(cited["references"])
@@ -153,7 +159,7 @@ def paper_url(source: str) -> str:
     """The address of a paper in published.csv, such as "Liu et al., ICML 2023"."""
     family, year = source.split()[0], int(source.split()[-1])
     for paper in papers():
-        if (paper["authors"][0]["family-names"], paper["year"]) == (family, year):  # type: ignore[index]
+        if (paper["authors"][0]["family-names"], paper["year"]) == (family, year):
             return str(paper["url"])
     raise LookupError(f"CITATION.cff has no paper of {source}")
 
@@ -183,13 +189,13 @@ def results_of(folder: Path) -> pd.DataFrame:
     return tidy(GridRuns(folder, searches, pd.DataFrame()))
 
 
-def command(folder: str, options: str) -> str:
+def command(folder: str, *options: str) -> str:
     """The command of a folder in docs/benchmarks.md, with these options and the folder."""
     text = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
     (found,) = re.findall(rf"^\| `(karel-gym [^`]+)` \|.*\| `{folder}` \|$", text, re.MULTILINE)
-    words = f"{found.removesuffix(' --tasks ...')} {options} --run results/{folder}"
+    words = " ".join([found.removesuffix(" --tasks ..."), *options])
     lines = textwrap.wrap(words, COLUMNS, subsequent_indent="    ", break_on_hyphens=False)
-    return " \\\n".join(lines)
+    return " \\\n".join([*lines, f"    --run results/{folder}"])
 
 
 def commands_block(commands: Sequence[str]) -> str:
@@ -201,7 +207,7 @@ def morl_section() -> str:
     """The section of CartPole-MORL."""
     rows = pd.read_csv(RESULTS / "morl" / "programs.csv").to_dict("records")
     last = f"after {rows[0]['last_iteration']}"
-    heads = ["start", "program", "its clone", "after 25 iterations of TRPO", last, "runs"]
+    heads = ["start", "program", "its clone", "after 25 iterations of TRPO", last]
     lines, sources = [_line(heads), "|---" * len(heads) + "|"], Sources()
     for row in rows:
         cells = []
@@ -214,12 +220,11 @@ def morl_section() -> str:
                 result = PublishedResult(method, OWN_SIZE, number)
                 texts.append(f"*{number.value:.1f}*{sources.mark(result)}")
             cells.append("<br>".join(texts))
-        lines.append(
-            _line([row["start"], *cells, f"{row['seeds']}{SPACE}seeds,{SPACE}[A](#commands)"])
-        )
+        lines.append(_line([row["start"], *cells]))
     intro = (
-        "Mean returns with 95 % bootstrap intervals, and the paper's numbers in italics. A program "
-        "is cloned by a network, which TRPO then trains; see [MORL](../morl.md)."
+        f"Means over {rows[0]['seeds']} seeds with 95 % bootstrap intervals, and the paper's "
+        "numbers in italics. A network clones a program, then TRPO trains it: see "
+        "[MORL](../morl.md)."
     )
-    commands = commands_block([f"# A\n{command('morl', '')}"])
+    commands = commands_block([f"# A\n{command('morl')}"])
     return "\n\n".join(["## Returns", intro, "\n".join(lines), str(sources), commands])
