@@ -5,6 +5,13 @@ BIN := $(VENV)/bin
 
 .PHONY: demo test test-long lint format docs serve gallery clean
 
+.PHONY: install tutorial
+
+install: $(VENV)/installed
+
+tutorial: $(VENV)/installed-test
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python docs/notebook.py
+
 demo: $(VENV)/installed
 	$(BIN)/python -m benchmarks.demo
 

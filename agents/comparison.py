@@ -28,7 +28,7 @@ class Comparison(pd.DataFrame):
     def __repr__(self) -> str:
         if not set(COLUMNS) <= set(self.columns):  # some were removed in place
             return super().__repr__()
-        console = Console(file=StringIO(), width=TEXT_WIDTH, color_system=None)
+        console = Console(file=StringIO(), width=TEXT_WIDTH, color_system=None, force_jupyter=False)
         with console.capture() as captured:
             console.print(self.shown())
         return "\n".join(line.rstrip() for line in captured.get().splitlines())

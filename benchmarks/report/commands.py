@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -42,6 +43,7 @@ def report(
 
     from benchmarks.report.writing import write_report
 
-    with Console().status("reading") as status:
+    # Jupyter sets FORCE_COLOR, with which rich would show a spinner in a pipe.
+    with Console(force_terminal=sys.stdout.isatty()).status("reading") as status:
         size = write_report(runs, out, env, title, settings, tell=status.update)
     print(f"report: {out} ({size / 1e6:.2f} MB)")

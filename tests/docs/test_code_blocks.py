@@ -63,6 +63,7 @@ LESS = {
 A command that is not here runs as it is written."""
 NOT_RUN = {
     "make": "its targets are looked up in the Makefile",
+    "source .venv/bin/activate": "the tests run in an environment",
     "pip install": "its extras are looked up in setup.cfg",
     "python -m rl_zoo3.train": "tests/agents/drl/test_rl_zoo.py runs it",
     "karel-gym benchmark returns --backend ray": "there is no cluster",
@@ -79,6 +80,8 @@ LONG = (
 
 OTHER_LIBRARIES = "docs/other_libraries.md"
 """Its blocks need a library each: `test_other_libraries.py` runs those that are installed."""
+TUTORIAL = "docs/tutorial.md"
+"""Its blocks share variables: `test_tutorial.py` runs them as a notebook."""
 
 
 def code_blocks(page: str) -> list[re.Match[str]]:
@@ -91,7 +94,7 @@ def code_blocks(page: str) -> list[re.Match[str]]:
     [
         pytest.param(page, marks=[pytest.mark.long] if page in LONG else [])
         for page in TEXTS
-        if code_blocks(page) and page != OTHER_LIBRARIES
+        if code_blocks(page) and page not in (OTHER_LIBRARIES, TUTORIAL)
     ],
 )
 def test_the_blocks_of_a_page_run_one_after_the_other(
