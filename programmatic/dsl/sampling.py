@@ -110,7 +110,7 @@ def draw_statement(stack: Any, size: int, level: int, sequences: int, rng: Any) 
 
 @inner
 def draw_program(
-    tokens: Any, stack: Any, sequences: int, least_times: int, most_times: int, rng: Any
+    tokens: Any, stack: Any, sequences: int, min_times: int, max_times: int, rng: Any
 ) -> int:
     """Draw one program into `tokens`; returns its length, 0 if it has no room."""
     tokens[0], tokens[1] = t.DEF, t.RUN
@@ -133,7 +133,7 @@ def draw_program(
             if length == tokens.size:
                 return 0
             if item >= t.R_0 and item <= t.R_MAX:
-                while item < t.R_0 + least_times or item > t.R_0 + most_times:
+                while item < t.R_0 + min_times or item > t.R_0 + max_times:
                     item = draw_times(rng)
             tokens[length] = item
             length += 1
@@ -147,8 +147,8 @@ def draw_programs(
     rngs: Any,
     max_tokens: int,
     sequences: int,
-    least_times: int,
-    most_times: int,
+    min_times: int,
+    max_times: int,
 ) -> None:
     """Draw N programs; those of more than `max_tokens` tokens are drawn again.
 
@@ -158,7 +158,7 @@ def draw_programs(
         rngs: uint64, (N, 1); changed.
         max_tokens: At most L.
         sequences: Percentage of statements that are sequences; 70 less it are actions.
-        least_times, most_times: Range of the counts of REPEAT.
+        min_times, max_times: Range of the counts of REPEAT.
     """
     # A waiting statement pushes at most 10 items, and depth bounds the number of waiting ones.
     stack = np.empty(16 * (BRANCHING_LEVELS + 2), dtype=np.int64)
@@ -166,19 +166,24 @@ def draw_programs(
         lengths[i] = 0
         while lengths[i] == 0:
             lengths[i] = draw_program(
-                tokens[i, :max_tokens], stack, sequences, least_times, most_times, rngs[i]
+                tokens[i, :max_tokens], stack, sequences, min_times, max_times, rngs[i]
             )
         tokens[i, lengths[i] :] = t.PAD
 
 
 def sample_tokens(
-    n: int, seed: int = 0, max_tokens: int = t.MAX_PROGRAM_TOKENS
+    n: int,
+    seed: int = 0,
+    max_tokens: int = t.MAX_PROGRAM_TOKENS,
+    sequences: int = SEQUENCES - REPEATS,
+    min_times: int = 0,
+    max_times: int = t.MAX_TIMES,
 ) -> NDArray[np.int8]:
     """`n` random programs as token ids, int8, (n, max_tokens), padded with 50.
 
     A program has at most eight statements in sequence and three nested control structures. Longer
     programs than `max_tokens` (one in a thousand with 45) are drawn again. Program i is the same
-    whatever `n` is.
+    whatever `n` is. `draw_programs` describes the other arguments.
 
     Raises:
         ValueError: `n` is below 1, or `max_tokens` is below 5.
@@ -189,7 +194,7 @@ def sample_tokens(
         raise ValueError(f"the shortest program has 5 tokens, got max_tokens={max_tokens}")
     tokens = np.empty((n, max_tokens), dtype=np.int8)
     lengths, rngs = np.empty(n, dtype=np.int64), states_of(seed, n)[:, None]
-    draw_programs(tokens, lengths, rngs, max_tokens, SEQUENCES - REPEATS, 0, t.MAX_TIMES)
+    draw_programs(tokens, lengths, rngs, max_tokens, sequences, min_times, max_times)
     return tokens
 
 

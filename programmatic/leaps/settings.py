@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import cos, pi
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -107,14 +108,20 @@ class PretrainConfig(RunSettings):
     """Passes over the training programs."""
     epoch_programs: Count | None = None
     """Training programs per epoch, drawn again for each epoch; by default all."""
+    fresh_programs: Count = 0
+    """Random programs per epoch without demonstrations, for L_P. They include those that never halt
+    or have one action. Repeated ones count once; validation and test programs are left out. The
+    data set's limits apply to them, but not its filters."""
     batch_size: int = 256
     """Programs per step."""
     learning_rate: float = 1e-3
     """Initial learning rate of Adam."""
+    schedule: Literal["step", "cosine"] = "step"
+    """Learning rate over epochs: `decay` every `decay_every` epochs, or a cosine that ends at 0."""
     decay_every: int = 10
-    """Epochs between two decays of the learning rate."""
+    """Epochs between two decays of the schedule "step"."""
     decay: float = 0.95
-    """Factor of each decay."""
+    """Factor of each decay of the schedule "step"."""
     kl_weight: float = 0.1
     """Weight of the KL divergence, which is averaged over the latent dimensions."""
     behaviour_weight: float = 1.0
@@ -125,6 +132,10 @@ class PretrainConfig(RunSettings):
     """Add L_R once this share of the validation programs is reconstructed exactly."""
     demonstrations: int = 10
     """Demonstrations of each program that a step of L_L uses."""
+    executor_from: int = 0
+    """Epochs before L_L begins. The cosine schedule of the executor begins then, too."""
+    executor_epochs: int = 0
+    """Epochs from there on that train the executor alone, on latents of the unchanged encoder."""
     latent_dim: int = LATENT_DIM
     """Size of the latents and of the executor's recurrent states."""
     units: int | None = None
@@ -139,7 +150,8 @@ class PretrainConfig(RunSettings):
     start: Path | None = None
     """Initial weights, in any format that `ProgramVAE.load` reads; by default random."""
     valid_programs: int = 1000
-    """Validation programs to measure after each epoch."""
+    """Validation programs to measure after each epoch. The epoch with the highest sum of program
+    and action accuracy gives the weights that are kept."""
     seed: int = 0
     """Seed of weights, batches and noise. Equal seeds give equal weights on a CPU."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -157,9 +169,27 @@ class PretrainConfig(RunSettings):
         """Whether L_L is one of the losses."""
         return self.variant in ("pl", "leaps")
 
+    def trains_executor(self, epoch: int) -> bool:
+        """Whether L_L is one of the losses of an epoch, counted from 0."""
+        return self.uses_latent_behaviour and epoch >= self.executor_from
+
+    def rests_vae(self, epoch: int) -> bool:
+        """Whether an epoch trains the executor alone."""
+        return self.trains_executor(epoch) and epoch < self.executor_from + self.executor_epochs
+
+    def learning_rates(self, epoch: int) -> tuple[float, float]:
+        """The learning rates in an epoch: of encoder and decoder, and of the executor."""
+        if self.schedule == "step":
+            factors = [self.decay ** (epoch // self.decay_every)] * 2
+        else:
+            spans = [(epoch - first, self.epochs - first) for first in (0, self.executor_from)]
+            factors = [0.5 + 0.5 * cos(pi * max(0, done) / max(1, all_)) for done, all_ in spans]
+        return self.learning_rate * factors[0], self.learning_rate * factors[1]
+
     def check(self) -> None:
         """Raise a `ValueError` if a setting is invalid."""
         super().check()
+        check_whole(self, "fresh_programs", "executor_from", "executor_epochs", least=0)
         check_whole(self, "epochs", "batch_size", "decay_every", "demonstrations", "latent_dim")
         if self.epoch_programs is not None:
             check_whole(self, "epoch_programs")

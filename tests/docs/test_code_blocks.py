@@ -50,6 +50,9 @@ LESS = {
     "dataset": "--programs 40 --demonstrations 2",
     "dataset --programs 50000 --extra": "--programs 40 --extra 20 --demonstrations 2",
     "pretrain": "--epochs 1 --epoch-programs 20 --demonstrations 1 --batch-size 8",
+    "pretrain --data leaps-300k.h5": (
+        "--epochs 2 --executor-from 1 --epoch-programs 20 --fresh-programs 9 --batch-size 8"
+    ),
     "export": "--episodes 3",
     "evaluate": "--episodes 3 --render-worlds 1",
     "synthesise": "--options iterations=1 rollouts=2",

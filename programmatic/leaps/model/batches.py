@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
 from programmatic.dsl.tokens import PAD
-from programmatic.leaps.model.grammar import MAX_DECODED, Automaton
+from programmatic.leaps.model.grammar import NEVER, Automaton
 
 BATCHES_PER_BUCKET = 16  # of programs sorted by length
 
@@ -38,20 +38,22 @@ class ProgramBatch:
 
 
 class Programs:
-    """Programs, (N, L), padded with 50, and the automaton's configuration before each token."""
+    """Programs, (N, L), padded with 50, and the automaton's configuration before each token.
+
+    The grammar is the original's: a block may be closed at once, and a program may be cut off.
+    """
 
     def __init__(self, tokens: NDArray[np.integer] | torch.Tensor, device: torch.device) -> None:
         self.device = device
         self.tokens = torch.as_tensor(tokens).to(torch.int64).cpu()  # (N, L)
         self.lengths = (self.tokens != PAD).sum(dim=1)  # (N,)
         n, longest = self.tokens.shape
-        automaton = Automaton(n, self.tokens.device, MAX_DECODED)
+        automaton = Automaton(n, self.tokens.device, empty_blocks=True)
         self.rows = torch.empty((n, longest - 1), dtype=torch.int64)
-        self.slacks = torch.empty((n, longest - 1), dtype=torch.int16)
         for step in range(longest - 1):
-            self.rows[:, step], self.slacks[:, step] = automaton.rows, automaton.slack[:, 0]
+            self.rows[:, step] = automaton.rows
             automaton.read(self.tokens[:, step + 1])
-        self.costs = automaton.tables.cost
+        self.forbidden = automaton.tables.cost == NEVER
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -67,8 +69,7 @@ class Programs:
             return pack_padded_sequence(values, lengths - 1, batch_first=True).data
 
         rows = packed(torch.arange(len(which))[:, None].expand(-1, longest - 1))
-        costs = self.costs[packed(self.rows[which, : longest - 1])]
-        forbidden = costs > packed(self.slacks[which, : longest - 1])[:, None]
+        forbidden = self.forbidden[packed(self.rows[which, : longest - 1])]
         open_ = ((~forbidden).sum(dim=1) > 1).nonzero()[:, 0]
         on = self.device
         return ProgramBatch(
@@ -84,14 +85,12 @@ class Programs:
         """`which`, int64, (B,), by falling length."""
         return which[self.lengths[which].argsort(descending=True, stable=True)]
 
-    def batches(
-        self, size: int, generator: torch.Generator, n: int | None = None
-    ) -> Iterator[torch.Tensor]:
-        """Yield the numbers of `n` random programs (None: all), in batches of similar length.
+    def batches(self, size: int, generator: torch.Generator) -> Iterator[torch.Tensor]:
+        """Yield the numbers of all programs, shuffled, in batches of similar length.
 
         A batch is int64, (size,), by falling length, as its longest program sets its cost.
         """
-        drawn = torch.randperm(len(self), generator=generator)[:n]
+        drawn = torch.randperm(len(self), generator=generator)
         batches = [
             batch
             for bucket in torch.split(drawn, size * BATCHES_PER_BUCKET)

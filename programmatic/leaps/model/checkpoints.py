@@ -150,8 +150,6 @@ class TrainingState:
     """Their wall time."""
     reinforces: bool = False
     """Whether L_R has begun."""
-    schedule: dict[str, Any] = field(default_factory=dict)
-    """The state of the learning rate's schedule."""
     rows: list[dict[str, float]] = field(default_factory=list)
     """The rows of progress.csv."""
     steps: int = 0
@@ -192,8 +190,6 @@ def read_training_state(
                 moments.setdefault(int(index), {})[moment] = tensor
         groups = optimizer.state_dict()["param_groups"]
         optimizer.load_state_dict({"state": moments, "param_groups": groups})
-        for group in optimizer.param_groups:
-            group["lr"] = state.schedule["_last_lr"][0]
     except (SafetensorError, OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
         raise RunError(
             f"{path} is damaged: {error}; delete it to go on from the checkpoint before it"

@@ -39,9 +39,11 @@ def behaviour_loss(
     """L_R (equations 2 and 3), REINFORCE on programs drawn from the decoder, and the mean reward.
 
     The reward is a drawn program's mean match with the demonstrations of program `which`, int64,
-    (B,); the baseline is the batch's mean. Log-probabilities are divided by the number of tokens.
+    (B,), and 0 if it is cut off or has an empty block; the baseline is the batch's mean.
+    Log-probabilities are divided by the number of tokens.
     """
-    tokens = with_def(decode(vae.decoder, latents.detach(), sample=True)).cpu()  # (B, 46)
+    decoded = decode(vae.decoder, latents.detach(), complete=False, sample=True)
+    tokens = with_def(decoded).cpu()  # (B, 46)
     matches = dataset.behaviour_match(tokens.numpy(), which.numpy())  # (B, D)
     rewards = torch.from_numpy(matches.mean(axis=1))
     programs = Programs(tokens, latents.device)

@@ -14,7 +14,7 @@ import pytest
 from scipy.stats import chi2_contingency
 
 from programmatic.dsl import tokens as t
-from programmatic.dsl.sampling import draw_programs, sample_programs, sample_tokens
+from programmatic.dsl.sampling import sample_programs, sample_tokens
 from programmatic.dsl.syntax import Action, If, IfElse, Repeat, Statement, While
 
 N = 20_000
@@ -114,9 +114,8 @@ def test_terminals_have_their_probabilities() -> None:
 
 
 def test_limits_and_probabilities_can_be_others() -> None:
-    tokens, lengths = np.empty((N, 45), np.int8), np.empty(N, np.int64)
-    draw_programs(tokens, lengths, np.arange(N, dtype=np.uint64)[:, None], 30, 20, 2, 5)
-    assert lengths.max() == 30
+    tokens = sample_tokens(N, 0, max_tokens=30, sequences=20, min_times=2, max_times=5)
+    assert (tokens != t.PAD).sum(axis=1).max() == 30
     times = np.bincount(tokens.ravel(), minlength=t.PAD + 1)[t.R_0 : t.R_MAX + 1]
     assert np.flatnonzero(times).tolist() == [2, 3, 4, 5]
     np.testing.assert_allclose(times[2:6] / times.sum(), 1 / 4, atol=0.04)

@@ -6,19 +6,23 @@ import json
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import load_file
 
 from karel_gym.cli import main
-from programmatic.dsl.tokens import DEF, R_0, R_MAX
+from programmatic.dsl.tokens import DEF, PAD, R_0, R_MAX
 from programmatic.leaps import DatasetConfig, ProgramDataset, ProgramVAE, generate
+from programmatic.leaps.data.demonstrations import STOP
 from programmatic.leaps.model.batches import Programs
 from programmatic.leaps.model.checkpoints import read_about
 from programmatic.leaps.model.decoding import decode, with_def
+from programmatic.leaps.model.grammar import Automaton
 from programmatic.leaps.model.layouts import Layout
 from programmatic.leaps.settings import VARIANTS, PretrainConfig
 from programmatic.leaps.training.losses import (
@@ -29,8 +33,9 @@ from programmatic.leaps.training.losses import (
     program_loss,
     unique_rows,
 )
-from programmatic.leaps.training.measures import measure
+from programmatic.leaps.training.measures import measure, own_runs
 from programmatic.leaps.training.pretraining import Pretraining, pretrain, resume
+from programmatic.machine.bytecode import compile_rows
 from programmatic.runs import RunError, checkpoints
 
 CPU = torch.device("cpu")
@@ -71,7 +76,7 @@ def test_batches_hold_every_program_once_and_similar_lengths() -> None:
         assert (programs.lengths[batch].diff() <= 0).all()
 
 
-def test_the_program_loss_is_the_cross_entropy_within_the_grammar() -> None:
+def test_the_program_loss_is_the_cross_entropy_within_the_original_grammar() -> None:
     vae, programs = model().vae, Programs(dataset().tokens, CPU)
     which = programs.by_length(torch.arange(4))
     latents = torch.randn(4, 8)
@@ -79,14 +84,14 @@ def test_the_program_loss_is_the_cross_entropy_within_the_grammar() -> None:
     total, n = 0.0, 0
     for row, latent in zip(which, latents, strict=True):  # token by token, with PyTorch's own GRU
         tokens = programs.tokens[row][: programs.lengths[row]]
-        state = latent[None, None]
+        state, automaton = latent[None, None], Automaton(1, CPU, empty_blocks=True)
         for at in range(len(tokens) - 1):
             inputs = torch.cat([vae.decoder.token_encoder(tokens[at]), latent])
             output, state = vae.decoder.gru(inputs[None, None], state)
             features = torch.cat([output[0, 0], vae.decoder.token_encoder(tokens[at]), latent])
             logits = vae.decoder.token_output_layer(features)
-            forbidden = programs.costs[programs.rows[row, at]] > programs.slacks[row, at]
-            logits = logits.masked_fill(forbidden, -torch.inf)
+            logits = logits.masked_fill(automaton.forbidden()[0], -torch.inf)
+            automaton.read(tokens[at + 1 : at + 2])
             total -= float(logits.detach().log_softmax(dim=0)[tokens[at + 1]])
             n += 1
     assert float(loss.detach()) == pytest.approx(total / n, rel=1e-4)
@@ -131,7 +136,7 @@ def test_drawn_programs_have_the_probabilities_that_are_reinforced() -> None:
     decoder = model(4).vae.decoder
     latents = torch.randn(1, 8).expand(4000, -1)
     torch.manual_seed(0)
-    drawn = with_def(decode(decoder, latents, sample=True))
+    drawn = with_def(decode(decoder, latents, complete=False, sample=True))
     different, counts = drawn.unique(dim=0, return_counts=True)
     most = different[counts.argsort(descending=True)[:5]]
     programs = Programs(most, CPU)
@@ -178,6 +183,31 @@ def test_the_executors_loss_is_that_of_its_logits() -> None:
     assert float(loss.detach()) == pytest.approx(-float(chosen[used].mean()), rel=1e-4)
 
 
+def test_an_executor_in_a_closed_loop_is_compared_with_the_demonstrations(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    part, vae = dataset().subset(slice(0, 30)), model()
+    padded = np.pad(part.actions[:, 0], ((0, 0), (0, 1)), constant_values=STOP)
+
+    def accuracy(acts: NDArray[np.int8]) -> NDArray[np.float64]:
+        """That of an executor that acts so, whatever it has done."""
+
+        def logits(_: torch.Tensor, starts: Any, actions: NDArray[np.int8]) -> torch.Tensor:
+            assert starts.shape == (30, 1, 1, 16, 8, 8)
+            chosen = torch.from_numpy(acts[:, : actions.shape[2]]).long()
+            return torch.nn.functional.one_hot(chosen, 6)[:, None]
+
+        monkeypatch.setattr(vae, "action_logits", logits)
+        return own_runs(vae, torch.zeros(30, 8), part)
+
+    assert (accuracy(padded) == 1).all()
+    lengths = part.lengths[:, 0].astype(int)
+    np.testing.assert_allclose(accuracy(np.full_like(padded, STOP)), 1.0 * (lengths == 0))
+    late = np.where(np.arange(padded.shape[1]) < lengths[:, None] + 1, padded, 0)
+    late[np.arange(30), lengths] = 0
+    np.testing.assert_allclose(accuracy(late), lengths / padded.shape[1])
+
+
 def test_equal_rows_are_found() -> None:
     rows = np.random.default_rng(0).integers(0, 3, (200, 3)).astype(np.uint8)
     different, at = unique_rows(rows)
@@ -196,6 +226,7 @@ def test_a_perfect_decoder_is_measured_as_perfect(monkeypatch: pytest.MonkeyPatc
     assert found.to_json() == {
         "program_accuracy": 1,
         "token_accuracy": 1,
+        "original_accuracy": 1,
         "validity": 1,
         "behaviour_match": 1,
         "programs": 20,
@@ -203,6 +234,7 @@ def test_a_perfect_decoder_is_measured_as_perfect(monkeypatch: pytest.MonkeyPatc
     whole[0, 2] = DEF
     found = measure(model(), part, with_executor=False)
     assert found.program_accuracy == pytest.approx(0.95)
+    assert found.original_accuracy == pytest.approx(0.95)
     assert found.validity == pytest.approx(0.95)
     assert 0.99 < found.token_accuracy < 1
 
@@ -225,6 +257,7 @@ def test_a_run_learns_and_leaves_its_files(
     about = read_about(tmp_path / "run" / "best.safetensors")
     assert about["variant"] == variant
     assert about["test"]["programs"] == len(dataset().part("test"))
+    assert ("closed_loop_accuracy" in about["test"]) == (variant in ("leaps", "pl"))
     again = ProgramVAE.load(tmp_path / "run", "cpu")
     for name, tensor in trained.state_dict().items():
         assert torch.equal(tensor, again.state_dict()[name])
@@ -287,11 +320,16 @@ def test_a_run_that_goes_on_ends_as_one_that_was_never_interrupted(
     pd.testing.assert_frame_equal(one_rows, other_rows)
 
 
-@pytest.mark.parametrize("variant", ["leaps", "p"])
+@pytest.mark.parametrize(
+    "options", [{}, {"variant": "p", "fresh_programs": 12, "schedule": "cosine"}]
+)
 def test_a_run_that_was_stopped_in_an_epoch_ends_as_one_that_was_not(
-    variant: str, config: PretrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    options: dict[str, Any],
+    config: PretrainConfig,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    config = replace(config, variant=variant, epochs=2)  # type: ignore[arg-type]
+    config = replace(config, epochs=2, **options)
     pretrain(config, tmp_path / "whole", progress=False)
     monkeypatch.setattr("programmatic.leaps.training.pretraining.CHECKPOINT_SECONDS", 0.0)
     step = Pretraining.step
@@ -321,6 +359,72 @@ def test_a_run_that_was_stopped_in_an_epoch_ends_as_one_that_was_not(
         for run in ("whole", "parts")
     )
     pd.testing.assert_frame_equal(one_rows, other_rows)
+
+
+def test_blocks_are_closed_by_the_decoder_itself(config: PretrainConfig, tmp_path: Path) -> None:
+    """As the original decodes: nothing but training keeps blocks from being empty."""
+    config = replace(config, variant="p", epochs=8, latent_dim=32, learning_rate=1e-2)
+    trained = pretrain(replace(config, fresh_programs=500), tmp_path / "run", progress=False)
+
+    def validity(model: ProgramVAE) -> float:
+        tokens = with_def(model.decode_tokens(torch.randn(200, 32), complete=False))
+        return float((compile_rows(tokens.numpy())[1] > 0).mean())
+
+    assert validity(trained) > 0.6 > 0.3 > validity(ProgramVAE(32))
+
+
+def test_the_executor_can_be_trained_alone_and_later(
+    config: PretrainConfig, tmp_path: Path
+) -> None:
+    config = replace(
+        config,
+        variant="pl",
+        executor_from=1,
+        executor_epochs=1,
+        schedule="cosine",
+        fresh_programs=9,
+    )
+    pretrain(config, tmp_path / "run", progress=False)
+    rows = pd.read_csv(tmp_path / "run" / "progress.csv")
+    assert rows["latent_behaviour_loss"].isna().tolist() == [True, False, False]
+    assert rows["program_loss"].isna().tolist() == [False, True, False]
+    assert rows["action_accuracy"].isna().tolist() == [True, False, False]
+    kept = pretrain(replace(config, epochs=1), tmp_path / "short", progress=False).vae.state_dict()
+    config = replace(config, epochs=2, start=tmp_path / "short", executor_from=0, executor_epochs=2)
+    alone = pretrain(config, tmp_path / "alone", progress=False)
+    assert all(torch.equal(kept[name], tensor) for name, tensor in alone.vae.state_dict().items())
+
+
+def test_learning_rates_follow_the_schedule() -> None:
+    steps = PretrainConfig(learning_rate=1.0, decay_every=2, decay=0.5)
+    assert [steps.learning_rates(epoch) for epoch in (0, 1, 2, 5)] == [
+        *((1, 1), (1, 1), (0.5, 0.5), (0.25, 0.25))
+    ]
+    cosine = PretrainConfig(learning_rate=2.0, schedule="cosine", epochs=8, executor_from=4)
+    rates = np.array([cosine.learning_rates(epoch) for epoch in range(9)])
+    np.testing.assert_allclose(rates[[0, 4, 8], 0], [2, 1, 0])
+    np.testing.assert_allclose(rates[[0, 4, 6, 8], 1], [2, 2, 1, 0])
+
+
+def test_fresh_programs_are_drawn_anew_and_never_held_out(config: PretrainConfig) -> None:
+    training = Pretraining(replace(config, fresh_programs=2000), Path("unused"), dataset())
+    held_out = {bytes(row) for part in ("valid", "test") for row in dataset().part(part).tokens}
+    drawn = []
+    for seed in (0, 1):
+        training._draw_programs(torch.Generator().manual_seed(seed))
+        fresh = training.programs.tokens[len(training.rows) :].numpy().astype(np.int8)
+        assert len(np.unique(fresh, axis=0)) == len(fresh) > 1000
+        drawn.append({bytes(row) for row in fresh})
+    assert not held_out & (drawn[0] | drawn[1])
+    assert len(drawn[0] - drawn[1]) > 500
+
+
+def test_fresh_programs_are_within_the_limits_of_the_data_set(config: PretrainConfig) -> None:
+    limits = DatasetConfig(programs=40, demonstrations=2, max_tokens=20, min_times=2, max_times=5)
+    config = replace(config, fresh_programs=300)
+    tokens = Pretraining(config, Path("unused"), generate(limits)).programs.tokens
+    assert (tokens != PAD).sum(dim=1).max() == 20
+    assert set(tokens[(tokens >= R_0) & (tokens <= R_MAX)].tolist()) == set(range(R_0 + 2, R_0 + 6))
 
 
 def test_training_can_begin_with_weights(config: PretrainConfig, tmp_path: Path) -> None:
@@ -358,6 +462,7 @@ def test_damaged_runs_are_told(config: PretrainConfig, tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (["--data", "nowhere.h5"], "karel-gym dataset --out FILE"),
+        (["--executor-from", "-1"], "executor_from must be a whole number from 0 up"),
         (["--epochs", "0"], "epochs must be a whole number from 1 up"),
         (["--learning-rate", "0"], "learning_rate must be a number above 0"),
         (["--resume", "nowhere"], "nowhere"),
