@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_model, save_model
 from stable_baselines3.common.base_class import BaseAlgorithm
 
@@ -39,9 +39,12 @@ def write_policy(path: Path, model: BaseAlgorithm, origin: dict[str, Any]) -> No
     settings["env_id"] = origin["env_id"]
     metadata = {SETTINGS_ENTRY: json.dumps(settings), ORIGIN: json.dumps(origin)}
     with replacing(path) as temporary:
-        save_model(model.policy, str(temporary), metadata)
+        path.parent.mkdir(parents=True, exist_ok=True)
         try:
+            save_model(model.policy, str(temporary), metadata)
             read_policy(temporary, "cpu")
+        except SafetensorError as error:
+            raise RunError(f"{path} cannot be written: {error}") from None
         except RunError as error:
             reason = str(error).removeprefix(f"{temporary} ")
             raise RunError(f"the policy cannot be exported: its file {reason}") from None

@@ -143,6 +143,11 @@ class TrainConfig(_LearningConfig):
         if self.track is not None:
             check_choice(self, "track", TRACKERS)
 
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+        """The settings in what `to_json` returned; early trainings did not store `model`."""
+        return super().from_json({"model": cls.model, **stored})
+
 
 def resolve(config: TrainConfig) -> TrainConfig:
     """The settings with the values of the hyperparameters and the task in place of None.

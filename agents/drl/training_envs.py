@@ -15,7 +15,7 @@ def training_env(
     """Envs for a training or its evaluations; a `ValueError` for invalid settings.
 
     Args:
-        settings: env_id, obs, height, width, action, model and horizon; see `TrainConfig`.
+        settings: env_id, obs, height, width, action, horizon and possibly model; see `TrainConfig`.
         num_envs: Number of envs.
         max_steps: Horizon of an episode, in actions of the robot.
         reward: "default", "dense" or "sparse".
@@ -30,5 +30,5 @@ def training_env(
     from agents.hierarchy.skill_env import SkillVecEnv  # compiles, and reads the skills' networks
     from agents.hierarchy.skills import skills_named
 
-    skills = skills_named(action, settings["model"])
+    skills = skills_named(action, settings.get("model", "default"))
     return SkillVecEnv(env_id, num_envs, skills, horizon, **kwargs)

@@ -132,7 +132,7 @@ def read_evaluation(folder: Path) -> Findings:
         for name, text in zip(rows["policy"], policies, strict=True):
             policy = split_name(text)[1] if isinstance(text, str) else text
             if policy == "random" or str(policy).startswith(PRETRAINED):
-                found.runs.append(Run(name, env_id, policy, origin))
+                found.runs.append(Run(name, env_id, policy, origin, settings=str(policy)))
             elif isinstance(policy, str) and policy.split()[:1] == ["DEF"]:
                 found.runs.append(Run(name, env_id, Program.parse(policy), origin))
     return found

@@ -350,6 +350,15 @@ def test_a_wrong_folder_is_one_line(act: Any, trained: Path, tmp_path: Path) -> 
         act(tmp_path, *arguments)
 
 
+def test_runs_from_before_a_setting_load(trained: Path, tmp_path: Path) -> None:
+    run = copy(trained, tmp_path)
+    config = json.loads((run / "config.json").read_text())
+    del config["model"]
+    (run / "config.json").write_text(json.dumps(config))
+    assert same(weights(load(run)), weights(load(trained)))
+    assert TrainConfig.read(run).model == TrainConfig.model
+
+
 def test_missing_files_are_one_line(trained: Path, tmp_path: Path) -> None:
     run = copy(trained, tmp_path)
     for path in [*checkpoints(run), run / "best.zip", run / "final.zip"]:

@@ -37,8 +37,8 @@ TOLERANCE = 0.03  # of the mean return in `WORLDS`, with other draws than in the
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("exported")
     short(folder / "run")
-    export(folder / "run", folder / "policy.safetensors", episodes=2)
-    return folder / "policy.safetensors"
+    export(folder / "run", folder / "new folder" / "policy.safetensors", episodes=2)
+    return folder / "new folder" / "policy.safetensors"
 
 
 @pytest.mark.parametrize(
@@ -102,6 +102,9 @@ def test_what_cannot_be_exported_is_said(exported: Path, tmp_path: Path) -> None
         export(exported, exported)
     with pytest.raises(ValueError, match="cannot be evaluated in CartPole-MORL-v0: n/a: made for"):
         export(exported, out, env_id=CARTPOLE)
+    (tmp_path / "a file").write_text("")
+    with pytest.raises(RunError, match="cannot be written"):
+        export(exported, tmp_path / "a file" / "out.safetensors", episodes=1)
     env = gymnasium.make(ENV_ID, obs="percepts")
     custom = {"activation_fn": Custom}
     model: Any = algorithm_class("ppo")("MlpPolicy", env, policy_kwargs=custom, device="cpu")

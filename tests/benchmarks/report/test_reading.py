@@ -196,6 +196,8 @@ def test_an_evaluation_and_its_programs(training: Path, tmp_path: Path) -> None:
     # The model is not loaded: only folders that the user names are.
     assert [run.policy for run in found.runs] == [Program.parse(MOVE), "random", "pretrained:ppo"]
     assert {s.worlds for s in read_all([str(tmp_path / "large")]).scores} == {"16x12"}
+    both = read_all([str(tmp_path / "own"), "policy 2=pretrained:ppo"], MAZE).runs
+    assert [run.method for run in both] == ["policy 0", "policy 1", "policy 2"]
 
 
 def test_evaluations_within_other_horizons_are_other_columns(tmp_path: Path) -> None:
