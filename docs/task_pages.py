@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Sequence
 from functools import cache
 
 from task_pictures import CARTPOLE_PROGRAM, animation, name_of, thumbnail
-from task_returns import morl_section, returns_section
+from task_returns import in_lines, morl_section, paper_url, returns_section
 
+from agents.policies import POLICY_SUFFIX, PRETRAINED, PRETRAINED_FOLDER
 from karel_gym.envs import cartpole as cartpole_env
 from karel_gym.envs.observations import observation_space
 from karel_gym.registration import BOUND, CARTPOLE, TASKS, task_of
@@ -17,6 +19,7 @@ from programmatic.examples import program_file
 from programmatic.references import reference_program, reference_return
 
 CARTPOLE_RETURN = 200.0  # of the example program
+CITED = re.compile(r"\w+ et al\.(,\s+\w+ \d{4}|\s+\(\w+ \d{4}\))")
 INTRO = """\
 # The tasks
 
@@ -96,7 +99,8 @@ def task_page(name: str, env_ids: Sequence[str]) -> str:
     if env_ids[0] == CARTPOLE:
         return "\n\n".join([*parts, cartpole_program_section(), morl_section()])
     sections = program_section(name, env_ids), returns_section(name, env_ids)
-    return "\n\n".join([*parts, *sections, spaces_section(env_ids)])
+    sections = *sections, trained_section(env_ids), spaces_section(env_ids)
+    return "\n\n".join(filter(None, [*parts, *sections]))
 
 
 def definitions(env_id: str) -> str:
@@ -107,7 +111,8 @@ def definitions(env_id: str) -> str:
             items[-1] += f"\n{line}"
         elif line:
             items.append(f"{line}\n:" + " " * 3)
-    return "\n\n".join(item.replace(":   \n    ", ":   ") for item in items)
+    text = "\n\n".join(item.replace(":   \n    ", ":   ") for item in items)
+    return CITED.sub(lambda match: f"[{match[0]}]({paper_url(match[0].rstrip(')'))})", text)
 
 
 def spaces_section(env_ids: Sequence[str]) -> str:
@@ -155,6 +160,19 @@ def program_section(name: str, env_ids: Sequence[str]) -> str:
             "```\n" + "\n".join(commands) + "\n```",
         ]
     )
+
+
+def trained_section(env_ids: Sequence[str]) -> str:
+    """The section of the trained policies in the package; empty if there are none."""
+    commands = []
+    for env_id in env_ids:
+        files = sorted(PRETRAINED_FOLDER.glob(f"*-{env_id}{POLICY_SUFFIX}"))
+        names = " ".join(f"{PRETRAINED}{file.name.partition('-')[0]}" for file in files)
+        commands += [in_lines(f"karel-gym evaluate {names} --env {env_id}")] if files else []
+    if not commands:
+        return ""
+    text = "The package has [trained policies](../baselines.md#trained-policies) of this task:"
+    return "\n\n".join(["## Trained policies", text, "```\n" + "\n".join(commands) + "\n```"])
 
 
 def cartpole_program_section() -> str:

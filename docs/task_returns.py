@@ -194,8 +194,13 @@ def command(folder: str, *options: str) -> str:
     text = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
     (found,) = re.findall(rf"^\| `(karel-gym [^`]+)` \|.*\| `{folder}` \|$", text, re.MULTILINE)
     words = " ".join([found.removesuffix(" --tasks ..."), *options])
+    return f"{in_lines(words)} \\\n    --run results/{folder}"
+
+
+def in_lines(words: str) -> str:
+    """A command in lines that fit the page."""
     lines = textwrap.wrap(words, COLUMNS, subsequent_indent="    ", break_on_hyphens=False)
-    return " \\\n".join([*lines, f"    --run results/{folder}"])
+    return " \\\n".join(lines)
 
 
 def commands_block(commands: Sequence[str]) -> str:

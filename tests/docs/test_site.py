@@ -83,6 +83,7 @@ def test_every_task_has_a_page_with_its_rules_and_an_episode(site: Path, env_id:
     for paragraph in doc.replace("`", "").split("\n    ")[1:]:
         assert " ".join(paragraph.partition("\n")[0].split()) in shown
     assert env_id in shown
+    assert "https://arxiv.org/abs/" in file.read_text(encoding="utf-8")
     assert f'src="{name}.gif"' in file.read_text(encoding="utf-8")
     frames = iio.imread(site / "tasks" / f"{name}.gif")
     assert len(frames) > 3
