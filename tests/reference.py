@@ -39,6 +39,7 @@ class Grid:
     row: int
     col: int
     heading: int
+    full: int = FULL
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Grid:
@@ -51,7 +52,7 @@ class Grid:
 
     def copy(self) -> Grid:
         walls, markers = [row[:] for row in self.walls], [row[:] for row in self.markers]
-        return Grid(walls, markers, self.row, self.col, self.heading)
+        return Grid(walls, markers, self.row, self.col, self.heading, self.full)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -116,7 +117,7 @@ class Grid:
         elif action == PICK:
             self.markers[self.row][self.col] = max(here - 1, 0)
         else:
-            self.markers[self.row][self.col] = min(here + 1, FULL)
+            self.markers[self.row][self.col] = max(min(here + 1, self.full), here)
 
 
 class Task:
@@ -516,6 +517,7 @@ def run(
     max_calls: int = 10_000,
     max_actions: int | None = None,
     food: Food = first_free,
+    max_markers: int = FULL,
 ) -> Run:
     """Run `program` in `world` (its JSON form) until it halts, the task ends or a limit is met.
 
@@ -526,8 +528,10 @@ def run(
         max_calls: After this many calls, the next one is not made.
         max_actions: After this many actions, no further call is made.
         food: Where Snake's food reappears.
+        max_markers: How many markers fill a cell.
     """
     grid = Grid.from_json(world)
+    grid.full = max_markers
     machine = _Machine(grid, TASKS[env_id](grid, food), max_calls, max_actions)
     with contextlib.suppress(_StopError):
         machine.block(program.body)

@@ -45,6 +45,9 @@ class KarelEnv(KernelEnv):
             `max_episode_steps` of `gymnasium.make` is the same.
         reward: "default"; "sparse", 1 when the task is complete; or, in Maze and StairClimber,
             "dense", the progress in Manhattan distance over the initial distance.
+        max_markers: The number of markers, 1 to 10, from which on a cell is full: putMarker does
+            nothing there; None: the task's. Markers of start worlds and of a Snake's body are not
+            limited, and observations keep their planes.
         render_mode: None, "human" (a window), "rgb_array" or "ansi".
 
     Attributes:
@@ -80,13 +83,14 @@ class KarelEnv(KernelEnv):
         width: int | None = None,
         max_steps: int | None = None,
         reward: str = "default",
+        max_markers: int | None = None,
         render_mode: str | None = None,
     ) -> None:
         if render_mode not in (None, *self.metadata["render_modes"]):
             raise ValueError(
                 f"render_mode must be None, 'human', 'rgb_array' or 'ansi', got {render_mode!r}"
             )
-        self.task = (task if isinstance(task, Task) else task_named(task)).with_reward(reward)
+        self.task = chosen_task(task, reward, max_markers)
         self.episodes = Episodes(self.task, 1, height, width, max_steps)
         self.obs = obs
         self.signature = SIGNATURES.get(obs)
@@ -153,7 +157,7 @@ class KarelEnv(KernelEnv):
 
     def action_masks(self) -> NDArray[np.bool_]:
         """The useful actions, bool, (5,); see `karel_gym.robot.useful`."""
-        masks: NDArray[np.bool_] = action_masks(self.episodes.worlds)
+        masks: NDArray[np.bool_] = action_masks(self.episodes.worlds, self.task)
         return masks[0]
 
     def _observe(self) -> NDArray[Any]:
@@ -163,6 +167,12 @@ class KarelEnv(KernelEnv):
 
     def _solved(self, terminated: bool, truncated: bool) -> bool:
         return terminated and bool(is_solved(self.task, self.episodes.returns[0]))
+
+
+def chosen_task(task: Task | str, reward: str, max_markers: int | None) -> Task:
+    """A task, or the one at 'module:NAME', with a kind of reward and a capacity of cells."""
+    named = task if isinstance(task, Task) else task_named(task)
+    return named.with_reward(reward).with_max_markers(max_markers)
 
 
 def is_solved(task: Task, episode_return: Any) -> Any:

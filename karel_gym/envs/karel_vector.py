@@ -9,7 +9,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
-from karel_gym.envs.karel import is_solved
+from karel_gym.envs.karel import chosen_task, is_solved
 from karel_gym.envs.kernel_vector import KernelVectorEnv
 from karel_gym.envs.observations import SIGNATURES, action_masks, observation_space, observe
 from karel_gym.envs.safety import SafetyConstraint
@@ -18,7 +18,6 @@ from karel_gym.rendering.renderer import Renderer
 from karel_gym.robot import ACTIONS
 from karel_gym.simulation.devices import device_named
 from karel_gym.simulation.episodes import Episodes
-from karel_gym.specs import task_named
 from karel_gym.tasks.task import Task
 from karel_gym.world import World
 
@@ -33,7 +32,7 @@ class KarelVectorEnv(KernelVectorEnv):
     Args:
         task: The task, or its place 'module:NAME'. `gymnasium.make_vec` fills it in.
         num_envs: N.
-        obs, height, width, max_steps, reward: As in `KarelEnv`.
+        obs, height, width, max_steps, reward, max_markers: As in `KarelEnv`.
         autoreset_mode, render_mode: As in `KernelVectorEnv`.
         device: "cpu" or "cuda". With "cuda", one GPU thread steps one env, and all arrays, also
             those in infos, are torch tensors on the GPU; `final_obs` is one tensor, valid in the
@@ -59,6 +58,7 @@ class KarelVectorEnv(KernelVectorEnv):
         width: int | None = None,
         max_steps: int | None = None,
         reward: str = "default",
+        max_markers: int | None = None,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         render_mode: str | None = None,
         device: str = "cpu",
@@ -67,7 +67,7 @@ class KarelVectorEnv(KernelVectorEnv):
     ) -> None:
         if max_episode_steps is not None:
             max_steps = max_episode_steps
-        self.task = (task if isinstance(task, Task) else task_named(task)).with_reward(reward)
+        self.task = chosen_task(task, reward, max_markers)
         self.episodes = Episodes(
             self.task, num_envs, height, width, max_steps, device_named(device)
         )
@@ -94,7 +94,7 @@ class KarelVectorEnv(KernelVectorEnv):
 
     def action_masks(self) -> Any:
         """The useful actions in each env, bool, (N, 5); see `karel_gym.robot.useful`."""
-        return action_masks(self.episodes.worlds, self.device)
+        return action_masks(self.episodes.worlds, self.task, self.device)
 
     def _images(self) -> tuple[NDArray[np.uint8], ...]:
         if self._renderer is None:

@@ -13,6 +13,7 @@ from karel_gym.robot import ACTIONS, PERCEPTS, sense, useful
 from karel_gym.simulation.devices import CPU, Device
 from karel_gym.simulation.episode_arrays import WorldArrays
 from karel_gym.simulation.kernels import index, inner, kernel
+from karel_gym.tasks.task import Task
 from karel_gym.world import MARKERS, MAX_MARKERS, WALL
 
 KINDS = ("grid", "percepts", "percepts+action")
@@ -135,10 +136,10 @@ def observe(kind: str, worlds: WorldArrays, previous: Any = None, device: Device
     return grids.reshape(n, N_PLANES, -1, width)
 
 
-def action_masks(worlds: WorldArrays, device: Device = CPU) -> Any:
-    """The useful actions in N worlds, bool, (N, 5); see `karel_gym.robot.useful`."""
+def action_masks(worlds: WorldArrays, task: Task, device: Device = CPU) -> Any:
+    """The useful actions in N worlds of a task, bool, (N, 5); see `karel_gym.robot.useful`."""
     masks = device.zeros((len(worlds.cells), len(ACTIONS)), np.bool_)
-    device.kernel(write_masks)(len(masks), worlds.cells, worlds.width, worlds.robots, masks)
+    device.kernel(write_masks, task)(len(masks), worlds.cells, worlds.width, worlds.robots, masks)
     return masks
 
 

@@ -248,7 +248,8 @@ class KarelSB3VecEnv(KernelSB3VecEnv):
         env_id: The task's id.
         num_envs: N.
         seed: Env i's first reset is seeded with `seed + i`; None draws seeds from the system.
-        obs, height, width, max_steps, reward: As for `KarelEnv`; None: the id's, or the default.
+        obs, height, width, max_steps, reward, max_markers: As for `KarelEnv`; None: the id's, or
+            the default.
         render_mode: None or "rgb_array".
         constraints: The constraints that infos report; they need the observation "percepts".
 
@@ -268,6 +269,7 @@ class KarelSB3VecEnv(KernelSB3VecEnv):
         width: int | None = None,
         max_steps: int | None = None,
         reward: str | None = None,
+        max_markers: int | None = None,
         render_mode: str | None = None,
         constraints: Sequence[SafetyConstraint] = (),
     ) -> None:
@@ -282,6 +284,7 @@ class KarelSB3VecEnv(KernelSB3VecEnv):
             width=width,
             max_episode_steps=max_steps,
             reward=reward,
+            max_markers=max_markers,
             render_mode=render_mode,
             constraints=constraints,
         )

@@ -30,6 +30,8 @@ from karel_gym.simulation.compiling import compiling
 
 TASK_FUNCTIONS = ("generate", "begin", "reward")
 """The names under which kernels call what a task defines."""
+TASK_CONSTANTS = {"MAX_MARKERS": "max_markers"}
+"""The names under which kernels use constants of a task, with the task's attributes."""
 
 
 class TaskFunctions(Protocol):
@@ -46,6 +48,10 @@ class TaskFunctions(Protocol):
     @property
     def reward(self) -> Any:
         """Return the reward of an action."""
+
+    @property
+    def max_markers(self) -> int:
+        """The number of markers that fill a cell."""
 
     def __hash__(self) -> int:
         """Compiled kernels are kept by task."""
@@ -164,7 +170,8 @@ def bind(
 
     Args:
         function: A function, not compiled.
-        task: Its functions replace `generate`, `begin` and `reward`.
+        task: Its functions replace `generate`, `begin` and `reward`, and its constants those of
+            `TASK_CONSTANTS`.
         compiled: `compiled(f, task)` replaces a compiled function f; None: f is of the task.
     """
 
@@ -175,6 +182,8 @@ def bind(
     for name in scope.keys() & set(function.__code__.co_names):
         if task is not None and name in TASK_FUNCTIONS:
             scope[name] = compiled(getattr(task, name), None)
+        elif task is not None and name in TASK_CONSTANTS:
+            scope[name] = getattr(task, TASK_CONSTANTS[name])
         else:
             scope[name] = replaced(scope[name])
     cells = tuple(CellType(replaced(cell.cell_contents)) for cell in function.__closure__ or ())
@@ -191,10 +200,12 @@ def _inner_for(function: Dispatcher, task: TaskFunctions | None) -> Dispatcher:
 
 
 def _needs_task(function: FunctionType) -> bool:
-    """Whether a function calls the functions of a task, directly or indirectly."""
+    """Whether a function uses what a task defines, directly or indirectly."""
     called = {name: function.__globals__.get(name) for name in function.__code__.co_names}
     return any(
-        name in TASK_FUNCTIONS or (isinstance(value, Dispatcher) and _needs_task(value.py_func))
+        name in TASK_FUNCTIONS
+        or name in TASK_CONSTANTS
+        or (isinstance(value, Dispatcher) and _needs_task(value.py_func))
         for name, value in called.items()
     )
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from karel_gym.robot import Effect
 from karel_gym.simulation.kernels import inner
-from karel_gym.world import MAX_SIDE
+from karel_gym.world import MAX_MARKERS, MAX_SIDE
 
 N_COUNTERS = 8
 """The number of counters of an episode."""
@@ -104,7 +104,8 @@ class Task:
         random_reward: Whether `reward` draws random numbers. If not, worlds that differ only in
             their random streams are one to a search.
         looks: A `ChooseLooks` function; None: pictures show walls, markers and the robot only.
-        variant_of: The task and the kind of reward that this one was made from.
+        max_markers: The number of markers from which on a cell is full: putMarker does nothing.
+        variant_of: The method of `Task` that made this one, and its arguments.
     """
 
     doc: str
@@ -119,11 +120,12 @@ class Task:
     actions_per_cell: int = 10
     random_reward: bool = False
     looks: ChooseLooks | None = None
-    variant_of: tuple[Task, str] | None = None
+    max_markers: int = MAX_MARKERS
+    variant_of: tuple[Any, ...] | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self.variant_of is not None:
-            return Task.with_reward, self.variant_of
+            return self.variant_of
         return _task_in, _place_of(self)
 
     def __deepcopy__(self, memo: Any) -> Task:
@@ -142,12 +144,29 @@ class Task:
         """
         if kind == "default":
             return self
+        made = Task.with_reward, (self, kind)
         if kind == "sparse":
-            return replace(self, reward=sparse(self.reward), variant_of=(self, kind))
+            return replace(self, reward=sparse(self.reward), variant_of=made)
         if kind == "dense" and self.dense is not None:
-            return replace(self, reward=self.dense, variant_of=(self, kind))
+            return replace(self, reward=self.dense, variant_of=made)
         kinds = ["'default'", "'sparse'", *(["'dense'"] if self.dense is not None else [])]
         raise ValueError(f"this task's reward is one of {', '.join(kinds)}; got {kind!r}")
+
+    @cache  # noqa: B019
+    def with_max_markers(self, max_markers: int | None) -> Task:
+        """This task in which `max_markers` markers fill a cell; None: this task.
+
+        Raises:
+            ValueError: The number is not in 1 .. 10.
+        """
+        if max_markers is None or max_markers == self.max_markers:
+            return self
+        if not isinstance(max_markers, (int, np.integer)) or not 1 <= max_markers <= MAX_MARKERS:
+            raise ValueError(
+                f"max_markers must be a whole number from 1 to {MAX_MARKERS}, got {max_markers!r}"
+            )
+        made = Task.with_max_markers, (self, int(max_markers))
+        return replace(self, max_markers=int(max_markers), variant_of=made)
 
     @property
     def goal(self) -> str:

@@ -80,6 +80,7 @@ def execute(
     max_calls: int | None = MAX_CALLS,
     max_actions: int | None = None,
     device: str = "cpu",
+    max_markers: int | None = None,
 ) -> ExecutionResult:
     """Run every program in every world, on all cores or on a GPU.
 
@@ -96,6 +97,7 @@ def execute(
             `execute` never returns if a program loops forever and its state never recurs.
         max_actions: Most actions of a run; None: no limit.
         device: "cpu" or "cuda"; the results are identical.
+        max_markers: The number of markers, 1 to 10, that fill a cell; None: the task's.
 
     Raises:
         ValueError: The task or device is unknown, a limit is negative, there is no program or
@@ -112,7 +114,7 @@ def execute(
         >>> result.returns.round(2).tolist(), result.actions.tolist()
         ([[0.17, 0.17]], [[12, 12]])
     """
-    task = task_of(env_id)
+    task = task_of(env_id).with_max_markers(max_markers)
     limits = Limits(_limit("max_calls", max_calls), _limit("max_actions", max_actions))
     programs = [programs] if isinstance(programs, Program) else programs
     worlds = [worlds] if isinstance(worlds, World) else worlds
@@ -193,18 +195,20 @@ def trace(
     env_id: str,
     max_calls: int | None = MAX_CALLS,
     max_actions: int | None = None,
+    max_markers: int | None = None,
 ) -> list[TraceStep]:
     """Run one program in one world and return every action.
 
     Arguments and errors are those of `execute`; endless loops are run up to the limits.
     """
-    task = task_of(env_id)
+    task = task_of(env_id).with_max_markers(max_markers)
     limits = Limits(_limit("max_calls", max_calls), _limit("max_actions", max_actions))
     _check_types("programs", [program], Program)
     _check_types("worlds", [world], World)
     if limits == (NO_LIMIT, NO_LIMIT):
         raise ValueError("a trace needs a limit: give max_calls or max_actions")
-    n_actions = int(execute([program], [world], env_id, max_calls, max_actions).actions[0, 0])
+    run = execute([program], [world], env_id, max_calls, max_actions, max_markers=max_markers)
+    n_actions = int(run.actions[0, 0])
     _, executing, code = _run_once(task, program, world, limits, trace_length=n_actions)
     episodes = Episodes(task, 1, *world.shape)
     episodes.load(0, world)

@@ -10,7 +10,7 @@ from gymnasium.error import ResetNeeded
 from gymnasium.utils.env_checker import check_env as check_gymnasium_env
 from stable_baselines3.common.env_checker import check_env as check_sb3_env
 
-from karel_gym import KarelEnv, World, sample_worlds
+from karel_gym import KarelEnv, KarelSB3VecEnv, World, sample_worlds
 from karel_gym.registration import TASKS, task_of
 
 KINDS = ("grid", "percepts")
@@ -53,6 +53,31 @@ def test_ids_can_be_made(env_id: str) -> None:
     assert env.unwrapped.shape == (height, width)
     assert env.observation_space == gymnasium.spaces.Box(0, 1, (16, height, width), np.uint8)
     assert env.action_space == gymnasium.spaces.Discrete(5)
+
+
+@pytest.mark.parametrize("max_markers", [1, 2])
+def test_every_env_fills_cells_up_to_the_given_number(max_markers: int) -> None:
+    env_id, options = "Karel-OneStroke-v0", {"max_markers": max_markers}
+    single, several = make(env_id, **options), gymnasium.make_vec(env_id, 2, **options)
+    sb3 = KarelSB3VecEnv(env_id, 2, **options)
+    single.reset(seed=0)
+    several.reset(seed=0)
+    sb3.reset()
+    for n in (*range(1, max_markers + 1), max_markers):
+        obs, *_ = single.step(PUT)
+        observations, *_ = several.step(np.full(2, PUT))
+        sb3.step_async(np.full(2, PUT))
+        assert obs[5 + n].sum() == observations[0, 5 + n].sum() == 1
+        np.testing.assert_array_equal(sb3.step_wait()[0][0, 5 + n].sum(), 1)
+        assert single.action_masks()[PUT] == (n < max_markers)
+        assert several.action_masks()[:, PUT].tolist() == [n < max_markers] * 2
+    assert obs.shape == (16, 8, 8)
+
+
+@pytest.mark.parametrize("max_markers", [0, 11, 1.5, "2"])
+def test_impossible_capacities_are_refused(max_markers: Any) -> None:
+    with pytest.raises(ValueError, match=f"max_markers must be .* 1 to 10, got {max_markers!r}"):
+        make("Karel-OneStroke-v0", max_markers=max_markers)
 
 
 def test_the_module_may_be_part_of_the_id() -> None:

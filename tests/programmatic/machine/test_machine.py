@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -108,6 +109,22 @@ def test_skilled_programs_agree_with_the_reference(env_id: str) -> None:
 def test_long_programs_agree_with_the_reference(env_id: str) -> None:
     several = random_programs(30, 9)
     assert_agrees_with_reference(env_id, several, starts(env_id, 9, 2), max_calls=250)
+
+
+@pytest.mark.parametrize("max_markers", [1, 3])
+@pytest.mark.parametrize("env_id", ["Karel-Snake-v0", "Karel-FourCorners-v1", "Karel-TopOff-v0"])
+def test_cells_are_full_when_they_are_said_to_be(env_id: str, max_markers: int) -> None:
+    putting = [f"REPEAT R={n} r( putMarker r) move pickMarker putMarker" for n in (2, 4, 12)]
+    several = [Program.parse(f"DEF run m( {text} {text} m)") for text in putting]
+    assert_agrees_with_reference(
+        env_id,
+        several + random_programs(20, 4),
+        starts(env_id, 2, 2),
+        max_calls=200,
+        max_markers=max_markers,
+    )
+    task = task_of(env_id).with_max_markers(max_markers)
+    assert pickle.loads(pickle.dumps(task)) is task
 
 
 def test_food_reappears_where_the_worlds_stream_says() -> None:
