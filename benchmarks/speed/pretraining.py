@@ -16,8 +16,9 @@ from programmatic.leaps import DatasetConfig, PretrainConfig, ProgramDataset, ge
 from programmatic.leaps.model.batches import Programs
 from programmatic.leaps.model.grammar import N_TOKENS
 from programmatic.leaps.model.recurrence import parameters_of, run_gru
+from programmatic.leaps.model.vae import torch_device
 from programmatic.leaps.settings import VARIANTS
-from programmatic.leaps.training.pretraining import Pretraining
+from programmatic.leaps.training.pretraining import Pretraining, fast_arithmetic
 from programmatic.threads import torch_threads
 
 
@@ -29,7 +30,7 @@ def measure_pretraining(settings: PretrainingSettings) -> None:
 def pretraining_rates(settings: PretrainingSettings) -> Iterator[PlannedRate]:
     """Programs per second: of the recurrence alone, and of whole steps of each variant."""
     dataset = generate(DatasetConfig(programs=settings.programs, seed=settings.seed))
-    with torch_threads(settings.threads):
+    with torch_threads(settings.threads), fast_arithmetic(torch_device("auto")):
         yield from recurrence_rates(settings, dataset)
         for variant in VARIANTS:
             config = PretrainConfig(

@@ -140,7 +140,7 @@ class Pretraining:
         with (
             SummaryWriter(str(self.run), purge_step=self.state.epoch + 1) as board,
             torch_threads(self.config.threads),
-            _fast_arithmetic(self.device),
+            fast_arithmetic(self.device),
         ):
             while self.state.epoch < self.config.epochs:
                 row = self._train_epoch(shown)
@@ -300,7 +300,7 @@ def _set_random_states(generator: torch.Generator, states: Sequence[str]) -> Non
 
 
 @contextmanager
-def _fast_arithmetic(device: torch.device) -> Iterator[None]:
+def fast_arithmetic(device: torch.device) -> Iterator[None]:
     """Round denormal numbers to 0, and choose a faster library or type for matrix products.
 
     Closed gates give many denormals, and a CPU is slow with them. "high" is TF32 on a GPU. "medium"
