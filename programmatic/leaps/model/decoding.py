@@ -9,18 +9,16 @@ import numpy as np
 import torch
 
 from karel_gym.simulation.devices import in_parallel
-from programmatic.dsl.tokens import DEF, M_OPEN, PAD, RUN
-from programmatic.leaps.model.decoding_kernels import ENDED, activate, advance, choose
+from programmatic.dsl.tokens import DEF, PAD
+from programmatic.leaps.model.decoding_kernels import activate, advance, choose
 from programmatic.leaps.model.grammar import N_TOKENS, Automaton
 from programmatic.leaps.model.layouts import Layout
 from programmatic.leaps.model.networks import Decoder
 from programmatic.leaps.model.recurrence import parameters_of
 from programmatic.threads import torch_threads
 
-PREFIX = RUN, M_OPEN
-"""The tokens of every program behind DEF."""
+FORCED = 2  # tokens behind DEF that the grammar leaves no choice of: run and m(
 BATCH = 128  # sequences, whose gates fit into a core's cache
-LOOK_EVERY = 3  # steps between two removals of finished sequences
 
 
 def decode(
@@ -35,11 +33,10 @@ def decode(
             cuts off longer programs and, in some layouts, allows empty blocks.
         sample: Draw tokens by their probabilities instead of taking the most probable ones.
     """
-    if sample:  # in one thread, as equal seeds draw equal tokens
-        return decode_by_steps(decoder, complete, True, codes)
-    if codes.device.type == "cpu":
-        return in_batches(partial(decode_with_kernels, decoder, complete), codes)
-    return decode_by_steps(decoder, complete, False, codes)
+    if codes.device.type != "cpu":
+        return decode_with_torch(decoder, complete, sample, codes)
+    work = partial(decode_with_kernels, decoder, complete, sample)
+    return work(codes) if sample else in_batches(work, codes)  # draws are in one thread's order
 
 
 def in_batches(work: Callable[[torch.Tensor], torch.Tensor], rows: torch.Tensor) -> torch.Tensor:
@@ -65,8 +62,10 @@ def in_batches(work: Callable[[torch.Tensor], torch.Tensor], rows: torch.Tensor)
 
 
 @torch.no_grad()
-def decode_with_kernels(decoder: Decoder, complete: bool, codes: torch.Tensor) -> torch.Tensor:
-    """The tokens of one batch on a CPU, with kernels between the products; see `decode`."""
+def decode_with_kernels(
+    decoder: Decoder, complete: bool, sample: bool, codes: torch.Tensor
+) -> torch.Tensor:
+    """The tokens of codes on a CPU, with kernels between the products; see `decode`."""
     layout, expanded = decoder.layout, decoder.fc(codes)
     n, width = expanded.shape
     gru, (first, last) = parameters_of(decoder.gru), decoder.output_layers
@@ -76,7 +75,7 @@ def decode_with_kernels(decoder: Decoder, complete: bool, codes: torch.Tensor) -
     gate_terms = by_token.numpy(), by_code.numpy(), gru.state_bias[2 * width :].numpy()
     output_terms = [part.numpy() for part in decoder.output_parts(expanded)]
     automaton = _automaton(layout, complete, n, codes.device)
-    cost, *effects = (table.numpy() for table in vars(automaton.tables).values())
+    tables = tuple(table.numpy() for table in vars(automaton.tables).values())
     configurations = automaton.rows.numpy(), automaton.stacks.numpy(), automaton.slack[:, 0].numpy()
     states = expanded.clone()
     products, hidden, logits = (states.new_zeros(n, size) for size in (3 * width, width, N_TOKENS))
@@ -85,14 +84,14 @@ def decode_with_kernels(decoder: Decoder, complete: bool, codes: torch.Tensor) -
     for step in range(layout.max_tokens):
         torch.mm(states[:n], to_gates, out=products[:n])
         advance(n, products.numpy(), *gate_terms, current, at, states.numpy())
-        if step >= len(PREFIX):  # before, the grammar allows one token
+        if step >= FORCED:
             torch.mm(states[:n], to_hidden, out=hidden[:n])
             activate(n, hidden.numpy(), *output_terms, current, at)
             torch.addmm(last.bias, hidden[:n], to_logits, out=logits[:n])
-        n = choose(
-            n, logits.numpy(), cost, *effects, *configurations, current, at, states.numpy(),
-            tokens[step].numpy(),
-        )  # fmt: skip
+            if sample:
+                logits[:n] = perturbed(logits[:n])
+        chosen = tokens[step].numpy()
+        n = choose(n, logits.numpy(), tables, configurations, current, at, states.numpy(), chosen)
         if n == 0:
             break
     return tokens.t()
@@ -105,58 +104,30 @@ def _automaton(layout: Layout, complete: bool, n: int, device: torch.device) -> 
 
 
 @torch.no_grad()
-def decode_by_steps(
+def decode_with_torch(
     decoder: Decoder, complete: bool, sample: bool, codes: torch.Tensor
 ) -> torch.Tensor:
-    """The tokens of one batch on any device, by torch's operations; see `decode`."""
-    layout, latents = decoder.layout, decoder.fc(codes)
-    n, width = latents.shape
-    device = latents.device
-    token_gates, latent_gates = decoder.input_parts(latents)
-    token_output, latent_output = decoder.output_parts(latents)
-    gru, (first, last) = parameters_of(decoder.gru), decoder.output_layers
-    sizes = [2 * width, width]
-    to_switches, to_new = torch.split(gru.of_state.t(), sizes, dim=1)
-    new_bias = gru.state_bias[2 * width :]
-    latent_gates[:, : 2 * width] += gru.state_bias[: 2 * width]
-    to_output, to_logits = first.weight[:, :width].t(), last.weight.t()
-
-    automaton = _automaton(layout, complete, n, device)
-    tokens = torch.full((layout.max_tokens, n), PAD, device=device)
-    running = torch.arange(n, device=device)
-    states = latents  # (N, hidden)
-    current = torch.full((n,), DEF, device=device)
-    for step in range(layout.max_tokens):
-        gates = token_gates.index_select(0, current).add_(latent_gates)
-        switches, new_input = torch.split(gates, sizes, dim=1)
-        switches = torch.addmm(switches, states, to_switches).sigmoid_()
-        reset, update = switches.chunk(2, dim=1)
-        new = torch.addcmul(new_input, reset, torch.addmm(new_bias, states, to_new)).tanh_()
-        states = torch.lerp(new, states, update)
-        if step < len(PREFIX):
-            current = torch.full_like(current, PREFIX[step])
-        else:
-            hidden = token_output.index_select(0, current).add_(latent_output)
-            hidden = hidden.addmm_(states, to_output).tanh_()
-            logits = torch.addmm(last.bias, hidden, to_logits)
-            logits.masked_fill_(automaton.forbidden(), -torch.inf)
-            current = draw(logits) if sample else logits.argmax(dim=1)
-        tokens[step, running] = current
+    """The tokens of codes on any device, by PyTorch's operations; see `decode`."""
+    layout, expanded = decoder.layout, decoder.fc(codes)
+    automaton = _automaton(layout, complete, len(codes), codes.device)
+    states, tokens = expanded, []
+    current = torch.full((len(codes),), DEF, device=codes.device)
+    for _ in range(layout.max_tokens):
+        embedded = decoder.token_encoder(current)
+        inputs = torch.cat([embedded, expanded], dim=1)
+        states = torch.gru_cell(inputs, states, *parameters_of(decoder.gru))
+        logits = decoder.token_output_layer(torch.cat([states, inputs], dim=1))
+        logits.masked_fill_(automaton.forbidden(), -torch.inf)
+        current = (perturbed(logits) if sample else logits).argmax(dim=1)
         automaton.read(current)
-        if device.type == "cpu" and step % LOOK_EVERY == 0:
-            going = (automaton.rows != ENDED).nonzero()[:, 0]
-            if len(going) == 0:
-                break
-            if len(going) < len(running):
-                automaton.keep(going)
-                running, states, current = running[going], states[going], current[going]
-                latent_gates, latent_output = latent_gates[going], latent_output[going]
-    return tokens.t()
+        tokens.append(current)
+    return torch.stack(tokens, dim=1)
 
 
-def draw(logits: torch.Tensor) -> torch.Tensor:
-    """Tokens drawn by their logits: int64, (N,), of float32, (N, 51)."""
-    return logits.softmax(dim=1).multinomial(1)[:, 0]
+def perturbed(logits: torch.Tensor) -> torch.Tensor:
+    """Logits, (N, 51), with Gumbel noise: the largest in a row is drawn by the given logits."""
+    noise = torch.empty_like(logits).exponential_()
+    return logits - noise.clamp_min_(torch.finfo(noise.dtype).tiny).log_()
 
 
 def with_def(tokens: torch.Tensor) -> torch.Tensor:

@@ -43,15 +43,9 @@ def sigmoid(x: Any) -> Any:
 
 @kernel
 def advance(
-    n: int,
-    products: Any,
-    by_token: Any,
-    by_code: Any,
-    bias: Any,
-    current: Any,
-    at: Any,
+    n: int, products: Any, by_token: Any, by_code: Any, bias: Any, current: Any, at: Any,
     states: Any,
-) -> None:
+) -> None:  # fmt: skip
     """Advance the first `n` states of a GRU by a step.
 
     Args:
@@ -89,34 +83,24 @@ def activate(n: int, products: Any, by_token: Any, by_code: Any, current: Any, a
 
 @kernel
 def choose(
-    n: int,
-    logits: Any,
-    cost: Any,
-    following: Any,
-    drop: Any,
-    shift: Any,
-    push: Any,
-    rows: Any,
-    stacks: Any,
-    slack: Any,
-    current: Any,
-    at: Any,
-    states: Any,
+    n: int, logits: Any, tables: Any, configurations: Any, current: Any, at: Any, states: Any,
     tokens: Any,
-) -> int:
+) -> int:  # fmt: skip
     """Choose the best allowed tokens, and move the M sequences that have not ended to the front.
 
     Args:
         n: Number of running sequences.
         logits: float32, (N, 51).
-        cost, following, drop, shift, push: The arrays of `Tables`, each (R, 51).
-        rows, stacks, slack: int64, int64 and int16, (N,) each; the automaton's configurations.
+        tables: The arrays of `Tables`.
+        configurations: rows, stacks and slack of the sequences, (N,) each; see `Automaton`.
         current, at, states: As `advance` takes them. These and the configurations are changed.
         tokens: int64, (N,); the chosen tokens are written at each sequence's `at`.
 
     Returns:
         M.
     """
+    cost, following, drop, shift, push = tables
+    rows, stacks, slack = configurations
     going = 0
     for i in range(n):
         row, best = rows[i], -1

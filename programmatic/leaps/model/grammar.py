@@ -193,9 +193,3 @@ class Automaton:
         stacks = (self.stacks >> table.drop.take(at)) << table.shift.take(at)
         self.stacks = stacks | table.push.take(at)
         self.rows = table.next.take(at) + (self.stacks & (KINDS - 1))
-
-    def keep(self, which: torch.Tensor) -> None:
-        """Keep only some of the sequences: int64, (M,)."""
-        self.rows, self.stacks, self.slack = (
-            array[which] for array in (self.rows, self.stacks, self.slack)
-        )

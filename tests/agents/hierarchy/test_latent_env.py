@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -19,6 +20,7 @@ from programmatic import Program, execute
 from programmatic.leaps import ProgramVAE
 from programmatic.references import reference_program
 
+EMBEDDINGS = Path(__file__).resolve().parents[2] / "data" / "embeddings"
 HARVESTER, MAZE = "Karel-Harvester-v0", "Karel-Maze-v0"
 WALK = Program.parse("DEF run m( pickMarker move pickMarker m)")
 SPIN = Program.parse("DEF run m( WHILE c( not c( markersPresent c) c) w( turnLeft w) m)")
@@ -54,6 +56,16 @@ def test_it_is_an_env(model: ProgramVAE) -> None:
     env = LatentProgramEnv(gymnasium.make(MAZE, obs="grid"), model)
     assert env.action_space.shape == (8,)
     check_env(env, skip_render_check=True)
+
+
+@pytest.mark.parametrize("name", ["prog_policies", "hprl"])
+def test_it_takes_any_published_embedding(name: str) -> None:
+    env = LatentProgramEnv(gymnasium.make(MAZE, obs="grid"), EMBEDDINGS / f"{name}_small.ptp")
+    assert env.action_space.shape == (24,)
+    env.reset(seed=0)
+    env.action_space.seed(0)
+    programs = [Program.parse(env.step(env.action_space.sample())[4]["program"]) for _ in range(3)]
+    assert max(len(program.tokens) for program in programs) <= env.model.layout.max_tokens + 1
 
 
 @pytest.mark.parametrize("env_id", [HARVESTER, MAZE, "Karel-FourCorners-v0"])

@@ -70,17 +70,3 @@ def test_a_forbidden_token_makes_no_program() -> None:
                 Program.from_tokens([*tokens[row, :at], wrong, *tokens[row, at + 1 :]])
             assert caught.value.position <= at or wrong == t.PAD
         automaton.read(torch.from_numpy(tokens[:, at]))
-
-
-def test_sequences_can_be_dropped() -> None:
-    rows = torch.from_numpy(sample_tokens(50, seed=7).astype(np.int64))
-    kept = torch.tensor([3, 40, 41])
-    whole, part = Automaton(50, CPU, MAX_DECODED), Automaton(50, CPU, MAX_DECODED)
-    for at in range(1, 10):
-        whole.read(rows[:, at])
-        part.read(rows[:, at])
-    part.keep(kept)
-    assert torch.equal(part.forbidden(), whole.forbidden()[kept])
-    whole.read(rows[:, 10])
-    part.read(rows[kept, 10])
-    assert torch.equal(part.forbidden(), whole.forbidden()[kept])
