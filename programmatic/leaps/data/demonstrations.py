@@ -8,16 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from karel_gym.envs.observations import MARKER_PLANE, N_PLANES, WALL_PLANE, write_grids
-from karel_gym.robot import ACTIONS, PUT_MARKER, act, sense
+from karel_gym.registration import task_of
+from karel_gym.robot import ACTIONS, act, sense
 from karel_gym.simulation.devices import in_parallel
 from karel_gym.simulation.episode_arrays import copy
 from karel_gym.simulation.kernels import index, inner, kernel
-from karel_gym.world import HEADINGS, MARKERS, MAX_MARKERS, WALL
+from karel_gym.world import HEADINGS, MAX_MARKERS, WALL
 from programmatic.machine.bytecode import ACT, HALT, argument_of, compile_rows, op_of
 from programmatic.machine.interpreter import NO_ACTION, advance
 
 STOP = len(ACTIONS)
 """The padding of a demonstration's actions."""
+ANY_TASK = task_of("Karel-Maze-v0")  # all have the rules that demonstrations need
 MATCH_CALLS = 2_000
 """Calls after which a run counts as endless."""
 
@@ -31,7 +33,6 @@ def replay_part(
     robots: Any,
     actions: Any,
     lengths: Any,
-    max_markers: int,
     all_cells: Any,
     all_robots: Any,
 ) -> None:
@@ -43,9 +44,7 @@ def replay_part(
         all_robots[i, 0, 0], all_robots[i, 0, 1] = position, heading
         for t in range(actions.shape[1]):
             copy(all_cells[i, t], all_cells[i, t + 1])
-            markers = all_cells[i, t, index(position)] & MARKERS
-            puts_in_vain = actions[i, t] == PUT_MARKER and markers >= max_markers
-            if t < lengths[i] and not puts_in_vain:
+            if t < lengths[i]:
                 effect = act(all_cells[i, t + 1], width, position, heading, actions[i, t])
                 position, heading = effect.position, effect.heading
             all_robots[i, t + 1, 0], all_robots[i, t + 1, 1] = position, heading
@@ -138,7 +137,7 @@ def replay(
         robots: integers, (M, 2); position (row * W + column) and heading at the start.
         actions: integers, (M, T); 0 to 4, after the end any number.
         lengths: integers, (M,); numbers of actions, 0 to T.
-        max_markers: A put on a cell with as many markers or more does nothing.
+        max_markers: The number of markers, 1 to 10, that fill a cell.
 
     Returns:
         The cells, uint8, (M, T+1, H*W), and the robots, int64, (M, T+1, 2), of all states.
@@ -157,10 +156,9 @@ def replay(
     m, n_states = len(worlds), np.shape(actions)[1] + 1
     all_cells = np.empty((m, n_states, worlds.shape[1]), dtype=np.uint8)
     all_robots = np.empty((m, n_states, 2), dtype=np.int64)
+    run = replay_part.of(ANY_TASK.with_max_markers(max_markers))
     in_parallel(
-        lambda first, last: replay_part(
-            first, last, worlds, width, *others, max_markers, all_cells, all_robots
-        ),
+        lambda first, last: run(first, last, worlds, width, *others, all_cells, all_robots),
         m,
     )
     return all_cells, all_robots

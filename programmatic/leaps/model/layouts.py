@@ -53,7 +53,7 @@ class Layout:
     planes: int = N_PLANES
     """Planes of the grids that the executor sees; the last is of its number of markers or more."""
     max_markers: int = MAX_MARKERS
-    """A put on a cell with as many markers does nothing in the executor's worlds."""
+    """The number of markers that fill a cell of the executor's worlds."""
 
     def __post_init__(self) -> None:
         check_types(self)

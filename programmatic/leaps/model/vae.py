@@ -197,7 +197,7 @@ def replayed(
 ) -> NDArray[np.uint8]:
     """All states of demonstrations, uint8, (N, T+1, 16, H, W); the first STOP ends each.
 
-    A put on a cell with `max_markers` or more does nothing.
+    `max_markers` markers fill a cell.
     """
     cells, robots = worlds_of(grids)
     lengths = (actions != STOP).cumprod(axis=1).sum(axis=1)
