@@ -35,6 +35,8 @@ class RunSettings:
     """Fields that may change when a run is resumed; those of a part as 'part.field'."""
     NOT_STORED: ClassVar[tuple[str, ...]] = ()
     """Fields that config.json does not hold. One of them may be `run_dir`, the run folder."""
+    ADDED: ClassVar[tuple[str, ...]] = ()
+    """Fields that runs of earlier versions did not store; they had today's default."""
 
     def check(self) -> None:
         """Raise a `ValueError` if a setting is invalid."""
@@ -56,6 +58,8 @@ class RunSettings:
         A missing or invalid field raises a `ValueError`.
         """
         names = [f.name for f in fields(cls) if f.name not in cls.NOT_STORED]
+        added = {f.name: f.default for f in fields(cls) if f.name in cls.ADDED}
+        stored = added | dict(stored)
         missing = [name for name in names if name not in stored]
         if missing:
             raise ValueError(f"it lacks {', '.join(missing)}")

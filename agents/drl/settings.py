@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
@@ -75,6 +74,7 @@ class TrainConfig(_LearningConfig):
         *("verbose", "track"),
     )
     NOT_STORED = ("run_dir", "conf_file", "verbose", "track")
+    ADDED = ("model",)
 
     run_dir: Annotated[Path | None, tyro.conf.arg(name="run")] = None
     """Run folder; by default runs/ALGO-TASK-OBS-SEED.
@@ -142,11 +142,6 @@ class TrainConfig(_LearningConfig):
         check_whole(self, "verbose", least=0, most=2)
         if self.track is not None:
             check_choice(self, "track", TRACKERS)
-
-    @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> Self:
-        """The settings in what `to_json` returned; early trainings did not store `model`."""
-        return super().from_json({"model": cls.model, **stored})
 
 
 def resolve(config: TrainConfig) -> TrainConfig:
@@ -220,6 +215,7 @@ class TuneConfig(_LearningConfig):
 
     COMMAND = "tune"
     MAY_DIFFER = ("trials", "device")
+    ADDED = ("trials", "device")
     NOT_STORED = ("run_dir",)
 
     run_dir: Annotated[Path | None, tyro.conf.arg(name="run")] = None
@@ -239,8 +235,3 @@ class TuneConfig(_LearningConfig):
         """Raise a `ValueError` if a setting is invalid."""
         super().check()
         check_whole(self, "trials", "steps")
-
-    @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> Self:
-        """The settings in what `to_json` returned; early studies did not store all of them."""
-        return super().from_json({"trials": cls.trials, "device": cls.device, **stored})

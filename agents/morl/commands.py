@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from agents.morl.editing import edit_of
 from agents.morl.settings import MORLConfig
-from programmatic.flags import Flags, Options
+from programmatic.flags import Again, Flags, Options
 from programmatic.options import with_options
 from programmatic.runs import check_exists, check_folder
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 def morl(
     config: Flags[MORLConfig],
+    again: Flags[Again],
     *,
     oracle: Path | None = None,
     edit: bool = False,
@@ -24,23 +25,21 @@ def morl(
     height: int | None = None,
     width: int | None = None,
     run: Path | None = None,
-    resume: Path | None = None,
-    overwrite: bool = False,
     options: Options = {},  # noqa: B006 (tyro reads it, nobody changes it)
 ) -> None:
     """Turn a policy into a program, repair it, and train a policy from it, until constraints hold.
 
+    With --resume only --iterations, --target, --oracle, --edit and --patch may be given.
+
     Args:
         config: The settings.
+        again: What to do with a run in the run folder.
         oracle: Run folder or zip of the policy to begin with; by default one is trained.
         edit: Open the first program in $EDITOR before it is repaired.
         patch: File of a program that replaces the first one before it is repaired.
         height: Height of Karel worlds in cells, walls included; by default the task's.
         width: Width of Karel worlds in cells, walls included; by default the task's.
         run: Run folder; by default runs/morl-ENV-SEED.
-        resume: Run folder to resume with its own settings.
-            Only --iterations, --target, --oracle, --edit and --patch may be given with it.
-        overwrite: Remove the run in the run folder.
         options: Settings of the steps, such as oracle.algo=dqn viper.max_depth=3
             cloning.dagger_iterations=2 optimisation.iterations=50.
     """
@@ -48,14 +47,14 @@ def morl(
     if config.program is not None and oracle is not None:
         raise ValueError("give --oracle or --program, not both")
     size = {"height": height, "width": width}
-    if resume is not None:
-        others = {"run": run, "overwrite": overwrite, **size, "options": options}
-        run, config = resume, config.resumed(resume, **others)
+    if again.resume is not None:
+        others = {"run": run, "overwrite": again.overwrite, **size, "options": options}
+        run, config = again.resume, config.resumed(again.resume, **others)
     else:
         chosen = {name: value for name, value in size.items() if value is not None}
         config = with_options(config, {"env_options": chosen, **options})
         run = config.folder if run is None else run
-        check_folder(run, overwrite)
+        check_folder(run, again.overwrite)
     if oracle is not None:
         check_exists(oracle)
 
@@ -67,8 +66,8 @@ def morl(
         None if oracle is None else load(oracle),
         edit=by_hand,
         run_dir=run,
-        resume=resume is not None,
-        overwrite=overwrite,
+        resume=again.resume is not None,
+        overwrite=again.overwrite,
     )
     _print_result(config, result)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from programmatic.flags import Flags
+from programmatic.flags import Again, Flags
 from programmatic.leaps.settings import DatasetConfig, PretrainConfig
 from programmatic.runs import check_file, usual_folder
 
@@ -40,31 +40,27 @@ def dataset(config: Flags[DatasetConfig], out: Path, overwrite: bool = False) ->
     )
 
 
-def pretrain(
-    config: Flags[PretrainConfig],
-    run: Path | None = None,
-    resume: Path | None = None,
-    overwrite: bool = False,
-) -> None:
+def pretrain(config: Flags[PretrainConfig], again: Flags[Again], run: Path | None = None) -> None:
     """Train a program embedding on a data set, or resume an interrupted run.
+
+    With --resume only --epochs may be given.
 
     Args:
         config: The settings.
+        again: What to do with a run in the run folder.
         run: Run folder; by default runs/pretrain-VARIANT-SEED.
-        resume: Run folder to resume with its own settings. Only --epochs may be given with it.
-        overwrite: Remove the run in the run folder.
     """
     from programmatic.leaps.model.checkpoints import BEST_FILE, read_about
     from programmatic.leaps.training.pretraining import pretrain as begin
     from programmatic.leaps.training.pretraining import resume as go_on
 
-    if resume is not None:
-        epochs = config.resumed(resume, run=run, overwrite=overwrite).epochs
-        run = resume
+    if again.resume is not None:
+        epochs = config.resumed(again.resume, run=run, overwrite=again.overwrite).epochs
+        run = again.resume
         go_on(run, epochs)
     else:
         run = run or usual_folder("pretrain", config.variant, config.seed)
-        begin(config, run, overwrite)
+        begin(config, run, again.overwrite)
     best = run / BEST_FILE
     about = read_about(best)
     print(f"{best}: the weights of epoch {about['epoch']}; on the test programs:")

@@ -99,6 +99,10 @@ class PretrainConfig(RunSettings):
 
     COMMAND = "pretrain"
     MAY_DIFFER = ("epochs",)
+    ADDED = (
+        *("fresh_programs", "schedule", "executor_from", "executor_epochs"),
+        *("units", "tanh", "latent_noise"),
+    )
 
     data: Path = Path("leaps.h5")
     """Data set: a file of `karel-gym dataset`, or the folder of the original data set."""

@@ -25,6 +25,7 @@ class Settings(RunSettings):
     COMMAND: ClassVar[str] = "build"
     MAY_DIFFER: ClassVar[tuple[str, ...]] = ("epochs", "step.depth")
     NOT_STORED: ClassVar[tuple[str, ...]] = ("progress",)
+    ADDED: ClassVar[tuple[str, ...]] = ("start",)
 
     kind: Literal["small", "large"] = "small"
     epochs: int = 3
@@ -75,6 +76,13 @@ def test_a_missing_field_is_named(run: Path) -> None:
     write_json(run / "config.json", {n: stored[n] for n in stored if n not in ("kind", "rate")})
     with pytest.raises(RunError, match="it lacks kind, rate"):
         Settings.read(run)
+
+
+def test_a_field_that_earlier_versions_did_not_store_has_its_default(run: Path) -> None:
+    config = read_config(run)
+    del config["start"]
+    write_json(run / "config.json", config)
+    assert Settings.read(run) == replace(OTHER, start=None, progress=False)
 
 
 def test_a_run_of_another_command_is_refused(run: Path) -> None:
