@@ -23,7 +23,8 @@ from karel_gym.rendering.renderer import Image, image_grid
 from programmatic.runs import replacing
 
 FILE = Path(__file__).with_name("gallery.gif")
-ENV_IDS = tuple({name_of(env_id): env_id for env_id in TASKS}.values())  # the newest definitions
+SHORT = [env_id for env_id in TASKS if task_of(env_id).fixed_horizon is None]  # not Karel-Long
+ENV_IDS = tuple({name_of(env_id): env_id for env_id in SHORT}.values())  # the newest definitions
 COLUMNS, GAP = 4, 8
 FRAMES, FPS = 100, 10
 PAUSE = 8  # frames that show the end of an episode

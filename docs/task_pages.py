@@ -23,10 +23,11 @@ CITED = re.compile(r"\w+ et al\.(,\s+\w+ \d{4}|\s+\(\w+ \d{4}\))")
 INTRO = """\
 # The tasks
 
-Twelve Karel tasks, six of them in two definitions, and CartPole for MORL. `-v0` of the first six is
-LEAPS's definition, `-v1` that of the literature since 2024; the newer tasks have only the latter.
-Each page has the task's rules, an episode and the text of its reference program, and the returns of
-searches and networks beside the published ones.
+Seventeen Karel tasks, six of them in two definitions, and CartPole for MORL. `-v0` of the first
+six is LEAPS's definition, `-v1` that of the literature since 2024; the newer tasks have only the
+latter. Seesaw, UpNDown, Farmer, InfDoorKey and InfHarvester are Karel-Long, in which each action
+costs. Each page has the task's rules, an episode and the text of its reference program, and the
+returns of searches and networks beside the published ones.
 
 `gymnasium.make(id)` makes an env, `karel-gym tasks Maze` prints the rules of Maze, and
 `karel-gym play --env Karel-Maze-v0` lets you drive the robot. Observations, actions and options are
@@ -124,6 +125,7 @@ def spaces_section(env_ids: Sequence[str]) -> str:
         stem, _, version = env_id.rpartition("-")
         ids += [f"| `{stem}-{part}-{version}` | `{obs}` |" for obs, part in BOUND.items()]
     other_sizes = "" if task.fixed_shape else ", or `height=` and `width=`"
+    other_sizes += ", which are equal" if task.is_square else ""
     facts = {
         "Worlds": f"{height}x{width}{other_sizes}",
         "Horizon": f"{task.horizon(height, width):,} actions, or `max_steps=`",

@@ -55,7 +55,7 @@ KEPT = {
 
 
 def returns_section(name: str, env_ids: Sequence[str]) -> str:
-    """The section of a Karel task: a table per id, sources and commands."""
+    """The section of a Karel task: a table per id, sources and commands; "" without returns."""
     sources = Sources()
     used: dict[str, str] = {}  # the letters of folders
     tables = []
@@ -79,7 +79,10 @@ def returns_section(name: str, env_ids: Sequence[str]) -> str:
                 _published([own_worlds[w]], sources) if w in own_worlds else "" for w in WORLDS
             ]
             lines.append(_line([method, *cells, "published"]))
-        tables += [f"### {env_id}", "\n".join(lines)]
+        if rows or elsewhere:
+            tables += [f"### {env_id}", "\n".join(lines)]
+    if not tables:
+        return ""
     intro = (
         "Means over seeds with 95 % bootstrap intervals, which are left out if all seeds have the "
         "same return. Published numbers are in italics, with their sources; [their evaluators "

@@ -37,6 +37,11 @@ TASKS = {
     "Karel-Snake-v0": "karel_gym.tasks.snake:V0",
     "Karel-PathFollow-v0": "karel_gym.tasks.pathfollow:V0",
     "Karel-WallAvoider-v0": "karel_gym.tasks.wallavoider:V0",
+    "Karel-Seesaw-v0": "karel_gym.tasks.long.seesaw:V0",
+    "Karel-UpNDown-v0": "karel_gym.tasks.long.upndown:V0",
+    "Karel-Farmer-v0": "karel_gym.tasks.long.farmer:V0",
+    "Karel-InfDoorKey-v0": "karel_gym.tasks.long.infdoorkey:V0",
+    "Karel-InfHarvester-v0": "karel_gym.tasks.long.infharvester:V0",
 }
 
 CARTPOLE = "CartPole-MORL-v0"

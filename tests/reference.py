@@ -7,133 +7,21 @@ recursion over their nodes, and after every action a task looks at the whole wor
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from programmatic.dsl import Action, Condition, If, IfElse, Program, Repeat, Statement, While
+from tests.reference_grid import FULL, Cell, Food, Grid, Task
+from tests.reference_long import LONG
 
-Cell = tuple[int, int]
-Food = Callable[[list[Cell]], Cell]
-"""Where new food appears, out of the cells free of wall, robot and body, in row-major order."""
-
-MOVE, TURN_LEFT, TURN_RIGHT, PICK, PUT = range(5)
-FULL = 10
-HEADINGS = "NESW"
-STEPS = ((-1, 0), (0, 1), (1, 0), (0, -1))
 SIX = ("StairClimber", "FourCorners", "TopOff", "Maze", "CleanHouse", "Harvester")
 NEWER = ("DoorKey", "OneStroke", "Seeder", "Snake", "PathFollow", "WallAvoider")
 ENV_IDS = tuple(
     [f"Karel-{task}-v0" for task in SIX]
     + [f"Karel-{task}-v1" for task in SIX]
-    + [f"Karel-{task}-v0" for task in NEWER]
+    + [f"Karel-{task}-v0" for task in (*NEWER, *LONG)]
 )
-
-
-@dataclass
-class Grid:
-    """A world as plain lists; `walls[row][col]` is a bool, `markers[row][col]` a count."""
-
-    walls: list[list[bool]]
-    markers: list[list[int]]
-    row: int
-    col: int
-    heading: int
-    full: int = FULL
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Grid:
-        walls = [[glyph == "#" for glyph in row] for row in data["walls"]]
-        markers = [[0] * len(row) for row in walls]
-        for row, col, count in data["markers"]:
-            markers[row][col] = count
-        row, col, heading = data["agent"]
-        return cls(walls, markers, row, col, HEADINGS.index(heading))
-
-    def copy(self) -> Grid:
-        walls, markers = [row[:] for row in self.walls], [row[:] for row in self.markers]
-        return Grid(walls, markers, self.row, self.col, self.heading, self.full)
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "walls": ["".join("#" if wall else "." for wall in row) for row in self.walls],
-            "markers": [[r, c, self.markers[r][c]] for r, c in self.marked()],
-            "agent": [self.row, self.col, HEADINGS[self.heading]],
-        }
-
-    @property
-    def height(self) -> int:
-        return len(self.walls)
-
-    @property
-    def width(self) -> int:
-        return len(self.walls[0])
-
-    @property
-    def robot(self) -> Cell:
-        return self.row, self.col
-
-    def cells(self) -> list[Cell]:
-        return [(r, c) for r in range(self.height) for c in range(self.width)]
-
-    def free(self) -> list[Cell]:
-        return [(r, c) for r, c in self.cells() if not self.walls[r][c]]
-
-    def marked(self) -> list[Cell]:
-        return [(r, c) for r, c in self.cells() if self.markers[r][c]]
-
-    def count(self, cell: Cell) -> int:
-        return self.markers[cell[0]][cell[1]]
-
-    def ahead(self, turn: int) -> Cell:
-        """The neighbour in the direction `turn` quarters to the right of the robot's heading."""
-        step = STEPS[(self.heading + turn) % 4]
-        return self.row + step[0], self.col + step[1]
-
-    def is_wall(self, cell: Cell) -> bool:
-        return self.walls[cell[0]][cell[1]]
-
-    def percept(self, index: int) -> bool:
-        here = self.markers[self.row][self.col]
-        return (
-            not self.is_wall(self.ahead(0)),
-            not self.is_wall(self.ahead(-1)),
-            not self.is_wall(self.ahead(1)),
-            here > 0,
-            here == 0,
-        )[index]
-
-    def act(self, action: int) -> None:
-        here = self.markers[self.row][self.col]
-        if action == MOVE:
-            if self.is_wall(self.ahead(0)):
-                self.heading = (self.heading + 2) % 4
-            else:
-                self.row, self.col = self.ahead(0)
-        elif action == TURN_LEFT:
-            self.heading = (self.heading - 1) % 4
-        elif action == TURN_RIGHT:
-            self.heading = (self.heading + 1) % 4
-        elif action == PICK:
-            self.markers[self.row][self.col] = max(here - 1, 0)
-        else:
-            self.markers[self.row][self.col] = max(min(here + 1, self.full), here)
-
-
-class Task:
-    """A task in one episode: sees the start, then every action's world before and after."""
-
-    def __init__(self, start: Grid, food: Food) -> None:
-        self.start = start.copy()
-        self.food = food
-        self.begin(start)
-
-    def begin(self, grid: Grid) -> None:
-        """Set up the episode."""
-
-    def step(self, before: Grid, grid: Grid) -> tuple[float, bool]:
-        """The reward of the action that led from `before` to `grid`, and whether it ended."""
-        raise NotImplementedError
 
 
 class ScoreTask(Task):
@@ -421,6 +309,7 @@ TASKS: dict[str, type[Task]] = {
     "Karel-Snake-v0": Snake,
     "Karel-PathFollow-v0": PathFollow,
     "Karel-WallAvoider-v0": WallAvoider,
+    **{f"Karel-{name}-v0": task for name, task in LONG.items()},
 }
 
 
@@ -436,7 +325,7 @@ class Run:
         final: The last world, in its JSON form.
         rewards: The reward of each action.
         idle: What a run without any action is paid. In an env a halted program keeps turning left,
-            so such a run is judged as if it had turned once.
+            so such a run is judged as if it had turned once, in tasks without a cost per action.
     """
 
     final: dict[str, Any]
@@ -499,6 +388,7 @@ class _Machine:
         self.call()
         before = self.grid.copy()
         self.grid.act(index)
+        self.task.action = index
         reward, self.run.terminated = self.task.step(before, self.grid)
         self.run.actions += 1
         self.run.rewards.append(reward)
@@ -517,7 +407,7 @@ def run(
     max_calls: int = 10_000,
     max_actions: int | None = None,
     food: Food = first_free,
-    max_markers: int = FULL,
+    max_markers: int | None = None,
 ) -> Run:
     """Run `program` in `world` (its JSON form) until it halts, the task ends or a limit is met.
 
@@ -527,15 +417,16 @@ def run(
         env_id: The id of the task.
         max_calls: After this many calls, the next one is not made.
         max_actions: After this many actions, no further call is made.
-        food: Where Snake's food reappears.
-        max_markers: How many markers fill a cell.
+        food: Where Snake's food and Karel-Long's markers appear.
+        max_markers: How many markers fill a cell; None: the task's.
     """
     grid = Grid.from_json(world)
-    grid.full = max_markers
-    machine = _Machine(grid, TASKS[env_id](grid, food), max_calls, max_actions)
+    task = TASKS[env_id](grid, food)
+    grid.full = task.full if max_markers is None else max_markers
+    machine = _Machine(grid, task, max_calls, max_actions)
     with contextlib.suppress(_StopError):
         machine.block(program.body)
-    if machine.run.actions == 0 and max_actions != 0:
+    if machine.run.actions == 0 and max_actions != 0 and task.counts_idle:
         machine.run.idle, machine.run.terminated = machine.task.step(grid.copy(), grid)
     machine.run.final = grid.to_json()
     return machine.run

@@ -176,5 +176,6 @@ def chosen_task(task: Task | str, reward: str, max_markers: int | None) -> Task:
 
 
 def is_solved(task: Task, episode_return: Any) -> Any:
-    """Whether episodes of these returns, a number or an array, solved the task."""
-    return episode_return >= task.max_return - SOLVED_MARGIN
+    """Whether terminated episodes of these returns, a number or an array, solved the task."""
+    least = float("-inf") if task.ends_solved else task.max_return - SOLVED_MARGIN
+    return episode_return >= least

@@ -30,7 +30,7 @@ from karel_gym.simulation.compiling import compiling
 
 TASK_FUNCTIONS = ("generate", "begin", "reward")
 """The names under which kernels call what a task defines."""
-TASK_CONSTANTS = {"MAX_MARKERS": "max_markers"}
+TASK_CONSTANTS = {"MAX_MARKERS": "max_markers", "COUNTS_IDLE_RUNS": "counts_idle_runs"}
 """The names under which kernels use constants of a task, with the task's attributes."""
 
 
@@ -52,6 +52,10 @@ class TaskFunctions(Protocol):
     @property
     def max_markers(self) -> int:
         """The number of markers that fill a cell."""
+
+    @property
+    def counts_idle_runs(self) -> bool:
+        """Whether a run without any action is rewarded as if the robot had turned left once."""
 
     def __hash__(self) -> int:
         """Compiled kernels are kept by task."""

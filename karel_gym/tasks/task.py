@@ -99,11 +99,17 @@ class Task:
         generate, begin, reward: Its functions; see those of this module.
         dense: A reward for progress, with the signature of `reward`; None if the task has none.
         fixed_shape: Whether `shape` is the only one.
-        max_return: The return of a solved episode.
+        is_square: Whether worlds have as many rows as columns.
+        max_return: The return of a solved episode, or an upper bound if actions have a cost.
+        ends_solved: Whether every episode that terminates is solved, whatever its return.
+        threshold: The mean return at which the task counts as solved; None: 0.99 * `max_return`.
         actions_per_cell: The horizon, in actions per cell inside the border.
+        fixed_horizon: The horizon in actions, whatever the size; None: `actions_per_cell` counts.
         random_reward: Whether `reward` draws random numbers. If not, worlds that differ only in
             their random streams are one to a search.
         looks: A `ChooseLooks` function; None: pictures show walls, markers and the robot only.
+        counts_idle_runs: Whether a program that does nothing is rewarded as if it had turned left
+            once.
         max_markers: The number of markers from which on a cell is full: putMarker does nothing.
         variant_of: The method of `Task` that made this one, and its arguments.
     """
@@ -116,10 +122,15 @@ class Task:
     reward: Any
     dense: Any = None
     fixed_shape: bool = False
+    is_square: bool = False
     max_return: float = 1.0
+    ends_solved: bool = False
+    threshold: float | None = None
     actions_per_cell: int = 10
+    fixed_horizon: int | None = None
     random_reward: bool = False
     looks: ChooseLooks | None = None
+    counts_idle_runs: bool = True
     max_markers: int = MAX_MARKERS
     variant_of: tuple[Any, ...] | None = None
 
@@ -146,7 +157,13 @@ class Task:
             return self
         made = Task.with_reward, (self, kind)
         if kind == "sparse":
-            return replace(self, reward=sparse(self.reward), variant_of=made)
+            return replace(
+                self,
+                reward=sparse(self.reward),
+                max_return=1.0,
+                ends_solved=False,
+                variant_of=made,
+            )
         if kind == "dense" and self.dense is not None:
             return replace(self, reward=self.dense, variant_of=made)
         kinds = ["'default'", "'sparse'", *(["'dense'"] if self.dense is not None else [])]
@@ -175,12 +192,14 @@ class Task:
 
     def horizon(self, height: int, width: int) -> int:
         """The default number of actions after which an episode is truncated."""
+        if self.fixed_horizon is not None:
+            return self.fixed_horizon
         return self.actions_per_cell * (height - 2) * (width - 2)
 
     @property
     def reward_threshold(self) -> float:
         """The mean return at which a task counts as solved; its reference program reaches it."""
-        return 0.99 * self.max_return
+        return 0.99 * self.max_return if self.threshold is None else self.threshold
 
     def size(self, height: int | None, width: int | None) -> tuple[int, int]:
         """Height and width of worlds, by default the task's; a `ValueError` for other sizes."""
@@ -197,6 +216,8 @@ class Task:
             raise ValueError(
                 f"this task's worlds are {self.shape[0]}x{self.shape[1]} only, got {height}x{width}"
             )
+        if self.is_square and height != width:
+            raise ValueError(f"this task's worlds are square, got {height}x{width}")
         if not all(
             isinstance(side, (int, np.integer)) and low <= side <= MAX_SIDE
             for side, low in zip((height, width), self.min_shape, strict=True)

@@ -31,6 +31,8 @@ COUNTER_MASK = np.uint64(31)
 ONE = np.uint64(1)
 NOWHERE = np.uint64(0)
 
+COUNTS_IDLE_RUNS = True  # kernels use that of their task
+
 FIRST_ANCHOR = 2  # jumps back before the first state is remembered: many loops end soon
 
 
@@ -138,9 +140,10 @@ def run(code: Any, episode: Any, anchor: Any, limits: Any, skip_loops: bool, tra
     counter of a REPEAT that was not left differs, as many rounds as it allows are counted. States
     are compared by Brent's algorithm at jumps back, beginning with the cell that differed last.
 
-    A halted program keeps turning left while an env asks for actions. This changes no return,
-    except in a run without any action if the start world already has a score. Such a run is
-    therefore rewarded as if the robot had turned left once.
+    A halted program keeps turning left while an env asks for actions. In tasks without a cost per
+    action this changes no return, except in a run without any action if the start world already has
+    a score. Such a run is therefore rewarded as if the robot had turned left once. In tasks with a
+    cost, only the program's own actions count (`Task.counts_idle_runs` is False).
 
     Args:
         code: int64, (L,).
@@ -221,7 +224,7 @@ def run(code: Any, episode: Any, anchor: Any, limits: Any, skip_loops: bool, tra
         calls += step.calls
         trail |= step.trail
         if step.at == NO_ACTION:
-            if actions == 0:
+            if actions == 0 and COUNTS_IDLE_RUNS:
                 total, terminated = reward(
                     cells, width, turn_left(position, heading), counters, rng
                 )

@@ -24,7 +24,7 @@ from programmatic.references import reference_program
 
 pygame = pytest.importorskip("pygame")
 
-PLAIN = ("CleanHouse", "Harvester", "Seeder")
+PLAIN = ("-CleanHouse-", "-Harvester-", "-Seeder-")
 
 
 def env_in(env_id: str, text: str, actions: Iterable[int] = ()) -> Any:
@@ -64,6 +64,7 @@ def test_changed_cells_are_drawn_like_all_others(env_id: str) -> None:
 
 CORNERS = "#######\n#.....#\n#.....#\n#>....#\n#######"
 DOOR = "########\n#...#..#\n#>1.#..#\n#...#..#\n#...#.1#\n########"
+ROOMS = "########\n#>1.#..#\n#...#.1#\n#...#..#\n########\n#1..#..#\n#...#1.#\n########"
 SNAKE = "########\n#......#\n#.>.1..#\n#....1.#\n#......#\n#......#\n#......#\n########"
 
 
@@ -120,6 +121,26 @@ SNAKE = "########\n#......#\n#.>.1..#\n#....1.#\n#......#\n#......#\n#......#\n#
             "######\n#...1#\n#..>##\n#..###\n#.####\n######",
             [],
             {(1, 4): Look.GOAL, (2, 3): Look.PATH, (1, 1): Look.NOTHING},
+        ),
+        ("Karel-InfDoorKey-v0", ROOMS, [], {(2, 4): Look.CLOSED_DOOR, (1, 2): Look.KEY}),
+        (
+            "Karel-InfDoorKey-v0",
+            ROOMS,
+            [MOVE, PICK_MARKER],
+            {(2, 4): Look.OPEN_DOOR, (4, 6): Look.CLOSED_DOOR, (2, 6): Look.GOAL},
+        ),
+        ("Karel-Farmer-v0", CORNERS, [], {(1, 1): Look.TARGET}),
+        (
+            "Karel-UpNDown-v0",
+            "######\n#...1#\n#...##\n#>.###\n#.##.#\n######",
+            [],
+            {(1, 4): Look.GOAL, (2, 3): Look.PATH, (1, 1): Look.NOTHING, (2, 4): Look.NOTHING},
+        ),
+        (
+            "Karel-InfHarvester-v0",
+            CORNERS,
+            [PUT_MARKER, MOVE],
+            {(3, 1): Look.WRONG, (3, 2): Look.NOTHING},
         ),
         ("Karel-Maze-v0", CORNERS.replace(".", "1", 1), [MOVE], {(1, 1): Look.GOAL}),
         ("Karel-Maze-v0", CORNERS, [MOVE], {(-1, -1): Look.NOTHING}),

@@ -8,17 +8,16 @@ import pytest
 
 from karel_gym import World
 from karel_gym.registration import TASKS, task_of
+from tests.sizes import larger
 
 KINDS = ("grid", "percepts")
 PUT = 4
 
 
 def another_size(env_id: str) -> dict[str, int]:
-    """A size that is not square; CleanHouse has one size only."""
-    task = task_of(env_id)
-    if task.fixed_shape:
-        return {}
-    return {"height": task.min_shape[0] + 1, "width": task.min_shape[1] + 4}
+    """A size that is not square, unless the task has no such size."""
+    height, width = larger(task_of(env_id), 1, 4)
+    return {"height": height, "width": width}
 
 
 def make(env_id: str = "Karel-Maze-v0", **kwargs: Any) -> Any:

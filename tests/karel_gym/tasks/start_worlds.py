@@ -16,7 +16,7 @@ from karel_gym import World, WorldBatch
 
 MANY = 2_000  # worlds in which every kind should be seen
 NORTH, EAST, SOUTH, _WEST = range(4)
-GOLDEN = Path(__file__).parents[2] / "data" / "karel_v1.jsonl.gz"
+DATA = Path(__file__).parents[2] / "data"
 Cell = tuple[int, int]
 
 
@@ -318,6 +318,56 @@ def check_wall_avoider(batch: WorldBatch, version: str) -> None:
     assert is_uniform(poses, expected)
 
 
+def check_seesaw(batch: WorldBatch, version: str) -> None:
+    height, width = batch.shape
+    n, middle = (width - 2) // 3, height // 2
+    free = np.zeros(batch.shape, bool)
+    free[middle - 2 : middle + 2, 1 : n + 1] = True
+    free[middle - 2 : middle + 2, width - 1 - n : width - 1] = True
+    free[middle - 1 : middle + 1, 1 : width - 1] = True
+    assert (batch.walls == ~free).all()
+    assert robots_start_at(batch, middle, 1, EAST)
+    assert batch.markers.sum() == batch.markers[:, middle - 2, 3].sum() == len(batch)
+
+
+def check_up_n_down(batch: WorldBatch, version: str) -> None:
+    side = len(batch.walls[0])
+    row, col = np.indices(batch.shape)
+    inside = (row % (side - 1) > 0) & (col % (side - 1) > 0)
+    assert (batch.walls == ~inside | np.isin(row + col, (side, side + 1))).all()
+    assert robots_start_at(batch, side - 3, 2, EAST)
+    assert batch.markers.sum() == batch.markers[:, 1, side - 2].sum() == len(batch)
+
+
+def check_farmer(batch: WorldBatch, version: str) -> None:
+    assert is_open_room(batch)
+    assert robots_start_at(batch, batch.shape[0] - 2, 1, EAST)
+    assert batch.markers.sum() == batch.markers[:, 1, -2].sum() == len(batch)
+
+
+def check_inf_door_key(batch: WorldBatch, version: str) -> None:
+    height, width = batch.shape
+    middle, column = height // 2, width // 2
+    assert batch.walls[:, middle].all()
+    assert batch.walls[:, :, column].all()
+    rooms = batch.walls.copy()
+    rooms[:, middle, 1:-1] = rooms[:, 1:-1, column] = False
+    assert is_open_room(WorldBatch(np.where(rooms, 0x80, 0), batch.robots, batch.random_states))
+    assert robots_face(batch, EAST)
+    starts = [(r, c) for r in range(1, middle - 1) for c in range(1, column - 1)]
+    assert is_uniform(robot_cells(batch), starts)
+    assert batch.markers.max() == 1
+    assert (batch.markers.sum(axis=(1, 2)) == 4).all()
+    for rows in (range(1, middle), range(middle + 1, height - 1)):
+        for cols in (range(1, column), range(column + 1, width - 1)):
+            marked = [[c for c in marked_cells(w) if c[0] in rows and c[1] in cols] for w in batch]
+            assert is_uniform([cell for (cell,) in marked], [(r, c) for r in rows for c in cols])
+
+
+def check_inf_harvester(batch: WorldBatch, version: str) -> None:
+    check_harvester(batch, "v0")
+
+
 CHECKS: dict[str, Callable[[WorldBatch, str], None]] = {
     "StairClimber": check_stair_climber,
     "FourCorners": check_four_corners,
@@ -331,10 +381,17 @@ CHECKS: dict[str, Callable[[WorldBatch, str], None]] = {
     "Snake": check_snake,
     "PathFollow": check_path_follow,
     "WallAvoider": check_wall_avoider,
+    "Seesaw": check_seesaw,
+    "UpNDown": check_up_n_down,
+    "Farmer": check_farmer,
+    "InfDoorKey": check_inf_door_key,
+    "InfHarvester": check_inf_harvester,
 }
 
 
 def golden_worlds(task: str) -> list[World]:
-    with gzip.open(GOLDEN, "rt") as lines:
-        runs = [json.loads(line) for line in lines]
+    runs = []
+    for definition in ("v1", "long"):
+        with gzip.open(DATA / f"karel_{definition}.jsonl.gz", "rt") as lines:
+            runs += [json.loads(line) for line in lines]
     return [World.from_json(run["world"]) for run in runs if run["task"] == task]

@@ -9,11 +9,15 @@ from karel_gym import sample_worlds
 from karel_gym.registration import TASKS, task_of
 from karel_gym.simulation.rng import states_of
 from tests.karel_gym.tasks.start_worlds import CHECKS, MANY, golden_worlds
+from tests.sizes import larger
 
 FEW = 30  # worlds of the large size
 LARGE = (100, 100)
 # The same start world for every seed.
-SINGLE = {"Karel-FourCorners-v0", "Karel-Harvester-v0"}
+SINGLE = {
+    *("Karel-FourCorners-v0", "Karel-Harvester-v0", "Karel-Seesaw-v0", "Karel-UpNDown-v0"),
+    *("Karel-Farmer-v0", "Karel-InfHarvester-v0"),
+}
 
 
 def sizes(env_id: str) -> list[tuple[int, int]]:
@@ -21,8 +25,7 @@ def sizes(env_id: str) -> list[tuple[int, int]]:
     task = task_of(env_id)
     if task.fixed_shape:
         return [task.shape]
-    height, width = task.min_shape
-    others = [(height + 3, width + 5), (height + 6, width + 1), LARGE]
+    others = [larger(task, 3, 5), larger(task, 6, 1), LARGE]
     return list(dict.fromkeys([task.shape, task.min_shape, *others]))
 
 

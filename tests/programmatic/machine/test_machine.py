@@ -16,8 +16,10 @@ from karel_gym import World, sample_worlds
 from karel_gym.registration import TASKS, task_of
 from karel_gym.simulation.rng import GAMMA, MULTIPLIER_1, MULTIPLIER_2
 from programmatic import Program, execute, trace
+from programmatic.references import reference_program
 from tests.programmatic.sample_programs import ROOM, SKILLED, random_programs
 from tests.reference import Cell, run
+from tests.sizes import larger
 from tests.strategies import programs, worlds
 
 # Tasks whose rules mean something in any world that has a marker.
@@ -53,8 +55,7 @@ def starts(env_id: str, seed: int, n: int) -> list[World]:
     """Start worlds of a task in two sizes, and the same with the robot elsewhere."""
     rng = np.random.default_rng(seed)
     task = task_of(env_id)
-    height, width = task.min_shape
-    sizes: list[Any] = [(None, None), (height, width + (0 if task.fixed_shape else 1))]
+    sizes: list[Any] = [(None, None), larger(task, 0, 1)]
     own = [world for size in sizes for world in sample_worlds(env_id, n, seed, *size)]
     return own + [moved(world, rng) for world in own if (world.cells == 0).any()]
 
@@ -74,7 +75,7 @@ def assert_agrees_with_reference(
             assert final == expected.final
 
 
-# 18 tasks * 24 examples * 4 programs * 12 worlds are 20,736 pairs.
+# 23 tasks * 24 examples * 4 programs * 12 worlds are 26,496 pairs.
 @pytest.mark.parametrize("env_id", TASKS)
 @settings(max_examples=24)
 @given(
@@ -101,8 +102,9 @@ def test_the_machine_agrees_with_the_reference(
 @pytest.mark.parametrize("env_id", TASKS)
 def test_skilled_programs_agree_with_the_reference(env_id: str) -> None:
     own = [world for world in starts(env_id, 5, 3) if world.shape == task_of(env_id).shape]
-    assert_agrees_with_reference(env_id, SKILLED, own, max_calls=1_500)
-    assert execute(SKILLED, sample_worlds(env_id, 50, 1), env_id).returns.max() > 0.1
+    several = [*SKILLED, reference_program(env_id)]
+    assert_agrees_with_reference(env_id, several, own, max_calls=1_500)
+    assert execute(several, sample_worlds(env_id, 50, 1), env_id).returns.max() > 0.1
 
 
 @pytest.mark.parametrize("env_id", TASKS)
