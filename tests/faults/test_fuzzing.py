@@ -340,7 +340,7 @@ def write_weights(file: Path) -> None:
 
 
 def write_model(file: Path) -> None:
-    settings: Any = {"num_envs": 2, "total_timesteps": 2, "device": "cpu", "progress": False}
+    settings: Any = {"num_envs": 2, "total_timesteps": 2, "device": "cpu", "verbose": 0}
     settings |= {"n_steps": 1, "batch_size": 2, "run_dir": file.parent / "training"}
     save_model(train("ppo", ENV, overwrite=True, **settings), file)
 
