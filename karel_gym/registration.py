@@ -184,9 +184,10 @@ def _suggestion(env_id: str, known: Sequence[str]) -> str:
     like = get_close_matches(name, set(names.values()), n=3) if name else []
     like = like or [other for other in names.values() if name and name in other]
     found = [known_id for known_id, other in names.items() if other in like][:4]
-    if found:
-        return f"; did you mean {' or '.join(found)}?"
-    return "; karel-gym tasks lists the tasks, and module:ID names one that a module registers"
+    meant = f"did you mean {' or '.join(found)}? " if found else ""
+    return (
+        f"; {meant}karel-gym tasks lists the tasks, and module:ID names one that a module registers"
+    )
 
 
 def _plain_name(env_id: str) -> str:
