@@ -73,8 +73,10 @@ class TrainingJob(Job):
 
     @cached_property
     def identity(self) -> Record:
-        """The settings as JSON values."""
-        settings = self.config.to_json()
+        """The settings as JSON values, without later additions that have their defaults."""
+        stored = self.config.to_json()
+        usual = {name: getattr(TrainConfig, name) for name in TrainConfig.ADDED}
+        settings = {n: v for n, v in stored.items() if n not in usual or v != usual[n]}
         own = {name: settings.pop(name) for name in ("env_id", "seed", "algo", "obs")}
         steps = settings.pop("total_timesteps")
         return {
