@@ -95,7 +95,6 @@
       const [world] = this.chosen("world"), [size = 0] = this.chosen("size");
       this.size = this.data.sizes[size];
       const start = this.size.starts[world];
-      this.landmarks = start.landmarks;
       const chosen = this.seats.length > 1 ? this.chosen("policy") : [0];
       const shown = chosen.filter((i) => !this.seats[i].classList.contains("off"));
       this.episodes = this.seats.map((seat, i) => {
