@@ -32,3 +32,13 @@ def test_programs_that_are_said_to_generalise_do(env_id: str) -> None:
     limits = limits_of("task", task_of(env_id).horizon(*worlds.shape))
     result = execute([reference_program(env_id)], worlds, env_id, *limits)
     assert result.returns == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("env_id", [i for i in TASKS if task_of(i).fixed_horizon is not None])
+def test_programs_of_long_tasks_finish_in_larger_worlds(env_id: str) -> None:
+    worlds = sample_worlds(env_id, 20, seed=1, height=20, width=20)
+    result = execute([reference_program(env_id)], worlds, env_id, *limits_of(100_000, 100_000))
+    if "InfHarvester" in env_id:  # chance decides whether enough markers grow
+        assert result.returns.mean() > 0.8
+    else:
+        assert result.terminated.all()
