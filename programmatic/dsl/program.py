@@ -8,8 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from programmatic.dsl import parser, printer
+from programmatic.dsl import parser, printer, python_printer
 from programmatic.dsl.parser import ProgramSyntaxError
+from programmatic.dsl.python_parser import parse_python
 from programmatic.dsl.syntax import Statement
 from programmatic.dsl.tokens import DEF, PAD, TOKEN_IDS, TOKENS
 
@@ -62,6 +63,33 @@ after 'm(', got 'mvoe', which is no word of the language; did you mean 'move'?
         if not isinstance(text, str):
             raise TypeError(f"a program's text must be a str, got {type(text).__name__}")
         return cls._from_words(parser.split(text))
+
+    @classmethod
+    def from_python(cls, source: str) -> Program:
+        """The program in Python source, such as the answer of a language model.
+
+        The source is parsed, not executed; `programmatic.dsl.python_parser` lists what it may
+        have. The program does the same actions and may evaluate other percepts.
+
+        Raises:
+            SourceError: The source is no program, or has no equivalent in the language; the message
+                has line and column, and what would be right.
+            TypeError: `source` is not a str.
+
+        Example:
+            >>> source = "while True:\\n    if front_is_clear():\\n        break\\n    turn_left()"
+            >>> Program.from_python(source)
+            Program.parse('DEF run m( WHILE c( not c( frontIsClear c) c) w( turnLeft w) m)')
+            >>> Program.from_python("def run():\\n    mvoe()")
+            Traceback (most recent call last):
+                ...
+            programmatic.source_errors.SourceError: program, line 2, column 5: there is no \
+function 'mvoe'; did you mean move? Known are move, turnLeft, turnRight, pickMarker, putMarker, \
+frontIsClear, leftIsClear, rightIsClear, markersPresent, noMarkersPresent, run
+                  mvoe()
+                  ^
+        """
+        return cls._from_words(parse_python(source))
 
     @classmethod
     def from_tokens(cls, tokens: Iterable[int]) -> Program:
@@ -142,6 +170,10 @@ after 'm(', got 'mvoe', which is no word of the language; did you mean 'move'?
     def pretty(self) -> str:
         """The indented program, one statement per line."""
         return printer.pretty(self.tokens)
+
+    def to_python(self) -> str:
+        """The program as a Python function; `from_python` returns the same program."""
+        return python_printer.to_python(self.body)
 
     def __str__(self) -> str:
         return printer.to_text(self.tokens)

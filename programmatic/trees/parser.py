@@ -31,7 +31,7 @@ def parse_tree(text: str, signature: Signature, name: str = "program") -> Node:
         >>> parse_tree("if pole_angel > 0: right\\nelse: left", pole)
         Traceback (most recent call last):
             ...
-        programmatic.trees.source.SourceError: program, line 1, column 4: there is no feature \
+        programmatic.source_errors.SourceError: program, line 1, column 4: there is no feature \
 'pole_angel'; did you mean pole_angle? Known are pole_angle
           if pole_angel > 0: right
              ^

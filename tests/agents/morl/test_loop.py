@@ -25,9 +25,9 @@ from agents.morl.settings import CloningConfig, MORLConfig, OptimisationConfig, 
 from karel_gym.envs.signature import signature_of
 from programmatic.examples import CARTPOLE_CONSTRAINTS, program_file
 from programmatic.runs import RunError
+from programmatic.source_errors import SourceError
 from programmatic.synthesis.settings import PIRLConfig, ViperConfig
 from programmatic.trees.program import TreeProgram
-from programmatic.trees.source import SourceError
 
 ENV_IDS = ("CartPole-MORL-v0", "Karel-Harvester-v0", "MountainCar-v0")
 NEVER = {

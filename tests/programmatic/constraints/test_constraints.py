@@ -35,7 +35,7 @@ from programmatic.constraints.formulas import (
 )
 from programmatic.constraints.parser import load_constraints, parse_constraints
 from programmatic.constraints.statements import Always, Forever
-from programmatic.trees.source import SourceError
+from programmatic.source_errors import SourceError
 
 POLE = Signature(
     (Feature("angle", "rad", -0.5, 0.5), Feature("speed", "rad/s"), Feature("free", boolean=True)),

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from karel_gym.envs.signature import Feature, Signature
+from programmatic.source_errors import SourceError
 from programmatic.trees.nodes import MAX_DEPTH
 from programmatic.trees.program import Leaf, Node, Split, TreeProgram
-from programmatic.trees.source import Parser, SourceError
+from programmatic.trees.source import Parser
 from tests.programmatic.trees.trees import CARTPOLE, MIXED, PERCEPTS, tree_programs
 
 LEFT, RIGHT = Leaf(0), Leaf(1)

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from programmatic.source_errors import SourceError
 from programmatic.trees.program import Condition, Leaf, Split, TreeProgram
-from programmatic.trees.source import SourceError
 from tests.programmatic.trees.trees import (
     CARTPOLE,
     MIXED,
