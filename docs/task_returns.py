@@ -125,11 +125,9 @@ class Sources:
 
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
-        self._unverified = False
 
     def mark(self, result: PublishedResult) -> str:
         """The number of a result's source, as a link to the list."""
-        self._unverified |= not result.number.verified
         number = self._numbers.setdefault(source_text(result), len(self._numbers) + 1)
         return f"[<sup>{number}</sup>](#sources)"
 
@@ -137,12 +135,7 @@ class Sources:
         if not self._numbers:
             return ""
         listed = [f"{number}. {text}" for text, number in self._numbers.items()]
-        note = (
-            "\n\nPublished numbers are from notes on the papers and were not read again there."
-            if self._unverified
-            else ""
-        )
-        return "### Sources\n\n" + "\n".join(listed) + note
+        return "### Sources\n\n" + "\n".join(listed)
 
 
 def source_text(result: PublishedResult) -> str:

@@ -26,9 +26,9 @@ class PublishedResult(NamedTuple):
 
     @property
     def source(self) -> str:
-        """Its publication, and how the evaluation there differs from ours."""
+        """Its publication, where it was read, and how the evaluation there differs from ours."""
         note = f" ({self.number.note})" if self.number.note else ""
-        return f"{self.number.source}, {self.number.table}{note}"
+        return f"{self.number.source}, {self.number.table}, read in {self.number.read_in}{note}"
 
 
 class Cell(NamedTuple):

@@ -77,8 +77,10 @@ class Baseline:
 
 LITERATURE = {
     "DRL": Baseline("ppo", "grid", "PPO with a CNN that sees the whole world (LEAPS, 2021)."),
-    "DRL-abs": Baseline("ppo", "percepts", "PPO on a program's percepts (LEAPS, 2021)."),
-    "DRL-abs-t": Baseline("ppo_lstm", "percepts", "DRL-abs with an LSTM (LEAPS, 2021)."),
+    "DRL-abs": Baseline(
+        "ppo_lstm", "percepts", "PPO on a program's percepts, with an LSTM (LEAPS, 2021)."
+    ),
+    "DRL-abs-MLP": Baseline("ppo", "percepts", "DRL-abs with an MLP in place of the LSTM."),
     "DRL-FCN": Baseline(
         "ppo", "grid", "DRL, fully convolutional (LEAPS).", {"policy": "FcnPolicy"}, steps=200_000
     ),
@@ -89,16 +91,28 @@ LITERATURE = {
         "ppo", "percepts", "HRL on percepts in place of the world (LEAPS, 2021).", action="option"
     ),
     "VIPER": Baseline(
-        "ppo", "percepts", "A tree that imitates DRL-abs (Bastani et al., 2018).", becomes_tree=True
+        "ppo",
+        "percepts",
+        "A tree that imitates DRL-abs-MLP (Bastani et al., 2018).",
+        becomes_tree=True,
     ),
     "HPRL-PPO": Baseline(
         "ppo_lstm", "grid", "PPO that chooses programs (Liu et al., ICML 2023).", action="program"
     ),
     "DRL-action": Baseline(
-        "ppo", "percepts+action", "DRL-abs with the last action (Rajabpour et al., 2025)."
+        "ppo", "percepts+action", "DRL-abs-MLP with the last action (Rajabpour et al., 2025)."
     ),
 }
-"""The baselines of LEAPS (2021) and HPRL (2023); DRL-action is of Rajabpour et al. (2025)."""
+"""The baselines of LEAPS (2021) and HPRL (2023); DRL-action is of Rajabpour et al. (2025), and
+DRL-abs-MLP is a row of ours."""
+PUBLISHED_ONLY = {
+    "DRL-abs-t": "DRL-abs with transfer from other tasks (LEAPS, 2021).",
+    "Naïve": "A network that is trained to write a program, without an embedding (LEAPS, 2021).",
+    "LEAPS-rand-8": "The best of 8 random latents of LEAPS's embedding (LEAPS, 2021).",
+    "LEAPS-rand-64": "The best of 64 random latents of LEAPS's embedding (LEAPS, 2021).",
+    "HPRL-SAC": "Soft actor-critic that chooses programs (Liu et al., ICML 2023).",
+}
+"""Methods of published rows that no command measures under this name, with a sentence each."""
 OTHER_ALGORITHMS = {
     name: Baseline(algo, "percepts+action", f"{title}, on percepts and the last action.")
     for name, (algo, title) in {
@@ -161,7 +175,8 @@ def method_summary(name: str) -> str:
         >>> method_summary("my own")
         ''
     """
-    known = {name: baseline.summary for name, baseline in BASELINES.items()} | MORL
+    known = {name: baseline.summary for name, baseline in BASELINES.items()}
+    known |= MORL | PUBLISHED_ONLY
     known |= {method: config.summary() for method, config in METHODS.items()}
     for variant, (method, options) in SEARCHES.items():
         settings = "".join(f"; {key}={value}" for key, value in options.items())

@@ -14,6 +14,8 @@ LEAPS = "LEAPS"
 LEAPS_BY_HPRL = "LEAPS run again by HPRL"
 SEARCH, OWN_SIZE, LARGE = "search", "own", "100x100"
 """Worlds in published.csv: those of the search, others of the task's own size, larger ones."""
+NOTES = "notes (source not at hand)"
+"""The place of numbers that were taken from notes on a paper; see `Published.read_in`."""
 
 
 class Published(NamedTuple):
@@ -23,8 +25,13 @@ class Published(NamedTuple):
     source: str  # authors, venue and year
     table: str  # the place in the paper, or another source
     seeds: float  # the number of runs; NaN if unknown
-    verified: bool  # whether it was read in the paper itself
+    read_in: str  # where it was read
     note: str  # differences from our evaluation
+
+    @property
+    def is_from_notes(self) -> bool:
+        """Whether it was not read in its source."""
+        return self.read_in == NOTES
 
 
 @cache
@@ -46,7 +53,7 @@ def published_number(method: str, env_id: str, worlds: str = OWN_SIZE) -> Publis
         str(row["source"]),
         str(row["table"]),
         float(row["seeds"]),
-        row["verified"] == "yes",
+        str(row["read_in"]),
         str(row["note"]),
     )
 
@@ -63,22 +70,22 @@ def published_return(method: str, env_id: str, worlds: str = OWN_SIZE) -> float:
 
 
 def published_text(number: Published | None) -> str:
-    """A cell of a table: the number, with a question mark unless verified; "-" for none."""
+    """A cell of a table: the number, with a question mark if it is from notes; "-" for none."""
     if number is None:
         return "-"
     text = f"{number.value:.3f}".removesuffix("0")
-    return text if number.verified else f"{text}?"
+    return f"{text}?" if number.is_from_notes else text
 
 
 def published_notes(numbers: Iterable[tuple[str, Published | None]]) -> str:
     """Notes on the published numbers of methods in a table: their sources and their evaluation."""
     of: dict[tuple[str, str], list[str]] = {}
-    unverified = False
+    from_notes = False
     for method, number in numbers:
         if number is not None:
             methods = of.setdefault((f"{number.source}, {number.table}", number.note), [])
             methods += [] if method in methods else [method]
-            unverified |= not number.verified
+            from_notes |= number.is_from_notes
     notes: dict[tuple[str, str], list[str]] = {}
     for (source, note), methods in of.items():
         notes.setdefault((", ".join(methods), source), []).extend([note] if note else [])
@@ -86,6 +93,6 @@ def published_notes(numbers: Iterable[tuple[str, Published | None]]) -> str:
         f"{methods}: {source}" + (f" ({'; '.join(differing)})." if differing else ".")
         for (methods, source), differing in notes.items()
     ]
-    if unverified:
-        said.append("Numbers with a question mark were not read in the paper itself.")
+    if from_notes:
+        said.append("Numbers with a question mark are from notes; their source was not at hand.")
     return " ".join(["Published:", *said]) if said else ""

@@ -16,7 +16,7 @@ from benchmarks.settings import ReturnsSettings
 
 STEPS, BUDGET = 8, 400
 SETTINGS = ReturnsSettings(
-    methods=("hc", "DRL-abs"),
+    methods=("hc", "DRL-abs-MLP"),
     tasks=("Maze",),
     env_version="v1",
     seeds=2,

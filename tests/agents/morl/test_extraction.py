@@ -87,7 +87,7 @@ def test_other_policies_are_refused(settings: dict[str, str], message: str, tmp_
 
 def test_the_row_viper_is_judged_by_its_tree(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("agents.morl.extraction.KAREL", SHORT)
-    assert BASELINES["DRL-abs"].policy(run) == run
+    assert BASELINES["DRL-abs-MLP"].policy(run) == run
     tree = BASELINES["VIPER"].policy(run)
     assert isinstance(load(tree), TreePolicy)
     before = (tree / "program.tree").stat().st_mtime_ns

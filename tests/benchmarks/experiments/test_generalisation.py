@@ -20,8 +20,8 @@ def test_programs_have_a_row_and_networks_one_for_each_way_to_act(grid: GridRuns
     table = small_and_large(grid)
     assert table[["algo", "acts"]].to_numpy().tolist() == [
         ["hc", ""],
-        ["DRL-abs", "drawn"],
-        ["DRL-abs", "greedy"],
+        ["DRL-abs-MLP", "drawn"],
+        ["DRL-abs-MLP", "greedy"],
     ]
     hc, _, greedy = (row for _, row in table.iterrows())
     assert hc["small"] == pytest.approx(grid.searches["fresh_return"].mean())
@@ -36,13 +36,13 @@ def test_the_command_does_nothing_twice(grid: GridRuns, capsys: pytest.CaptureFi
     measure_generalisation(settings)
     told = capsys.readouterr().out
     assert "[1 of" not in told
-    assert "DRL-abs greedy" in told
+    assert "DRL-abs-MLP greedy" in told
     kept = pd.read_csv(grid.folder / "generalisation/generalisation.csv", keep_default_na=False)
-    assert kept["algo"].tolist() == ["hc", "DRL-abs", "DRL-abs"]
+    assert kept["algo"].tolist() == ["hc", "DRL-abs-MLP", "DRL-abs-MLP"]
     assert (grid.folder / "results.csv").exists()
 
 
 def test_methods_of_one_kind_are_enough(grid: GridRuns) -> None:
     assert list(small_and_large(replace(grid, trainings=grid.trainings[:0]))["algo"]) == ["hc"]
     networks = small_and_large(replace(grid, searches=grid.searches[:0]))
-    assert set(networks["algo"]) == {"DRL-abs"}
+    assert set(networks["algo"]) == {"DRL-abs-MLP"}

@@ -33,9 +33,9 @@ def test_the_command_leaves_tables_and_pictures(
     assert pd.read_csv(folder / "solved.csv")["algo"].tolist() == ["hc"]
     statistics = pd.read_csv(folder / "statistics.csv").set_index("algo")
     assert statistics["mean"]["hc"] == pytest.approx(summary["own"]["hc"], rel=1e-5)
-    assert set(pd.read_csv(folder / "improvements.csv")["algo"]) == {"hc", "DRL-abs"}
+    assert set(pd.read_csv(folder / "improvements.csv")["algo"]) == {"hc", "DRL-abs-MLP"}
     for table in ("curves", "bands", "profiles"):
-        assert set(pd.read_csv(folder / f"{table}.csv")["algo"]) == {"hc", "DRL-abs"}
+        assert set(pd.read_csv(folder / f"{table}.csv")["algo"]) == {"hc", "DRL-abs-MLP"}
     for name in ("curves_frames", "curves_evaluations", "curves_seconds", "profiles"):
         assert (folder / f"{name}.png").read_bytes().startswith(b"\x89PNG")
 
@@ -58,9 +58,9 @@ def test_a_summary_has_a_row_a_task_and_method(grid: GridRuns) -> None:
     summary = summarise(pd.concat([results, other]))
     assert summary[["env_id", "algo"]].to_numpy().tolist() == [
         ["Karel-Maze-v1", "hc"],
-        ["Karel-Maze-v1", "DRL-abs"],
+        ["Karel-Maze-v1", "DRL-abs-MLP"],
         ["Karel-Snake-v0", "hc"],
-        ["Karel-Snake-v0", "DRL-abs"],
+        ["Karel-Snake-v0", "DRL-abs-MLP"],
     ]
     snake = summary[summary["env_id"] == "Karel-Snake-v0"].iloc[0]
     assert snake["published_search"] == published_return("hc", "Karel-Snake-v0", "search") == 0.654

@@ -27,7 +27,7 @@ def plans(*baselines: str, seeds: int = 1) -> list[TrainingJob]:
 
 
 def test_a_row_tells_what_a_training_reached(tmp_path: Path) -> None:
-    rows = done(plans("DRL", "DRL-abs", "DRL-FCN"), tmp_path)
+    rows = done(plans("DRL", "DRL-abs-MLP", "DRL-FCN"), tmp_path)
     assert list(rows.columns) == [*TRAINING_COLUMNS.names, *PROVENANCE]
     assert rows["obs"].tolist() == ["grid", "percepts", "grid"]
     assert rows["steps"].tolist() == [STEPS] * 3
@@ -43,7 +43,7 @@ def test_a_row_tells_what_a_training_reached(tmp_path: Path) -> None:
 
 
 def test_a_quick_one_is_judged_in_large_worlds_where_that_is_quick(tmp_path: Path) -> None:
-    quick = [replace(plan, quick=True) for plan in plans("DRL-abs", "DRL-FCN")]
+    quick = [replace(plan, quick=True) for plan in plans("DRL-abs-MLP", "DRL-FCN")]
     rows = done(quick, tmp_path)
     assert np.isnan(rows["large_drawn"]).tolist() == [False, True]
 
@@ -51,9 +51,9 @@ def test_a_quick_one_is_judged_in_large_worlds_where_that_is_quick(tmp_path: Pat
 def test_what_was_done_is_not_done_again(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    first = done(plans("DRL-abs"), tmp_path)
-    assert "[1 of 1] DRL-abs, Karel-WallAvoider-v0, seed 0" in capsys.readouterr().out
-    both = done(plans("DRL-abs", seeds=2), tmp_path)
+    first = done(plans("DRL-abs-MLP"), tmp_path)
+    assert "[1 of 1] DRL-abs-MLP, Karel-WallAvoider-v0, seed 0" in capsys.readouterr().out
+    both = done(plans("DRL-abs-MLP", seeds=2), tmp_path)
     assert "[1 of 2]" not in capsys.readouterr().out
     assert both.iloc[0].to_dict()["seconds"] == first.iloc[0].to_dict()["seconds"]
     pd.testing.assert_frame_equal(TRAINING_COLUMNS.read(tmp_path / RUNS_FILE), both)
@@ -61,7 +61,7 @@ def test_what_was_done_is_not_done_again(
     # Without its row a finished training is judged anew, not done.
     (tmp_path / RUNS_FILE).unlink()
     written = (tmp_path / both["run"][0] / "final.zip").stat().st_mtime_ns
-    again = done(plans("DRL-abs", seeds=2), tmp_path)
+    again = done(plans("DRL-abs-MLP", seeds=2), tmp_path)
     assert (tmp_path / both["run"][0] / "final.zip").stat().st_mtime_ns == written
     pd.testing.assert_frame_equal(again, both)
 
@@ -73,9 +73,9 @@ def test_seconds_are_those_of_all_parts(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_is_said_before_any_work(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"no baseline 'DRL-x'; .*nown are DRL, DRL-abs"):
-        done(plans("DRL-abs", "DRL-x"), tmp_path)
+    with pytest.raises(ValueError, match=r"no baseline 'DRL-x'; .*nown are DRL, DRL-abs,"):
+        done(plans("DRL-abs-MLP", "DRL-x"), tmp_path)
     assert not list(tmp_path.iterdir())
     (tmp_path / RUNS_FILE).write_text("id,baseline\n1,DRL\n")
     with pytest.raises(RunError, match=r"runs\.csv is damaged: 'it has no env_id"):
-        done(plans("DRL-abs"), tmp_path)
+        done(plans("DRL-abs-MLP"), tmp_path)

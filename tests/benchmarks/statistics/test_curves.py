@@ -40,9 +40,9 @@ def test_curves_of_searches_are_their_histories(
 
 def test_curves_of_trainings_are_their_evaluations(grid: GridRuns) -> None:
     curves = learning_curves(grid)
-    own = curves[(curves["algo"] == "DRL-abs") & (curves["unit"] == "frames")]
+    own = curves[(curves["algo"] == "DRL-abs-MLP") & (curves["unit"] == "frames")]
     assert own.groupby("seed")["x"].agg(["min", "max"]).to_numpy().tolist() == [[0, STEPS]] * 2
-    seconds = curves[(curves["algo"] == "DRL-abs") & (curves["unit"] == "seconds")]
+    seconds = curves[(curves["algo"] == "DRL-abs-MLP") & (curves["unit"] == "seconds")]
     ends = seconds.groupby("seed")["x"].max().to_numpy()
     np.testing.assert_allclose(ends, grid.trainings["seconds"], rtol=1e-6)
 

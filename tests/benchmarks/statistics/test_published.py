@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from benchmarks.runs.methods import BASELINES, PUBLISHED_ONLY
 from benchmarks.statistics.published import (
     FILE,
+    NOTES,
     Published,
     published_notes,
     published_number,
@@ -20,7 +22,9 @@ def test_every_row_is_whole_and_of_a_task_that_there_is() -> None:
     for column in ("source", "table", "method", "task", "worlds", "unit"):
         assert rows[column].ne("").all()
     assert set(rows["worlds"]) <= {"search", "own", "100x100"}
-    assert set(rows["verified"]) <= {"yes", "no"}
+    assert rows.groupby(rows["read_in"] == NOTES)["read_in"].nunique().tolist() == [1, 1]
+    by_authors = rows["source"].str.startswith(("Trivedi", "Liu", "Rajabpour"))
+    assert (by_authors == (rows["read_in"] != NOTES)).all()
     assert not rows.duplicated(["method", "task", "worlds"]).any()
     for task in rows["task"].unique():
         assert spec_of(task).id == task
@@ -36,7 +40,15 @@ def test_every_row_is_whole_and_of_a_task_that_there_is() -> None:
         ("hc", "Karel-Maze-v1", "search", 1.0),
         ("cebs", "Karel-DoorKey-v0", "search", 0.501),
         ("HPRL-PPO", "Karel-Seeder-v0", "own", 0.58),
-        ("LEAPS run again by HPRL", "Karel-OneStroke-v0", "own", 0.65),
+        ("HPRL-SAC", "Karel-Seeder-v0", "own", 0.27),
+        ("LEAPS run again by HPRL", "Karel-OneStroke-v0", "own", 0.72),
+        ("LEAPS", "Karel-OneStroke-v0", "own", 0.65),
+        ("LEAPS-rand-64", "Karel-Maze-v0", "own", 0.58),
+        ("Naïve", "Karel-TopOff-v0", "own", 0.26),
+        ("DRL-abs", "Karel-TopOff-v0", "own", 0.63),
+        ("DRL-abs-t", "Karel-TopOff-v0", "own", 0.17),
+        ("HRL", "Karel-StairClimber-v0", "own", -0.51),
+        ("HRL-abs", "Karel-Harvester-v0", "own", -0.03),
         ("VIPER", "Karel-Maze-v0", "own", 0.69),
         ("DRL-action", "Karel-Harvester-v0", "100x100", 0.04),
     ],
@@ -58,13 +70,20 @@ def test_medians_of_evaluations_are_kept() -> None:
     assert hc["Karel-DoorKey-v0"] != hc["Karel-DoorKey-v0"]
 
 
-def test_what_was_not_read_in_the_paper_is_marked() -> None:
-    number = Published(0.5, "Somebody, 2020", "Table 1", 5.0, True, "")
-    doubted = number._replace(value=0.125, verified=False, note="other worlds")
+def test_the_row_without_memory_is_not_published() -> None:
+    assert BASELINES["DRL-abs"].algo == "ppo_lstm"
+    assert BASELINES["DRL-abs-MLP"].algo == "ppo"
+    assert not {"DRL-abs-MLP", "DRL-FCN"} & set(published_returns()["method"])
+    assert not set(PUBLISHED_ONLY) & set(BASELINES)
+
+
+def test_what_is_from_notes_is_marked() -> None:
+    number = Published(0.5, "Somebody, 2020", "Table 1", 5.0, "the paper", "")
+    doubted = number._replace(value=0.125, read_in=NOTES, note="other worlds")
     assert [published_text(n) for n in (number, doubted, None)] == ["0.50", "0.125?", "-"]
     notes = published_notes([("a", number), ("b", number), ("a", number), ("c", doubted)])
     assert notes == (
         "Published: a, b: Somebody, 2020, Table 1. c: Somebody, 2020, Table 1 (other worlds). "
-        "Numbers with a question mark were not read in the paper itself."
+        "Numbers with a question mark are from notes; their source was not at hand."
     )
     assert published_notes([("a", None)]) == ""

@@ -22,7 +22,7 @@ def test_every_run_has_a_row_for_each_kind_of_worlds(grid: GridRuns) -> None:
         assert (grid.folder / run / "config.json").exists()
     assert results["commit"].ne("").all()
     assert results["machine"].str.contains("cores").all()
-    hc, drl = (results[results["algo"] == algo] for algo in ("hc", "DRL-abs"))
+    hc, drl = (results[results["algo"] == algo] for algo in ("hc", "DRL-abs-MLP"))
     assert hc["frames"].isna().all()
     assert (drl["frames"] == STEPS).all()
     assert drl["evaluations"].isna().all()
@@ -37,7 +37,7 @@ def test_a_network_acts_as_in_its_own_evaluations(grid: GridRuns, greedy: bool) 
     numbers = {"drawn": 0.25, "greedy": 0.75, "large_drawn": 0.1, "large_greedy": 0.2}
     trainings = grid.trainings.assign(config=config, **numbers)
     results = tidy(replace(grid, trainings=trainings))
-    drl = results[results["algo"] == "DRL-abs"].groupby("worlds")["return"].first()
+    drl = results[results["algo"] == "DRL-abs-MLP"].groupby("worlds")["return"].first()
     assert (drl["own"], drl["100x100"]) == ((0.75, 0.2) if greedy else (0.25, 0.1))
 
 
@@ -54,5 +54,5 @@ def test_the_file_has_empty_texts_where_a_count_does_not_apply(
     write_results(tidy(grid), folder)
     text = pd.read_csv(folder / RESULTS_FILE, dtype=str, keep_default_na=False)
     assert set(text[text["algo"] == "hc"]["frames"]) == {""}
-    assert set(text[text["algo"] == "DRL-abs"]["evaluations"]) == {""}
-    assert set(text[text["algo"] == "DRL-abs"]["frames"]) == {str(STEPS)}
+    assert set(text[text["algo"] == "DRL-abs-MLP"]["evaluations"]) == {""}
+    assert set(text[text["algo"] == "DRL-abs-MLP"]["frames"]) == {str(STEPS)}
