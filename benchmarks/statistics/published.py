@@ -14,7 +14,7 @@ LEAPS = "LEAPS"
 LEAPS_BY_HPRL = "LEAPS run again by HPRL"
 SEARCH, OWN_SIZE, LARGE = "search", "own", "100x100"
 """Worlds in published.csv: those of the search, others of the task's own size, larger ones."""
-NOTES = "notes (source not at hand)"
+NOTES = "notes, source not at hand"
 """The place of numbers that were taken from notes on a paper; see `Published.read_in`."""
 
 
