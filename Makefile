@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 
 .PHONY: demo test test-long lint format docs serve gallery clean
 
-.PHONY: install tutorial
+.PHONY: install tutorial gpu cuda-device
 
 install: $(VENV)/installed
 
@@ -30,6 +30,17 @@ format: $(VENV)/installed-test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+gpu: cuda-device $(VENV)/installed-gpu
+	$(BIN)/python -m karel_gym.cli benchmark gpu
+
+# Asks the driver itself: the libraries that could ask it are gigabytes.
+CUDA_DEVICES := import ctypes, sys; cuda, n = ctypes.CDLL("libcuda.so.1"), ctypes.c_int(); \
+	sys.exit(cuda.cuInit(0) or cuda.cuDeviceGetCount(ctypes.byref(n)) or n.value == 0)
+
+cuda-device:
+	@$(PYTHON) -c '$(CUDA_DEVICES)' 2>/dev/null || { \
+		echo "make gpu: the driver finds no CUDA device; nothing was installed" >&2; exit 1; }
+
 docs: $(VENV)/installed-test
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
@@ -51,6 +62,14 @@ $(VENV)/installed: $(VENV)/bin/python setup.cfg constraints.txt
 
 $(VENV)/installed-test: $(VENV)/bin/python setup.cfg constraints.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test]"
+	touch $@
+
+# A CPU version of torch, which satisfies the pinned version too, is replaced.
+$(VENV)/installed-gpu: $(VENV)/bin/python setup.cfg constraints.txt | cuda-device
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test,cuda]"
+	$(BIN)/python -c "import sys, torch; sys.exit(torch.version.cuda is None)" || { \
+		$(BIN)/pip uninstall --quiet --yes torch && $(BIN)/pip install --quiet \
+		--disable-pip-version-check -c constraints.txt torch; }
 	touch $@
 
 $(VENV)/installed-long: $(VENV)/bin/python setup.cfg constraints.txt

@@ -14,6 +14,7 @@ from benchmarks.settings import (
     BudgetSettings,
     GeneralisationSettings,
     GenerationSettings,
+    GPUSettings,
     LatentSearchSettings,
     MORLSettings,
     PretrainingSettings,
@@ -25,6 +26,7 @@ from benchmarks.settings import (
 
 MEASUREMENTS: dict[type[BenchmarkSettings], str] = {
     ThroughputSettings: "speed.throughput:measure_throughput",
+    GPUSettings: "speed.gpu:measure_gpu",
     PretrainingSettings: "speed.pretraining:measure_pretraining",
     ProgramSearchSettings: "speed.program_search:measure_program_search",
     GenerationSettings: "speed.generation:measure_generation",
@@ -40,6 +42,7 @@ MEASUREMENTS: dict[type[BenchmarkSettings], str] = {
 
 Settings = (
     Annotated[ThroughputSettings, subcommand("throughput", prefix_name=False)]
+    | Annotated[GPUSettings, subcommand("gpu", prefix_name=False)]
     | Annotated[PretrainingSettings, subcommand("pretraining", prefix_name=False)]
     | Annotated[ProgramSearchSettings, subcommand("program_search", prefix_name=False)]
     | Annotated[GenerationSettings, subcommand("generation", prefix_name=False)]

@@ -65,6 +65,32 @@ class ThroughputSettings(BenchmarkSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
+class GPUSettings(BenchmarkSettings):
+    """Measure all rates on a CUDA device, and run the tests that need one."""
+
+    COMMAND: ClassVar[str] = "benchmark gpu"
+
+    parts: tuple[Literal["execute", "envs", "generation", "pretraining", "tests"], ...] = (
+        *("execute", "envs", "generation", "pretraining", "tests"),
+    )
+    """Parts: the rates of execute, of vector envs, of decoding and generations of the cross-entropy
+    method, and of pretraining; and the tests, which need a clone with the extra [test]. Each has
+    its output in PART.txt in the run folder."""
+    device: Literal["cuda", "cpu"] = "cuda"
+    """Device; cpu: the same rates of the processor, to compare."""
+    minutes: float = 8.0
+    """Most minutes for all parts; a part may take half of what is left, the last one all of it."""
+
+    def check(self) -> None:
+        """Raise a `ValueError` if a setting is invalid."""
+        super().check()
+        if not self.parts:
+            raise ValueError("name at least one part")
+        if not self.minutes > 0:
+            raise ValueError(f"minutes must be greater than 0, got {self.minutes}")
+
+
+@dataclass(frozen=True, kw_only=True)
 class PretrainingSettings(BenchmarkSettings):
     """Measure how fast LEAPS's program embedding is pretrained."""
 
@@ -78,6 +104,8 @@ class PretrainingSettings(BenchmarkSettings):
     """Demonstrations per program that L_L uses."""
     latent_dim: int = LATENT_DIM
     """Size of the latents and of all recurrent states."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Device; auto: a GPU if torch finds one."""
     threads: int | None = None
     """CPU threads of torch; None: torch's default."""
     repeats: int = 3

@@ -19,6 +19,7 @@ import torch
 from benchmarks.runs.ledger import records
 from benchmarks.runs.results import number_text, print_texts, save_tables
 from benchmarks.settings import GenerationSettings
+from benchmarks.speed.devices import device_name, finish
 from benchmarks.statistics.panels import COLORS, draw_band, panels, save_figure
 from karel_gym.simulation.devices import device_named
 from programmatic.dsl.tokens import PAD
@@ -59,11 +60,12 @@ def generation_times(model: ProgramVAE, settings: GenerationSettings) -> Iterato
     """Measure the times of generations of a model, on its device.
 
     Yields:
-        Rows: `device` of decoding; `programs_on`, the device of programs; `latents`, normal for
-        N(0, 1) or cem for N(mean, 0.1) around one mean from N(0, 1); `population`; in milliseconds
-        the medians `products_ms` (the bare products of decoding), `decode_ms`, `execute_ms` and
-        `total_ms`, each with `_fastest` and `_slowest`; and the programs per second
-        `limit_per_second` of the products, `decoded_per_second` and `programs_per_second`.
+        Rows: `device` of decoding, cpu or the GPU's name; `programs_on`, the device of programs;
+        `latents`, normal for N(0, 1) or cem for N(mean, 0.1) around one mean from N(0, 1);
+        `population`; in milliseconds the medians `products_ms` (the bare products of decoding),
+        `decode_ms`, `execute_ms` and `total_ms`, each with `_fastest` and `_slowest`; and the
+        programs per second `limit_per_second` of the products, `decoded_per_second` and
+        `programs_per_second`.
     """
     space = LatentSpace(model)
     objective = Objective(settings.task, CEMConfig(n_worlds=settings.worlds), seed=0)
@@ -76,7 +78,7 @@ def generation_times(model: ProgramVAE, settings: GenerationSettings) -> Iterato
                 times.append(_times(space, objective, latents, model.vae.decoder))
             measured = np.array(times[1:])  # (repeats, 3); the first compiles and fills caches
             row: dict[str, Any] = {
-                "device": model.device.type,
+                "device": device_name(model.device),
                 "programs_on": objective.device,
                 "latents": kind,
                 "population": population,
@@ -111,16 +113,16 @@ def _times(
     space: LatentSpace, objective: Objective, latents: torch.Tensor, decoder: Decoder
 ) -> tuple[float, float, float]:
     """Seconds of the bare products of decoding, of decoding, and of running."""
-    _finish(latents.device)
+    finish(latents.device)
     start = time.perf_counter()
     tokens = space.programs(latents)
-    _finish(latents.device)
+    finish(latents.device)
     decoded = time.perf_counter()
     on_gpu = objective.device == "cuda"
     objective.mean_returns(tokens if on_gpu else tokens.cpu().numpy())
     ran = time.perf_counter()
     in_batches(partial(multiply, decoder), tokens)
-    _finish(latents.device)
+    finish(latents.device)
     return time.perf_counter() - ran, decoded - start, ran - decoded
 
 
@@ -136,12 +138,6 @@ def multiply(decoder: Decoder, tokens: torch.Tensor) -> torch.Tensor:
         for factor in factors:
             torch.mm(states[:n], factor)
     return tokens
-
-
-def _finish(device: torch.device) -> None:
-    """Wait for the work of a GPU."""
-    if device.type == "cuda":
-        torch.cuda.synchronize()
 
 
 def show(table: pd.DataFrame, settings: GenerationSettings) -> None:

@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from benchmarks.settings import PretrainingSettings
+from benchmarks.speed.devices import finish, on_device
 from benchmarks.speed.rates import PlannedRate, measure_rates
 from programmatic.leaps import DatasetConfig, PretrainConfig, ProgramDataset, generate
 from programmatic.leaps.model.batches import Programs
@@ -28,21 +29,25 @@ def measure_pretraining(settings: PretrainingSettings) -> None:
 
 
 def pretraining_rates(settings: PretrainingSettings) -> Iterator[PlannedRate]:
-    """Programs per second: of the recurrence alone, and of whole steps of each variant."""
+    """Programs per second of whole steps of each variant, and on a CPU of the recurrence alone."""
+    device = torch_device(settings.device)
     dataset = generate(DatasetConfig(programs=settings.programs, seed=settings.seed))
-    with torch_threads(settings.threads), fast_arithmetic(torch_device("auto")):
-        yield from recurrence_rates(settings, dataset)
+    with torch_threads(settings.threads), fast_arithmetic(device):
+        if device.type == "cpu":
+            yield from recurrence_rates(settings, dataset)
         for variant in VARIANTS:
             config = PretrainConfig(
                 variant=variant,
                 batch_size=settings.batch_size,
                 demonstrations=settings.demonstrations,
                 latent_dim=settings.latent_dim,
+                device=settings.device,
                 seed=settings.seed,
             )
             training = Pretraining(config, settings.folder, dataset)
             training.state.reinforces = True  # as after the first epochs
-            what = f"pretraining steps, variant {variant}, batches of {settings.batch_size}"
+            size = settings.batch_size
+            what = f"pretraining steps{on_device(device)}, variant {variant}, batches of {size}"
             yield PlannedRate(what, "programs", partial(_steps, training), settings.repeats)
 
 
@@ -54,6 +59,7 @@ def _steps(training: Pretraining, n: int = 2) -> int:
     for _, which in zip(range(n), batches, strict=False):
         training.step(which, generator)
         done += len(which)
+    finish(training.device)
     return done
 
 

@@ -28,7 +28,8 @@ RATE_COLUMNS = Columns(
     added=(*PROVENANCE, "versions", "settings"),
 )
 """Rates are medians over the repeats, with their range; the settings are JSON."""
-WHICH = ("quick", "tasks", "reference")  # settings that select rates, but change none of them
+WHICH = ("quick", "tasks", "reference", "parts", "device", "minutes")
+"""Settings that select rates or limit their time, but change none of them."""
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import product
 from typing import Any
 
 import gymnasium
 import numpy as np
+import torch
 
 from benchmarks.settings import ThroughputSettings
+from benchmarks.speed.devices import finish, on_device
 from benchmarks.speed.rates import PlannedRate, measure_rates, plain_interpreter
 from karel_gym import KarelSB3VecEnv, sample_worlds
 from karel_gym.envs.signature import signature_of
@@ -44,7 +47,8 @@ def measure_throughput(settings: ThroughputSettings) -> None:
 def throughput_rates(settings: ThroughputSettings) -> Iterator[PlannedRate]:
     """All rates."""
     yield from execution_rates()
-    yield from cuda_rates()
+    if torch.cuda.is_available():
+        yield from token_rates("cuda")
     if settings.reference:
         yield from plain_python_rates(settings.reference)
     yield from random_program_rates()
@@ -79,25 +83,20 @@ def random_program_rates(n_programs: int = 8192, n_worlds: int = 32) -> Iterator
     yield PlannedRate(what, "rollouts", lambda: execute(programs, worlds, env_id).returns.size)
 
 
-def cuda_rates(copies: int = 65_536, n_worlds: int = 16) -> Iterator[PlannedRate]:
-    """Rates of `execute` on a GPU, with the programs' tokens in its memory; none without a GPU."""
-    try:
-        device_named("cuda")
-    except RuntimeError:
-        return
-    import torch
-
+def token_rates(device: str, copies: int = 65_536, n_worlds: int = 16) -> Iterator[PlannedRate]:
+    """Rates of `execute` on a device, with the programs' tokens in its memory."""
+    where = torch.device(device)
     for env_id in MEASURED_TASKS:
         worlds = sample_worlds(env_id, n_worlds)
-        tokens = torch.tensor(reference_program(env_id).tokens, dtype=torch.int8, device="cuda")
-        several = tokens.repeat(copies, 1)
+        tokens = np.array([reference_program(env_id).tokens] * copies, dtype=np.int8)
+        several = device_named(device).from_host(tokens)
 
         def run(several: Any = several, worlds: Any = worlds, env_id: str = env_id) -> int:
-            execute(several, worlds, env_id, device="cuda")
-            torch.cuda.synchronize()
+            execute(several, worlds, env_id, device=device)
+            finish(where)
             return copies * n_worlds
 
-        what = f"execute on {torch.cuda.get_device_name()}, {env_id}, {copies} x {n_worlds}"
+        what = f"execute{on_device(where)}, {env_id}, {copies} x {n_worlds}"
         yield PlannedRate(what, "rollouts", run)
 
 
@@ -128,9 +127,7 @@ def tree_rates(copies: int = 100, n_episodes: int = 1000) -> Iterator[PlannedRat
 
 def stepping_rates() -> Iterator[PlannedRate]:
     """Rates of stepping vector envs with random actions, besides those of other suites."""
-    for obs in ("percepts", "grid"):
-        envs = gymnasium.make_vec("Karel-Maze-v0", num_envs=NUM_ENVS, obs=obs)
-        yield _stepping_rate(f"vector env, Karel-Maze-v0, {obs}, {NUM_ENVS} envs", envs, STEPS)
+    yield from vector_env_rates()
     cartpole = gymnasium.make_vec("CartPole-MORL-v0", num_envs=NUM_ENVS)
     yield _stepping_rate(f"vector env, CartPole-MORL-v0, {NUM_ENVS} envs", cartpole, STEPS)
     cartpole = gymnasium.make_vec("CartPole-v1", num_envs=NUM_ENVS)
@@ -143,16 +140,28 @@ def stepping_rates() -> Iterator[PlannedRate]:
         yield _stepping_rate("SyncVectorEnv, MiniGrid-Empty-8x8-v0, 16 envs", minigrid, 20)
 
 
+def vector_env_rates(
+    device: str = "cpu", sizes: Sequence[int] = (NUM_ENVS,)
+) -> Iterator[PlannedRate]:
+    """Rates of stepping vector envs of these sizes on a device, with random actions."""
+    where = torch.device(device)
+    for n, obs in product(sizes, ("percepts", "grid")):
+        envs = gymnasium.make_vec("Karel-Maze-v0", num_envs=n, obs=obs, device=device)
+        what = f"vector env{on_device(where)}, Karel-Maze-v0, {obs}, {n} envs"
+        yield _stepping_rate(what, envs, STEPS, device)
+
+
 def _stepping_rate(
-    what: str, envs: gymnasium.vector.VectorEnv[Any, Any, Any], steps: int
+    what: str, envs: gymnasium.vector.VectorEnv[Any, Any, Any], steps: int, device: str = "cpu"
 ) -> PlannedRate:
     envs.reset(seed=0)
     envs.action_space.seed(0)
-    actions = [envs.action_space.sample() for _ in range(steps)]
+    actions = [device_named(device).from_host(envs.action_space.sample()) for _ in range(steps)]
 
     def run() -> int:
         for action in actions:
             envs.step(action)
+        finish(torch.device(device))
         return steps * envs.num_envs
 
     return PlannedRate(what, "steps", run)

@@ -70,6 +70,7 @@ NOT_RUN = {
     "pip install": "its extras are looked up in setup.cfg",
     "python -m rl_zoo3.train": "tests/agents/drl/test_rl_zoo.py runs it",
     "karel-gym benchmark returns --backend ray": "there is no cluster",
+    "karel-gym benchmark gpu": "tests/benchmarks/speed/test_gpu.py runs its parts, small",
 }
 """Commands that begin so are not run, and why."""
 WORDS = {"PROGRAM": str(ROOT / "karel_gym" / "tasks" / "programs" / "maze.karel")}
