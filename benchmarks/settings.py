@@ -70,12 +70,12 @@ class GPUSettings(BenchmarkSettings):
 
     COMMAND: ClassVar[str] = "benchmark gpu"
 
-    parts: tuple[Literal["execute", "envs", "generation", "pretraining", "tests"], ...] = (
-        *("execute", "envs", "generation", "pretraining", "tests"),
+    parts: tuple[Literal["execute", "envs", "generation", "pretraining", "pytest"], ...] = (
+        *("execute", "envs", "generation", "pretraining", "pytest"),
     )
     """Parts: the rates of execute, of vector envs, of decoding and generations of the cross-entropy
-    method, and of pretraining; and the tests, which need a clone with the extra [test]. Each has
-    its output in PART.txt in the run folder."""
+    method, and of pretraining; and pytest, the tests marked gpu, which need a clone with the extra
+    [test]. Each has its output in PART.txt in the run folder."""
     device: Literal["cuda", "cpu"] = "cuda"
     """Device; cpu: the same rates of the processor, to compare."""
     minutes: float = 8.0

@@ -26,7 +26,7 @@ from benchmarks.speed.throughput import token_rates, vector_env_rates
 from programmatic.leaps import ProgramVAE
 from programmatic.leaps.model.vae import torch_device
 
-TESTS = "tests"
+TESTS = "pytest"
 CLONE = Path(__file__).resolve().parents[2]
 NUM_ENVS = (1_024, 65_536)
 GENERATION, PRETRAINING = GenerationSettings(), PretrainingSettings()
@@ -67,7 +67,7 @@ def command_of(part: str, settings: GPUSettings) -> list[str]:
     """The command that does a part."""
     if part == TESTS:
         workers = min(MOST_WORKERS, os.cpu_count() or 1)
-        return [sys.executable, "-m", "pytest", "-m", "gpu", "-n", str(workers), "tests"]
+        return [sys.executable, "-m", TESTS, "-m", "gpu", "-n", str(workers)]
     own = ("--parts", part, "--device", settings.device, "--run", str(settings.folder.resolve()))
     return [sys.executable, "-m", "karel_gym.cli", "benchmark", "gpu", *own]
 

@@ -33,18 +33,18 @@ def test_without_a_gpu_it_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[
 def test_a_part_that_fails_leaves_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    commands = {"execute": FAILS, "generation": HANGS, "tests": WORKS}
+    commands = {"execute": FAILS, "generation": HANGS, "pytest": WORKS}
     monkeypatch.setattr(gpu, "command_of", lambda part, settings: commands[part])
     given = ["--parts", *commands, "--device", "cpu", "--minutes", "0.1", "--run", str(tmp_path)]
     assert main(["benchmark", "gpu", *given]) == 2
     told = capsys.readouterr()
     assert "on cpu failed execute: broken (exit status 1); generation: stopped after" in told.err
-    assert "tests" not in told.err
+    assert "pytest" not in told.err
     assert told.out.count("began") == 3
     config = json.loads((tmp_path / "config.json").read_text())
     assert config["device_name"] == "cpu"
     assert list(config["failed"]) == ["execute", "generation"]
-    assert main(["benchmark", "gpu", *given[:1], "tests", *given[4:]]) == 0
+    assert main(["benchmark", "gpu", *given[:1], "pytest", *given[4:]]) == 0
     assert json.loads((tmp_path / "config.json").read_text())["failed"] == {}
 
 
