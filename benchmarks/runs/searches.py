@@ -25,7 +25,7 @@ LARGE_SIDE, LARGE_WORLDS = 100, 10
 LARGE_MAX_CALLS = 100 * LARGE_SIDE**2
 """Calls of a run in a large world, with the published horizon: 100 per cell, where a program that
 visits every cell once takes about five."""
-COMPILING_BUDGET = 100  # programs: enough to compile all kernels of every method
+COMPILING_BUDGET = 200  # programs: enough to compile all kernels of every method
 NUMBERS = ("search_return", "fresh_return", "large_return", "seconds")
 SEARCH_COLUMNS = Columns(
     (

@@ -34,6 +34,9 @@ class SearchConfig:
     ONE_THREAD: ClassVar[bool] = False
     """Whether it runs in one thread of the processor, so that searches can run side by side."""
 
+    TASK_SETTINGS: ClassVar[str | None] = None
+    """The method whose settings of tasks it has; None: its own."""
+
     n_worlds: int = 10
     """Start worlds in which each program runs; its return is the mean over them."""
     height: int | None = None
@@ -101,6 +104,28 @@ class CEMConfig(SearchConfig):
         check_number(self, "sigma", "final_sigma", "elitism_rate")
         if self.elitism_rate > 1:
             raise ValueError(f"elitism_rate must be at most 1, got {self.elitism_rate!r}")
+
+
+@dataclass(frozen=True)
+class CGCEMConfig(CEMConfig):
+    """Options of CEM with restarts, in few worlds, guided by counterexamples.
+
+    The other options are those of LEAPS, also those of each task. An ablation chose the defaults.
+    """
+
+    METHOD: ClassVar[str] = "latent.cgcem:CGCEM"
+    TASK_SETTINGS: ClassVar[str | None] = "cem"
+
+    n_worlds: int = 1000
+    """Start worlds that a solution must solve; a program's return is the mean over them."""
+    distinct_worlds: bool = True
+    """Whether all start worlds are different; a task that has fewer gives all of them."""
+    few_worlds: int = 10
+    """Worlds in which populations run: one evaluation. A run in all start worlds counts as
+    n_worlds / few_worlds evaluations."""
+    patience: int = 50
+    """The search restarts from a new mean when the elites' mean return has not risen in so many
+    iterations in a row."""
 
 
 @dataclass(frozen=True)
@@ -295,6 +320,7 @@ METHODS: dict[str, type[SearchConfig]] = {
     "hc": HCConfig,
     "shc": SHCConfig,
     "cghc": CGHCConfig,
+    "cgcem": CGCEMConfig,
 }
 """The class of options of each method."""
 
@@ -326,7 +352,7 @@ def config_of(method: str, env_id: str, options: Mapping[str, Any]) -> SearchCon
 
 def task_settings(method: str, env_id: str) -> dict[str, Any]:
     """The settings that the method's YAML file has for a task; empty if it has none."""
-    file = SETTINGS / f"{method}.yml"
+    file = SETTINGS / f"{METHODS[method].TASK_SETTINGS or method}.yml"
     match = TASK_NAME.fullmatch(plain_id(env_id))
     if match is None or not file.exists():
         return {}

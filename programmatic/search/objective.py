@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from karel_gym.registration import sample_worlds, task_of
+from karel_gym.world import WorldBatch
 from programmatic.dsl import PAD, Program
 from programmatic.horizon import limits_of
 from programmatic.machine import execute
@@ -107,9 +108,10 @@ class Objective:
         """The mean returns, (P,); the tally stays as it is."""
         return self.returns(tokens).mean(axis=1)
 
-    def returns(self, tokens: Any) -> NDArray[np.float64]:
-        """The returns, (P, N), in each world; the tally stays as it is."""
-        result = execute(tokens, self.worlds, self.env_id, *self.limits, device=self.device)
+    def returns(self, tokens: Any, worlds: WorldBatch | None = None) -> NDArray[np.float64]:
+        """The returns, (P, N), in each world, by default of the search; the tally stays."""
+        chosen = self.worlds if worlds is None else worlds
+        result = execute(tokens, chosen, self.env_id, *self.limits, device=self.device)
         returns: Any = result.returns
         if not isinstance(returns, np.ndarray):
             returns = returns.cpu().numpy()  # a GPU would sum in another order
@@ -123,12 +125,9 @@ class Objective:
         tally, highest = self.tally, float(returns.max())
         if highest < tally.best_return:
             return
-        best = np.flatnonzero(returns == highest)  # of those, the shortest
-        lengths = (tokens[best] != PAD).sum(1).tolist()
-        shortest = int(np.argmin(lengths))
-        is_shorter = tally.best is not None and lengths[shortest] < len(tally.best.tokens)
+        program = Program.from_tokens(tokens[shortest_highest(tokens, returns)].tolist())
+        is_shorter = tally.best is not None and len(program.tokens) < len(tally.best.tokens)
         if highest > tally.best_return or is_shorter:
-            program = Program.from_tokens(tokens[int(best[shortest])].tolist())
             entry = {
                 "evaluations": evaluations,
                 "seconds": round(self.seconds, 6),
@@ -142,6 +141,12 @@ class Objective:
     def count(self, evaluations: int) -> None:
         """Set the number of evaluated programs in the tally."""
         self.tally = replace(self.tally, evaluations=evaluations)
+
+
+def shortest_highest(tokens: Any, returns: NDArray[np.float64]) -> int:
+    """The index of the shortest of the programs, (P, L), with the highest return, (P,)."""
+    best = np.flatnonzero(returns == returns.max())
+    return int(best[np.argmin((tokens[best] != PAD).sum(1).tolist())])
 
 
 def highest(returns: NDArray[np.float64], n: int) -> NDArray[np.int64]:

@@ -25,8 +25,8 @@ class SearchSettings(RunSettings):
     MAY_DIFFER: ClassVar[tuple[str, ...]] = ("budget", "device", "config.save_interval")
 
     method: Annotated[str, tyro.conf.Positional] = "cghc"
-    """The method: cghc, hc or shc, which climb over programs; cem (LEAPS), cebs, latent_hc,
-    latent_random or best_sampled, which search a latent space; or random."""
+    """The method: cghc, hc or shc, which climb over programs; cem (LEAPS), cgcem, cebs,
+    latent_hc, latent_random or best_sampled, which search a latent space; or random."""
     env_id: Annotated[str, tyro.conf.arg(name="env")] = ""
     """The task's id."""
     seed: int = 0

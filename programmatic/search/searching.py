@@ -64,9 +64,9 @@ def search(
     interrupted and on any number of cores.
 
     Args:
-        method: "cem" (LEAPS), "cebs", "latent_hc", "latent_random" or "best_sampled", in the latent
-            space of a model; "cghc", "hc", "shc" or "random", in the space of programs. See their
-            configs.
+        method: "cem" (LEAPS), "cgcem", "cebs", "latent_hc", "latent_random" or "best_sampled", in the
+            latent space of a model; "cghc", "hc", "shc" or "random", in the space of programs. See
+            their configs.
         env_id: The task's id.
         seed: Of the start worlds and of all random numbers.
         budget: Most programs to evaluate; None: no limit, or 1,000,000 for endless methods.
@@ -161,8 +161,8 @@ def run_search(
         decoder = _load_model(settings.model, settings.device, run)
     objective.device = _place_of_programs(decoder, settings.device)
     method = method_for(config, objective, settings.seed, decoder)
-    if objective.budget is None and method.evaluations is None:
-        objective.budget = ENDLESS_BUDGET
+    if objective.budget is None:
+        objective.budget = method.evaluations or ENDLESS_BUDGET
     goes_on = resume and run is not None and (run / CONFIG_FILE).exists()
     if run is not None and goes_on:
         settings.check_same(run)

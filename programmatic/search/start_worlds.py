@@ -29,12 +29,14 @@ def distinct_worlds(
     while True:
         drawn = min(2 * drawn, MOST_IN_VAIN * n)
         batch = sample_worlds(env_id, drawn, seed, height, width)
-        _, firsts = np.unique(_rows(batch, with_randomness=False), axis=0, return_index=True)
+        _, firsts = np.unique(_rows(batch, with_randomness=False), return_index=True)
         if len(firsts) >= n or drawn == MOST_IN_VAIN * n:
-            chosen = np.sort(firsts)[:n]
-            return WorldBatch(
-                batch.cells[chosen], batch.robots[chosen], batch.random_states[chosen]
-            )
+            return worlds_at(batch, np.sort(firsts)[:n])
+
+
+def worlds_at(batch: WorldBatch, chosen: NDArray[np.int64]) -> WorldBatch:
+    """The worlds of a batch at these indices, (A,)."""
+    return WorldBatch(batch.cells[chosen], batch.robots[chosen], batch.random_states[chosen])
 
 
 def begin_worlds(task: Task, batch: WorldBatch) -> StartWorlds:
@@ -50,12 +52,13 @@ def merge_equal(task: Task, batch: WorldBatch) -> tuple[NDArray[np.int64], NDArr
     numbers.
     """
     rows = _rows(batch, with_randomness=task.random_reward)
-    _, chosen, weights = np.unique(rows, axis=0, return_index=True, return_counts=True)
+    _, chosen, weights = np.unique(rows, return_index=True, return_counts=True)
     return chosen.astype(np.int64), weights.astype(np.int64)
 
 
-def _rows(batch: WorldBatch, with_randomness: bool) -> NDArray[np.uint8]:
-    """One row of bytes per world, (N, B); equal rows mean equal worlds."""
+def _rows(batch: WorldBatch, with_randomness: bool) -> NDArray[np.void]:
+    """One string of bytes per world, (N,); equal strings mean equal worlds."""
     arrays = [batch.cells, batch.robots, *([batch.random_states] if with_randomness else [])]
     parts = [np.ascontiguousarray(array).view(np.uint8).reshape(len(batch), -1) for array in arrays]
-    return np.concatenate(parts, axis=1)
+    rows = np.concatenate(parts, axis=1)
+    return rows.view(np.dtype((np.void, rows.shape[1])))[:, 0]

@@ -201,7 +201,7 @@ def test_settings_of_a_task_are_those_of_its_bound_ids(obs: str) -> None:
     assert read_hyperparameters("ppo", bound, obs) == read_hyperparameters(
         "ppo", "Karel-Maze-v0", obs
     )
-    for method in ("cem", "cebs"):
+    for method in ("cem", "cgcem", "cebs"):
         assert task_settings(method, bound) == task_settings(method, "Karel-Maze-v0")
 
 

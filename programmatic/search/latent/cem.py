@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -26,6 +26,7 @@ class CEMState:
     iteration: int
     mean: Tensor  # (D,)
     solved_in_a_row: int = 0  # the latest iterations whose mean was a solution
+    begun: int = 0  # the iteration of the first mean
 
 
 class CEM(Method):
@@ -36,7 +37,7 @@ class CEM(Method):
     After the last population the mean is run once more.
     """
 
-    state_class = CEMState
+    state_class: type[CEMState] = CEMState
 
     config: CEMConfig
 
@@ -49,14 +50,18 @@ class CEM(Method):
 
     def start(self) -> CEMState:
         """The first state."""
-        mean = self.space.random(1, seed_of(self.seed, 0))[0]  # (D,)
+        return CEMState(0, self.first_mean(seed_of(self.seed, 0)))
+
+    def first_mean(self, seed: int) -> Tensor:
+        """The mean, (D,), of the first population."""
+        mean = self.space.random(1, seed)[0]
         if self.config.init_type == "tiny_normal":
             mean = TINY * mean
         elif self.config.init_type == "ones":
             mean = torch.full_like(mean, ONES)
         elif self.config.init_type == "zeros":
             mean = torch.zeros_like(mean)
-        return CEMState(0, mean)
+        return mean
 
     def is_done(self, state: CEMState) -> bool:
         """Whether the search has ended."""
@@ -67,14 +72,14 @@ class CEM(Method):
 
     def step(self, state: CEMState) -> tuple[CEMState, dict[str, float]]:
         """One iteration: the next state, and figures for the log."""
-        sigma = self.sigma(state.iteration)
+        sigma = self.sigma(state.iteration - state.begun)
         is_last = state.iteration == self.config.iterations
         n = 0 if is_last else self.config.population_size
         population = self.space.around(
             state.mean, n, sigma, seed_of(self.seed, state.iteration + 1)
         )  # (N, D)
         latents = torch.cat([state.mean[None], population])  # (1 + N, D)
-        of_mean, *rest = self.objective(self.space.programs(latents)).tolist()
+        of_mean, *rest = self.returns(self.space.programs(latents)).tolist()
         figures = {"mean_program_return": of_mean, "sigma": sigma}
         mean = state.mean
         if not is_last:
@@ -83,10 +88,16 @@ class CEM(Method):
             mean = reduce_elites(population[best], returns[best], self.config.reduction)
             figures |= {"population_return": returns.mean(), "elite_return": returns[best].mean()}
         solved = state.solved_in_a_row + 1 if of_mean >= SOLVED else 0
-        return CEMState(state.iteration + 1, mean, solved), figures
+        return replace(
+            state, iteration=state.iteration + 1, mean=mean, solved_in_a_row=solved
+        ), figures
+
+    def returns(self, tokens: Tensor) -> NDArray[np.float64]:
+        """The mean returns, (P,), of programs, (P, L)."""
+        return self.objective(tokens)
 
     def sigma(self, iteration: int) -> float:
-        """The standard deviation of the population of an iteration."""
+        """The standard deviation of the population of an iteration since the first mean."""
         config = self.config
         if not config.use_exp_sig_decay:
             return config.sigma

@@ -3,9 +3,6 @@
 A climb runs its programs in a few of the search's worlds. A program that is better there than all
 before is checked in all worlds. If it solves the few but not all, worlds in which it fails replace
 half of the few, and the climb continues from it.
-
-Source of the idea: counterexample-guided inductive synthesis (Solar-Lezama et al., Combinatorial
-Sketching for Finite Programs, ASPLOS 2006).
 """
 
 from __future__ import annotations
@@ -20,8 +17,12 @@ from torch import Tensor
 from karel_gym.registration import task_of
 from programmatic.dsl import PAD
 from programmatic.search.configs import CGHCConfig
+from programmatic.search.counterexamples import (
+    cost_of_check,
+    first_worlds,
+    with_counterexamples,
+)
 from programmatic.search.latent.space import Decoder
-from programmatic.search.methods import seed_of
 from programmatic.search.objective import SOLVED, BudgetSpentError, Objective
 from programmatic.search.programs.climb_state import (
     BEST_SCORE,
@@ -62,17 +63,11 @@ class CounterexampleClimbing(ProgramClimbing):
         self.all_worlds = self.worlds
         self.different, _ = merge_equal(task_of(objective.env_id), objective.worlds)
         self.rules = self.rules._replace(solved=whole.py_func(SOLVED * config.climb_worlds))
-        objective.cost = -(-len(objective.worlds) // config.climb_worlds)
-        if objective.budget is not None and objective.budget <= objective.cost:
-            raise ValueError(
-                f"the budget must be at least {objective.cost + 1}, for one program and its check "
-                f"in {len(objective.worlds)} worlds; got {objective.budget}"
-            )
+        objective.cost = cost_of_check(objective, config.climb_worlds)
 
     def start(self) -> CounterexampleClimbingState:
         """The first state."""
-        random = np.random.default_rng(seed_of(self.seed, 3))
-        chosen = random.permutation(len(self.different))[: self.config.climb_worlds]
+        chosen = first_worlds(len(self.different), self.config.climb_worlds, self.seed)
         self._climb_in(chosen)
         return CounterexampleClimbingState(**vars(super().start()), chosen=torch.from_numpy(chosen))
 
@@ -105,21 +100,10 @@ class CounterexampleClimbing(ProgramClimbing):
         self.objective.keep(tokens, returns[None].mean(axis=1), evaluations)
         scores = np.floor(returns[self.different] * UNIT + 0.5).astype(np.int64)
         if numbers[SCORE] >= self.rules.solved:
-            self._climb_in(self._with_counterexamples(returns[self.different], evaluations))
+            different = returns[self.different]
+            self._climb_in(with_counterexamples(self._chosen, different, self.seed, evaluations))
         climbing.returns[:] = scores[self._chosen]
         numbers[SCORE] = numbers[BEST_SCORE] = climbing.returns.sum()
-
-    def _with_counterexamples(
-        self, returns: NDArray[np.float64], evaluations: int
-    ) -> NDArray[np.int64]:
-        """The worlds of the climb; unsolved ones, drawn at random, replace up to half of them."""
-        chosen = self._chosen.copy()
-        failed = np.flatnonzero(returns < SOLVED)
-        n = min(len(failed), (len(chosen) + 1) // 2)
-        random = np.random.default_rng(seed_of(self.seed, 3, evaluations))
-        places = random.choice(len(chosen), n, replace=False)
-        chosen[places] = random.choice(failed, n, replace=False)
-        return chosen
 
 
 def climbing_for(

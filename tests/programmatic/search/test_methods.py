@@ -36,7 +36,7 @@ class Returns(Objective):
         return np.array(self.batches.pop(0))
 
 
-@pytest.mark.parametrize("method", ["cem", "cebs", "latent_hc"])
+@pytest.mark.parametrize("method", ["cem", "cgcem", "cebs", "latent_hc"])
 def test_searches_find_better_programs_than_random_search(method: str) -> None:
     budget, model = 4000, ActionSequences()
     by_chance = search("latent_random", ENV, model=model, n_latents=budget)
@@ -51,7 +51,9 @@ def test_cem_takes_the_settings_of_the_task_and_the_users_before_them() -> None:
     assert config_of("cem", "my_module:Karel-TopOff-v0", {}).to_json()["population_size"] == 64
     assert config_of("cem", "Karel-Snake-v0", {}) == CEMConfig()
     for env_id in TASKS:
-        assert isinstance(config_of("cem", env_id, {}), CEMConfig)
+        published, own = (config_of(method, env_id, {}).to_json() for method in ("cem", "cgcem"))
+        different = {name for name, value in own.items() if published.get(name) != value}
+        assert different == {"n_worlds", "distinct_worlds", "few_worlds", "patience"}
 
 
 @pytest.mark.parametrize(

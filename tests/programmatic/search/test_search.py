@@ -25,6 +25,7 @@ from tests.programmatic.search.latent_spaces import ActionSequences
 ENV = "Karel-Harvester-v0"
 SMALL: dict[str, dict[str, Any]] = {
     "cem": {"population_size": 8, "iterations": 12, "init_type": "zeros"},
+    "cgcem": {"population_size": 8, "iterations": 12, "init_type": "zeros", "patience": 2},
     "cebs": {"population_size": 8, "elites": 3, "patience": 2},
     "latent_hc": {"neighbours": 12, "batch_size": 5},
     "latent_random": {"n_latents": 200, "batch_size": 8},
