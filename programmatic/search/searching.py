@@ -64,9 +64,9 @@ def search(
     interrupted and on any number of cores.
 
     Args:
-        method: "cem" (LEAPS), "cgcem", "cebs", "latent_hc", "latent_random" or "best_sampled", in the
-            latent space of a model; "cghc", "hc", "shc" or "random", in the space of programs. See
-            their configs.
+        method: "cem" (LEAPS), "cgcem", "cebs", "latent_hc", "latent_random" or "best_sampled", in
+            the latent space of a model; "cghc", "hc", "shc" or "random", in the space of programs.
+            See their configs.
         env_id: The task's id.
         seed: Of the start worlds and of all random numbers.
         budget: Most programs to evaluate; None: no limit, or 1,000,000 for endless methods.
