@@ -240,8 +240,10 @@ class ProgramClimbingConfig(SearchConfig):
     """File of programs, one per line, from which the climbs start in turn, the best first; None:
     random ones."""
     simplify: bool = False
-    """Whether the best program is shortened at the end as far as its return stays the same in each
-    world of the search and in 1,000 others."""
+    """Whether the best program is shortened at the end: the result is the shortest program found
+    whose return is as high in each world of the search and in 1,000 others."""
+    simplify_budget: int = 1_000_000
+    """Programs evaluated in the search for shorter programs."""
     batch_size: int = 10_000
     """Programs evaluated in an iteration, a row of the log; it does not change the result."""
 

@@ -36,7 +36,7 @@ from programmatic.search.programs.climb_state import (
     whole,
 )
 from programmatic.search.programs.climbing import climb
-from programmatic.search.programs.simplification import simplify
+from programmatic.search.programs.simplification import shorten, simplify
 from programmatic.search.programs.space import SPACES
 from programmatic.search.start_worlds import begin_worlds
 
@@ -161,10 +161,12 @@ class ProgramClimbing(Method):
         """The program; with the option `simplify` shortened as far as its returns stay the same."""
         if not self.config.simplify:
             return best
+        env_id, limits = self.objective.env_id, self.objective.limits
         size, seed = self.objective.worlds.shape, seed_of(self.seed, 2)
-        others = sample_worlds(self.objective.env_id, WORLDS_TO_SIMPLIFY_IN, seed, *size)
+        others = sample_worlds(env_id, WORLDS_TO_SIMPLIFY_IN, seed, *size)
         worlds = [*self.objective.worlds, *others]
-        return simplify(best, worlds, self.objective.env_id, *self.objective.limits)
+        best = simplify(best, worlds, env_id, *limits)
+        return shorten(best, worlds, env_id, self.space, seed, self.config.simplify_budget, *limits)
 
     def _evaluate_given(
         self, state: ProgramClimbingState

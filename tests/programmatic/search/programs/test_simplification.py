@@ -8,7 +8,7 @@ import pytest
 from karel_gym import sample_worlds
 from programmatic import Program, execute
 from programmatic.search import search
-from programmatic.search.programs.simplification import shorter_programs, simplify
+from programmatic.search.programs.simplification import shorten, shorter_programs, simplify
 from programmatic.search.programs.space import ProgramSpace
 
 
@@ -58,10 +58,38 @@ def test_the_return_stays_the_same_in_every_world(env_id: str) -> None:
         assert simplify(short, worlds, env_id) == short
 
 
+@pytest.mark.parametrize(
+    ("env_id", "long", "n_tokens"),
+    [
+        (
+            "Karel-FourCorners-v1",
+            "WHILE c( noMarkersPresent c) w( WHILE c( frontIsClear c) w( move w) putMarker "
+            "turnLeft move w)",
+            18,
+        ),
+        (
+            "Karel-TopOff-v1",
+            "WHILE c( frontIsClear c) w( IF c( markersPresent c) i( putMarker i) move w) putMarker",
+            18,
+        ),
+    ],
+)
+def test_shorter_programs_are_found_although_no_piece_can_be_removed(
+    env_id: str, long: str, n_tokens: int
+) -> None:
+    worlds, program = list(sample_worlds(env_id, 200)), Program.parse(f"DEF run m( {long} m)")
+    assert simplify(program, worlds, env_id) == program
+    short, again = (shorten(program, worlds, env_id, ProgramSpace(), 0, 40_000) for _ in range(2))
+    assert short == again
+    assert len(short.tokens) <= n_tokens
+    assert execute([short], worlds, env_id).returns == pytest.approx(1)
+
+
 def test_a_search_can_end_with_a_shorter_program() -> None:
     env_id, settings = "Karel-Harvester-v1", {"budget": 20_000, "seed": 2, "progress": False}
+    short = {"simplify": True, "simplify_budget": 10_000}
     plain = search("hc", env_id, **settings)
-    result = search("hc", env_id, simplify=True, **settings)
+    result = search("hc", env_id, **settings, **short)
     assert len(result.program.tokens) < len(plain.program.tokens)
     assert Program.parse(result.history[-1]["program"]) == plain.program
     assert result.mean_return == pytest.approx(plain.mean_return)
