@@ -101,7 +101,7 @@ class PretrainConfig(RunSettings):
     MAY_DIFFER = ("epochs",)
     ADDED = (
         *("fresh_programs", "schedule", "executor_from", "executor_epochs"),
-        *("units", "tanh", "latent_noise"),
+        *("units", "tanh", "latent_noise", "percept_weight"),
     )
 
     data: Path = Path("leaps.h5")
@@ -132,6 +132,8 @@ class PretrainConfig(RunSettings):
     """Weight of L_R."""
     latent_behaviour_weight: float = 1.0
     """Weight of L_L."""
+    percept_weight: float = 0.0
+    """Weight of a loss that is not in LEAPS: the executor's view of a state shows its percepts."""
     behaviour_from: float = 0.8
     """Add L_R once this share of the validation programs is reconstructed exactly."""
     demonstrations: int = 10

@@ -161,23 +161,29 @@ class NeuralExecutor(nn.Module):
             _initialized(nn.Linear(hidden, N_ACTIONS), gain),
         )
 
+    def views(self, grids: torch.Tensor) -> torch.Tensor:
+        """The views of U states, float32, (U, Z); `grids` is float32, (U, 16, 8, 8)."""
+        last = self.planes - 1
+        seen = torch.cat([grids[:, :last], grids[:, last:].amax(dim=1, keepdim=True)], dim=1)
+        views: torch.Tensor = self.state_encoder[:-1](seen)  # the ReLU is in `forward`
+        return views
+
     def forward(
-        self, codes: torch.Tensor, grids: torch.Tensor, which: torch.Tensor, actions: PackedSequence
+        self, codes: torch.Tensor, views: torch.Tensor, which: torch.Tensor, actions: PackedSequence
     ) -> torch.Tensor:
         """Logits of the next actions, float32, (S, 6), STOP last (teacher forcing).
 
         Args:
             codes: float32, (M, Z); those of the M demonstrations, in packed order.
-            grids: float32, (U, 16, 8, 8); the distinct states.
-            which: int64, (S,); the index in `grids` at each packed step.
+            views: float32, (U, Z); those of the distinct states.
+            which: int64, (S,); the index in `views` at each packed step.
             actions: The packed actions before each step, STOP before the first.
         """
-        width, last = codes.shape[1], self.planes - 1
+        width = codes.shape[1]
         parameters = parameters_of(self.gru)
         widths = [width, width, N_ACTIONS]
         by_code, by_state, by_action = torch.split(parameters.of_input, widths, dim=1)
-        seen = torch.cat([grids[:, :last], grids[:, last:].amax(dim=1, keepdim=True)], dim=1)
-        of_state = linear(self.state_encoder(seen), by_state)  # (U, 3*Z)
+        of_state = linear(views.relu(), by_state)  # (U, 3*Z)
         of_action = linear(self.action_encoder.weight, by_action, parameters.input_bias)
         gates = embedding(which, of_state) + embedding(actions.data, of_action)
         constant = linear(codes, by_code)

@@ -172,11 +172,10 @@ class ProgramVAE(nn.Module):
             grids = replayed(grids[:, 0], done[:, :-1], self.layout.max_markers)
         grids = grids[:, :steps]
         before = np.concatenate([np.full((n, 1), STOP), done[:, :-1]], axis=1)
+        states = torch.from_numpy(grids.swapaxes(0, 1).reshape(steps * n, *grids.shape[2:]))
         logits = self.condition_policy(
             self.vae.bounded(latents, tanh).repeat_interleave(demonstrations, dim=0),
-            torch.from_numpy(grids.swapaxes(0, 1).reshape(steps * n, *grids.shape[2:]))
-            .to(self.device)
-            .float(),
+            self.condition_policy.views(states.to(self.device).float()),
             torch.arange(steps * n, device=self.device),
             PackedSequence(
                 torch.from_numpy(before.T.reshape(-1)).to(self.device), torch.full((steps,), n)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 from torch.nn.utils.rnn import pack_padded_sequence
 
+from karel_gym.envs.observations import N_PERCEPTS, percepts_of_grids
 from programmatic.leaps.data.dataset import ProgramDataset
 from programmatic.leaps.data.demonstrations import STOP, grids_of, replay
 from programmatic.leaps.model.batches import ProgramBatch, Programs, moved
@@ -61,10 +62,13 @@ def latent_behaviour_loss(
     dataset: ProgramDataset,
     which: torch.Tensor,
     columns: torch.Tensor,
+    percept_weight: float = 0.0,
 ) -> tuple[torch.Tensor, float]:
     """L_L (equation 4), cross-entropy of actions and stops (teacher forcing), and the accuracy.
 
-    The demonstrations are `columns`, int64, (K,), of the programs `which`, int64, (B,).
+    The demonstrations are `columns`, int64, (K,), of the programs `which`, int64, (B,). With a
+    `percept_weight`, the loss includes the cross-entropy of the percepts of all states, whose
+    logits are the first five units of the executor's views.
     """
     device = latents.device
     picked = np.ix_(which.numpy(), columns.numpy())
@@ -95,14 +99,20 @@ def latent_behaviour_loss(
         batch_first=True,
     )
     targets = packed(np.concatenate([done, stops], axis=1)[:, :longest]).to(device)
+    views = executor.views(torch.from_numpy(grids).to(device).float())
     logits = executor(
         latents.repeat_interleave(len(columns), dim=0)[order.to(device)],
-        torch.from_numpy(grids).to(device).float(),
+        views,
         torch.from_numpy(at).to(device),
         moved(before, device),
     )
     accuracy = (logits.argmax(dim=1) == targets).float().mean()
-    return cross_entropy(logits, targets), float(accuracy)
+    loss = cross_entropy(logits, targets)
+    if percept_weight:
+        percepts = torch.from_numpy(percepts_of_grids(grids)).to(device)
+        of_percepts = binary_cross_entropy_with_logits(views[:, :N_PERCEPTS], percepts)
+        loss = loss + percept_weight * of_percepts
+    return loss, float(accuracy)
 
 
 def unique_rows(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -235,7 +235,12 @@ class Pretraining:
         if config.trains_executor(self.state.epoch) and len(rows):
             drawn = torch.randperm(data.actions.shape[1], generator=generator)
             latent, accuracy = latent_behaviour_loss(
-                model.condition_policy, latents, data, rows, drawn[: config.demonstrations]
+                model.condition_policy,
+                latents,
+                data,
+                rows,
+                drawn[: config.demonstrations],
+                config.percept_weight,
             )
             losses.append(config.latent_behaviour_weight * latent)
             step |= {"latent_behaviour_loss": latent.item(), "train_action_accuracy": accuracy}

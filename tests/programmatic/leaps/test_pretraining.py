@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 
 from karel_gym.cli import main
+from karel_gym.envs.observations import percepts_of_grids
 from programmatic.dsl.tokens import DEF, PAD, R_0, R_MAX
 from programmatic.leaps import DatasetConfig, ProgramDataset, ProgramVAE, generate
-from programmatic.leaps.data.demonstrations import STOP
+from programmatic.leaps.data.demonstrations import STOP, grids_of, replay
 from programmatic.leaps.model.batches import Programs
 from programmatic.leaps.model.checkpoints import read_about
 from programmatic.leaps.model.decoding import decode, with_def
@@ -166,14 +167,32 @@ def test_the_executor_learns_to_act_and_to_stop() -> None:
     assert accuracy > 0.5
 
 
+def test_a_weight_adds_the_cross_entropy_of_the_percepts_of_the_distinct_states() -> None:
+    part, executor = dataset().subset(slice(0, 4)), model(5).condition_policy
+    given = executor, torch.randn(4, 8), part, torch.arange(4), torch.arange(3)
+    with torch.no_grad():
+        plain, weighted = (float(latent_behaviour_loss(*given, w)[0]) for w in (0.0, 2.0))
+        flat = part.cells.reshape(12, -1), part.width, part.robots.reshape(12, 2)
+        actions, lengths = part.actions.reshape(12, -1), part.lengths.ravel()
+        cells, robots = replay(*flat, actions, lengths)
+        states = {
+            (cells[i, t].tobytes(), *robots[i, t].tolist())
+            for i in range(12)
+            for t in range(lengths[i] + 1)
+        }
+        worlds = np.array([np.frombuffer(cell, np.uint8) for cell, *_ in states])
+        grids = grids_of(worlds, part.width, np.array([robot for _, *robot in states]))
+        chances = executor.views(torch.from_numpy(grids).float())[:, :5].sigmoid().numpy()
+        right = np.where(percepts_of_grids(grids) > 0, chances, 1 - chances)
+    assert weighted - plain == pytest.approx(-2 * float(np.log(right).mean()), rel=1e-3)
+
+
 def test_the_executors_loss_is_that_of_its_logits() -> None:
     vae, part = model(6), dataset().subset(slice(0, 5))
     which, columns = torch.tensor([3, 1]), torch.tensor([2, 0])
     latents = torch.randn(2, 8)
     loss, _ = latent_behaviour_loss(vae.condition_policy, latents, part, which, columns)
     picked = np.ix_(which, columns)
-    from programmatic.leaps.data.demonstrations import grids_of
-
     starts = grids_of(part.cells[picked], part.width, part.robots[picked])[:, :, None]
     actions, lengths = part.actions[picked], part.lengths[picked]
     padded = np.concatenate([actions, np.full((2, 2, 1), 5, np.int8)], axis=2)
