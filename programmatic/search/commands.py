@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from karel_gym.registration import FRESH_SEED, FRESH_WORLDS, task_of
 from programmatic.flags import Flags, Options
 from programmatic.runs import usual_folder
-from programmatic.search.configs import config_of
+from programmatic.search.configs import ProgramClimbingConfig, SearchConfig, config_of
 from programmatic.search.run_settings import SearchSettings
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def search(
     overwrite: bool = False,
     worlds: int | None = None,
     horizon: str | None = None,
+    programs: Path | None = None,
     options: Options = {},  # noqa: B006
 ) -> None:
     """Search for a program that solves a task, or resume interrupted searches.
@@ -44,19 +45,23 @@ def search(
         horizon: The limit of a run: task (default), the task's own horizon, in which envs run too;
             published, the 10,000 calls (actions and percepts) of the literature; or a number of
             actions.
+        programs: File or folder of programs, in Python or the language, from which the climbs of
+            cghc, hc and shc start: .py, .karel, .md, .jsonl. They may come from a language model
+            (karel-gym propose); what cannot be read is reported.
         options: Other options of the method, such as population_size=64 sigma=0.25; by default
             those of the task and the papers.
     """
     if seeds < 1:
         raise ValueError(f"--seeds must be at least 1, got {seeds}")
     if resume:
-        if run or overwrite or seeds > 1 or worlds is not None or horizon or options:
+        if run or overwrite or seeds > 1 or worlds is not None or horizon or programs or options:
             raise ValueError("with --resume, only --budget and --device may be given")
         runs = {folder: settings.resumed(folder) for folder in resume}
     elif not settings.env_id:
         raise ValueError("name the task with --env, or a run folder with --resume")
     else:
-        chosen = {"n_worlds": worlds, "horizon": horizon} | dict(options)
+        file = None if programs is None else str(programs)
+        chosen = {"n_worlds": worlds, "horizon": horizon, "programs": file} | dict(options)
         chosen = {name: value for name, value in chosen.items() if value is not None}
         config = config_of(settings.method, settings.env_id, chosen)
         task_of(settings.env_id)  # an unknown task is reported before torch is loaded
@@ -67,6 +72,7 @@ def search(
             usual = usual_folder("search", settings.method, settings.env_id, seed)
             folder = usual if run is None else run / usual.name if seeds > 1 else run
             runs[folder] = replace(settings, seed=seed)
+    _report_programs([own.config for own in runs.values()])
     from programmatic.search.searching import run_search
 
     searches = [
@@ -81,6 +87,15 @@ def search(
     if len(runs) > 1:
         _print_table(list(runs), results, fresh)
     _print_result(results[best], fresh[best], list(runs)[best])
+
+
+def _report_programs(configs: Sequence[SearchConfig]) -> None:
+    """Print the reports on the files of programs from which searches start."""
+    files = {(c.space, c.programs) for c in configs if isinstance(c, ProgramClimbingConfig)}
+    for space, file in sorted((space, file) for space, file in files if file):
+        from programmatic.search.programs.space import SPACES
+
+        print(SPACES[space].read_programs(file), file=sys.stderr)
 
 
 def _search_in_parallel(

@@ -237,8 +237,10 @@ class ProgramClimbingConfig(SearchConfig):
     """Whether the search also moves to neighbours of an equal return; a climb then ends after so
     many neighbours in a row without a gain."""
     programs: str | None = None
-    """File of programs, one per line, from which the climbs start in turn, the best first; None:
-    random ones."""
+    """File or folder of programs from which the climbs start in turn, the best first; see
+    `programmatic.dsl.program_files`. None: random ones."""
+    given_share: float = 1.0
+    """Share of the climbs that start from these programs; the others start from random ones."""
     simplify: bool = False
     """Whether the best program is shortened at the end: the result is the shortest program found
     whose return is as high in each world of the search and in 1,000 others."""
@@ -246,6 +248,12 @@ class ProgramClimbingConfig(SearchConfig):
     """Programs evaluated in the search for shorter programs."""
     batch_size: int = 10_000
     """Programs evaluated in an iteration, a row of the log; it does not change the result."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_number(self, "given_share")
+        if self.given_share > 1:
+            raise ValueError(f"given_share must be at most 1, got {self.given_share!r}")
 
     @property
     def schedule_of_neighbours(self) -> tuple[int, int, int]:

@@ -45,6 +45,7 @@ class Rules(NamedTuple):
     solved: int  # the score that ends the search
     most: int  # the score of the highest possible return
     limits: Limits  # the limits of a run, both of them numbers
+    given_percent: int  # share of climbs from given programs, if there are any
     skip_loops: bool
     drop_early: bool
     skip_repeated: bool

@@ -57,6 +57,12 @@ def scheduled(first: int, last: int, n: int, total: int) -> int:
 
 
 @inner
+def given_before(climbs: int, percent: int) -> int:
+    """The climbs from given programs of the first `climbs` ones, spread evenly."""
+    return (climbs * percent + 99) // 100
+
+
+@inner
 def order_worlds(returns: Any, weights: Any, most: int, order: Any) -> None:
     """Write the order of the worlds: first those in which the current program loses most."""
     for j in range(order.size):
@@ -113,7 +119,8 @@ def climb(
     Args:
         rules: `Rules`.
         worlds: `StartWorlds`.
-        starts: int8, (S, L); programs from which climbs start in turn; random ones if S is 0.
+        starts: int8, (S, L); programs from which climbs start in turn, but for the share of random
+            ones in `rules`; if S is 0, all are random.
         start_lengths: int64, (S,); their numbers of tokens.
         state: `Climb`.
         limit: Most evaluations.
@@ -165,8 +172,9 @@ def climb(
                 rules.first_neighbours, rules.last_neighbours, numbers[EVALUATIONS], rules.total
             )
             numbers[TRIED] = 0
-            if len(starts) > 0:
-                which = numbers[CLIMBS] % len(starts)
+            given = given_before(numbers[CLIMBS], rules.given_percent)
+            if len(starts) > 0 and given_before(numbers[CLIMBS] + 1, rules.given_percent) > given:
+                which = given % len(starts)
                 length = start_lengths[which]
                 copy(starts[which], mutant)
             else:

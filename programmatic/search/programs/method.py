@@ -83,7 +83,7 @@ class ProgramClimbing(Method):
         self.space = SPACES[config.space]
         task = task_of(objective.env_id)
         self.worlds = begin_worlds(task, objective.worlds)
-        programs = [] if config.programs is None else self.space.read_programs(config.programs)
+        programs = self.space.read_programs(config.programs).programs if config.programs else []
         self.tokens = np.full((len(programs), self.space.max_tokens), PAD, dtype=np.int8)
         for row, program in zip(self.tokens, programs, strict=True):
             row[: len(program.tokens)] = program.tokens
@@ -206,6 +206,7 @@ def rules_of(
         limits=Limits(
             limits.max_calls, NO_LIMIT if limits.max_actions is None else limits.max_actions
         ),
+        given_percent=round(100 * config.given_share),
         skip_loops=True,
         drop_early=True,
         skip_repeated=True,

@@ -6,7 +6,7 @@ Spaces (ICLR 2024), and its published code.
 
 from __future__ import annotations
 
-import sys
+import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +17,7 @@ from karel_gym.simulation.kernels import inner, kernel
 from karel_gym.simulation.rng import states_of
 from programmatic.dsl import Program, Statement
 from programmatic.dsl import tokens as t
+from programmatic.dsl.program_files import ProgramReport, read_program_file
 from programmatic.search.programs.edits import neighbour
 from programmatic.search.programs.mutation import N_COLUMNS, list_places
 from programmatic.search.programs.statements import NO_ROOM, STACK_SIZE, draw_statements
@@ -74,33 +75,18 @@ class ProgramSpace(NamedTuple):
         draw_neighbours(self, parent, tokens, states_of(seed, n)[:, None])
         return tokens
 
-    def read_programs(self, path: str) -> list[Program]:
-        """The programs in a file, one per line, such as the proposals of a language model.
+    def read_programs(self, path: str | os.PathLike[str]) -> ProgramReport:
+        """The programs of the space in a file or folder, such as proposals of a language model.
 
-        Empty lines and lines that start with '#' are ignored. Lines without a program of the space
-        are skipped with a message on stderr.
+        See `programmatic.dsl.program_files.read_program_file`; the report lists what is skipped.
 
         Raises:
-            ValueError: The file cannot be read, or has no program of the space.
+            ValueError: A file cannot be read, or there is no program of the space.
         """
-        try:
-            lines = Path(path).read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise ValueError(f"the programs in {path} cannot be read: {error}") from None
-        programs = []
-        for number, line in enumerate(lines, 1):
-            if not line.strip() or line.lstrip().startswith("#"):
-                continue
-            try:
-                program = Program.parse(line)
-                self.check(program)
-            except ValueError as error:
-                print(f"{path}: line {number} is skipped: {error}", file=sys.stderr)
-            else:
-                programs.append(program)
-        if not programs:
-            raise ValueError(f"{path} has no program from which a search can start")
-        return programs
+        report = read_program_file(Path(path), self.check)
+        if not report.found:
+            raise ValueError(f"{report}\n{path} has no program from which a search can start")
+        return report
 
     def check(self, program: Program) -> None:
         """Raise a ValueError unless the program is within the limits."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -66,23 +67,6 @@ def test_equal_worlds_are_merged_unless_their_random_streams_matter() -> None:
     assert (np.sort(snake.arrays.rngs.ravel()) == [0, 0, 7]).all()
 
 
-def test_lines_that_are_no_program_are_skipped_and_told(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    file = tmp_path / "programs.txt"
-    deep = f"DEF run m( {'IF c( leftIsClear c) i( ' * 4}move{' i)' * 4} m)"
-    lines = ["# from a model", CLIMB, "DEF run m( mvoe m)", "", deep, "DEF run m( move m)"]
-    file.write_text("\n".join(lines))
-    programs = ProgramSpace().read_programs(file)
-    assert [str(program) for program in programs] == [CLIMB, "DEF run m( move m)"]
-    told = capsys.readouterr().err.splitlines()
-    assert len(told) == 2
-    assert told[0].startswith(f"{file}: line 3 is skipped: Program error at token 3")
-    assert told[1].startswith(
-        f"{file}: line 5 is skipped: the program has 4 nested control structures"
-    )
-
-
 @pytest.mark.parametrize("content", ["", "# nothing\n", "move\n"])
 def test_a_file_without_a_program_is_told(tmp_path: Path, content: str) -> None:
     (tmp_path / "programs.txt").write_text(content)
@@ -101,6 +85,19 @@ def test_climbs_start_from_given_programs(method: str, tmp_path: Path) -> None:
     file.write_text(f"DEF run m( putMarker m)\n{CLIMB}\n")
     solved = search(method, env_id, budget=3000, programs=str(file), progress=False)
     assert (solved.evaluations, solved.program) == (2, Program.parse(CLIMB))
+
+
+@pytest.mark.parametrize("share", [0.01, 0.5])
+def test_a_share_of_the_climbs_starts_from_given_programs(share: float, tmp_path: Path) -> None:
+    (tmp_path / "two.txt").write_text("DEF run m( pickMarker move pickMarker m)")
+    options = {"neighbours": 1, "n_worlds": 1, "batch_size": 1, "given_share": share}
+    rows = search(
+        "hc", "Karel-Harvester-v1", budget=400, programs=str(tmp_path / "two.txt"), **options
+    ).iterations
+    begun = [row for before, row in pairwise(rows) if row["climbs"] > before.get("climbs", 0)]
+    given = [row["current_return"] == pytest.approx(2 / 36) for row in begun]
+    assert given[0]
+    assert np.mean(given) == pytest.approx(share, abs=0.1)
 
 
 def test_a_search_from_given_programs_goes_on(tmp_path: Path) -> None:
