@@ -26,6 +26,8 @@ LARGE_MAX_CALLS = 100 * LARGE_SIDE**2
 """Calls of a run in a large world, with the published horizon: 100 per cell, where a program that
 visits every cell once takes about five."""
 COMPILING_BUDGET = 200  # programs: enough to compile all kernels of every method
+ADDED_OPTIONS = ("given_share", "simplify_budget")
+"""Options that kept searches did not store; they had today's default."""
 NUMBERS = ("search_return", "fresh_return", "large_return", "seconds")
 SEARCH_COLUMNS = Columns(
     (
@@ -60,13 +62,18 @@ class SearchJob(Job):
 
     @cached_property
     def identity(self) -> Record:
-        """The settings as JSON values, with the digest of the model's file.
+        """The settings as JSON values, without later additions that have their defaults.
+
+        The digest is that of the model's file.
 
         Raises:
             RunError: The model's file is missing.
             ValueError: The task, the method or an option is unknown or invalid.
         """
         task_of(self.env_id)
+        usual = {name: getattr(type(self.config), name, None) for name in ADDED_OPTIONS}
+        options = self.config.to_json().items()
+        config = {n: v for n, v in options if n not in usual or v != usual[n]}
         return {
             "method": self.method,
             "env_id": self.env_id,
@@ -74,7 +81,7 @@ class SearchJob(Job):
             "model_sha256": file_digest(self.model) if self.config.NEEDS_MODEL else "",
             "device": torch_device(self.device).type,
             "budget": self.budget,
-            "config": json.dumps(self.config.to_json(), sort_keys=True),
+            "config": json.dumps(config, sort_keys=True),
         }
 
     def run(self, folder: Path) -> Record:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from programmatic.dsl.program import Program
-from programmatic.dsl.python_parser import code_of, fenced, read_python
+from programmatic.dsl.python_parser import FUNCTION, code_of, fenced, read_python
 from programmatic.source_errors import SourceError
 
 SUFFIXES: Final = (".karel", ".py", ".md", ".txt", ".json", ".jsonl")
@@ -171,7 +171,11 @@ def _sources(text: str) -> Iterator[tuple[str, str | Skipped]]:
         for piece in pieces:
             yield from _of_language(piece) if PROGRAM.search(piece) else _of_python(piece)
     elif not pieces and PROGRAM.search(text):
-        yield from _of_language(text)
+        has_python = any(map(FUNCTION.match, text.splitlines()))
+        if has_python:
+            yield from _of_python(text)
+        found = _of_language(text)
+        yield from (one for one in found if not has_python or isinstance(one[1], str))
     elif pieces or CALL.search(text):
         yield from _of_python(text)
     else:

@@ -24,6 +24,7 @@ FILES = {
     "lines.txt": f"# of a model\n{MOVE}\n\n{STAIRS}\n",
     "pretty.karel": f"{MOVE.pretty()}\n# the stairs\n{STAIRS.pretty()}\n",
     "one_line.karel": f"{MOVE} {STAIRS}",
+    "no_fences.md": f"The stairs:\n\n{PYTHON}\n\nOr: {MOVE}\n",
     "answer.md": f"{ANSWER}\nOr:\n~~~\ndef run():\n    move()\n~~~",
     "both.md": f"```\n{STAIRS.pretty()}\n```\nor\n```python\ndef run():\n    move()\n```",
     "answers.jsonl": f"{json.dumps(ANSWER)}\n{json.dumps({'program': str(MOVE)})}\n",
