@@ -108,7 +108,8 @@ def _taken(place: str, source: str | Skipped, check: Check) -> Found | Skipped:
     for bounded in (False, True):
         try:
             if PROGRAM.match(source):
-                program, repairs = Program.parse(source), []
+                program = Program.parse(source)
+                repairs: list[str] = []
                 if bounded:
                     program, repairs = _python(program.to_python(), True)
             else:
