@@ -41,6 +41,7 @@ def animate(
     fps: int = 8,
     max_frames: int = MAX_FRAMES,
     max_steps: int | None = None,
+    max_markers: int | None = None,
 ) -> None:
     """Write an animation with a row per world and a column per policy.
 
@@ -53,7 +54,7 @@ def animate(
         deterministic: Whether models take their most probable action; None: the default of each.
         fps: Frames per second.
         max_frames: Longer episodes are shown up to this frame, then their end.
-        max_steps: Horizon of an episode; None: the task's own.
+        max_steps, max_markers: As for `agents.evaluate`.
 
     Raises:
         ValueError: The path has another suffix, or no policy can act in these worlds.
@@ -66,7 +67,10 @@ def animate(
     if not able:
         raise ValueError("no policy can act in worlds of this size")
     rows = [
-        [episode_images(c, env_id, world, seed, deterministic, max_steps) for c in able]
+        [
+            episode_images(c, env_id, world, seed, deterministic, max_steps, max_markers)
+            for c in able
+        ]
         for world in worlds
     ]
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -81,11 +85,13 @@ def episode_images(
     seed: int = 0,
     deterministic: bool | None = None,
     max_steps: int | None = None,
+    max_markers: int | None = None,
     extent: int = CELL_EXTENT,
     with_panel: bool = True,
 ) -> Iterator[Image]:
     """The images of one episode; `with_panel` shows a program beside its world."""
-    task, worlds = task_of(env_id), WorldBatch.from_worlds([world])
+    task = task_of(env_id).with_max_markers(max_markers)
+    worlds = WorldBatch.from_worlds([world])
     rollout = KarelRollout(contestant, task, worlds, seed, deterministic, max_steps)
     renderer = Renderer(world.shape, extent)
     policy, total, status = contestant.policy, 0.0, ""

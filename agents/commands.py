@@ -124,6 +124,8 @@ class EvaluateConfig(RunSettings):
     """Height of the worlds in cells, walls included; by default the task's."""
     width: int | None = None
     """Width of the worlds in cells, walls included; by default the task's."""
+    max_markers: int | None = None
+    """The number of markers, 1 to 10, that fill a cell; by default the task's."""
 
     @property
     def size(self) -> str:
@@ -172,6 +174,7 @@ def evaluate(
         config.height,
         config.width,
         max_steps=config.max_steps,
+        max_markers=config.max_markers,
     )
     table = summarise(results, seed)
     where, usual = f"{config.episodes} episodes", env_id
@@ -188,7 +191,15 @@ def evaluate(
     print(f"tables: {run}")
     if render is not None:
         shown = [worlds[i] for i in range(min(render_worlds, config.episodes))]
-        animate(config.policies, env_id, shown, render, seed, max_steps=config.max_steps)
+        animate(
+            config.policies,
+            env_id,
+            shown,
+            render,
+            seed,
+            max_steps=config.max_steps,
+            max_markers=config.max_markers,
+        )
         print(f"animation: {render}")
 
 

@@ -27,6 +27,7 @@ def evaluate(
     width: int | None = None,
     deterministic: bool | None = None,
     max_steps: int | None = None,
+    max_markers: int | None = None,
 ) -> Comparison:
     """Evaluate policies on the same start worlds; see `evaluate_episodes` for the arguments.
 
@@ -44,7 +45,14 @@ def evaluate(
     """
     size = height, width
     results = evaluate_episodes(
-        policies, env_id, episodes, seed, *size, deterministic, max_steps=max_steps
+        policies,
+        env_id,
+        episodes,
+        seed,
+        *size,
+        deterministic,
+        max_steps=max_steps,
+        max_markers=max_markers,
     )
     return summarise(results, seed)
 
@@ -59,6 +67,7 @@ def evaluate_episodes(
     deterministic: bool | None = None,
     compiled: bool = False,
     max_steps: int | None = None,
+    max_markers: int | None = None,
 ) -> pd.DataFrame:
     """Run policies from the same start worlds, one episode per world.
 
@@ -79,18 +88,20 @@ def evaluate_episodes(
         compiled: Whether policies of percepts run in kernels if possible. That is many times
             faster, but the draws differ, and the seconds are not those of a network.
         max_steps: Horizon of an episode, in actions; None: the task's own.
+        max_markers: The number of markers, 1 to 10, that fill a cell; None: the task's own.
 
     Returns:
         A row per episode: `policy`, `obs`, `episode`, `return`, `length` in actions, `solved`,
         `seconds`, `note`.
 
     Raises:
-        ValueError: The task, the size of its worlds, a policy or `max_steps` is invalid.
+        ValueError: The task, the size of its worlds, a policy, `max_steps` or `max_markers` is
+            invalid.
     """
     if max_steps is not None and max_steps < 1:
         raise ValueError(f"max_steps must be at least 1, got {max_steps}")
-    if not is_karel(env_id) and (height, width) != (None, None):
-        raise ValueError(f"{env_id} has no worlds: height and width cannot be set")
+    if not is_karel(env_id) and (height, width, max_markers) != (None, None, None):
+        raise ValueError(f"{env_id} has no worlds: height, width and max_markers cannot be set")
     worlds = sample_worlds(env_id, episodes, seed, height, width) if is_karel(env_id) else None
     frames = []
     for contestant in contestants(policies, seed, env_id):
@@ -103,7 +114,9 @@ def evaluate_episodes(
                 if worlds is None:
                     play = prepared_in_env(contestant, env_id, episodes, seed, how, max_steps)
                 else:
-                    play = prepared(contestant, env_id, worlds, seed, how, max_steps, compiled)
+                    play = prepared(
+                        contestant, env_id, worlds, seed, how, max_steps, compiled, max_markers
+                    )
                 start = time.perf_counter()
                 outcomes = play()
                 seconds = time.perf_counter() - start

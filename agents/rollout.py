@@ -83,15 +83,18 @@ def prepared(
     deterministic: bool,
     max_steps: int | None,
     compiled: bool,
+    max_markers: int | None = None,
 ) -> Callable[[], Outcomes]:
     """Prepare an episode in each world; the returned function plays them.
 
     Programs run in a kernel, and so do other policies that have one if `compiled`. Kernels are
     compiled here, so that the time of the call is that of the episodes.
     """
-    task = task_of(env_id)
+    task = task_of(env_id).with_max_markers(max_markers)
     if contestant.program is not None:
-        run: Callable[[int], Outcomes] = partial(_execute, contestant.program, env_id, worlds)
+        run: Callable[[int], Outcomes] = partial(
+            _execute, contestant.program, env_id, worlds, max_markers
+        )
     else:
         kernel = contestant.kernel(deterministic) if compiled else None
         if kernel is None:
@@ -134,7 +137,10 @@ def prepared_in_env(
     return run
 
 
-def _execute(program: Program, env_id: str, worlds: WorldBatch, max_steps: int) -> Outcomes:
-    result = execute([program], worlds, env_id, *limits_of(max_steps, max_steps))
+def _execute(
+    program: Program, env_id: str, worlds: WorldBatch, max_markers: int | None, max_steps: int
+) -> Outcomes:
+    limits = limits_of(max_steps, max_steps)
+    result = execute([program], worlds, env_id, *limits, max_markers=max_markers)
     (returns,), (lengths,) = result.returns, result.actions
     return Outcomes(returns, lengths, result.terminated[0] & is_solved(task_of(env_id), returns))

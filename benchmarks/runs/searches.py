@@ -106,7 +106,7 @@ class SearchJob(Job):
             **self.identity,
             "search_return": result.mean_return,
             "fresh_return": result.fresh_return,
-            "large_return": large_return(result.program, self.env_id, self.config.horizon),
+            "large_return": large_return(result.program, self.env_id, self.config),
             "iterations": len(result.iterations),
             "evaluations": result.evaluations,
             "seconds": round(result.seconds, 3),
@@ -134,19 +134,20 @@ def result_of(row: Record, folder: Path) -> SearchResult:
     return SearchResult.load(folder / row["run"] / RESULT_FILE)
 
 
-def large_return(program: Program, env_id: str, horizon: str | int) -> float:
+def large_return(program: Program, env_id: str, config: SearchConfig) -> float:
     """The mean return in fresh worlds of 100x100; NaN if the task has none of that size.
 
-    With the published horizon of the search, the limit here is `LARGE_MAX_CALLS`.
+    With the published horizon in the search's config, the limit here is `LARGE_MAX_CALLS`.
     """
     try:
         worlds = sample_worlds(env_id, LARGE_WORLDS, FRESH_SEED, LARGE_SIDE, LARGE_SIDE)
     except ValueError:
         return float("nan")
-    limits = limits_of(horizon, task_of(env_id).horizon(*worlds.shape))
-    if horizon == PUBLISHED:
+    limits = limits_of(config.horizon, task_of(env_id).horizon(*worlds.shape))
+    if config.horizon == PUBLISHED:
         limits = Limits(LARGE_MAX_CALLS)
-    return float(execute([program], worlds, env_id, *limits).returns.mean())
+    run = execute([program], worlds, env_id, *limits, max_markers=config.max_markers)
+    return float(run.returns.mean())
 
 
 def file_digest(model: str) -> str:

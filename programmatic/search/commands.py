@@ -28,6 +28,7 @@ def search(
     worlds: int | None = None,
     horizon: str | None = None,
     programs: Path | None = None,
+    max_markers: int | None = None,
     options: Options = {},  # noqa: B006
 ) -> None:
     """Search for a program that solves a task, or resume interrupted searches.
@@ -48,20 +49,23 @@ def search(
         programs: File or folder of programs, in Python or the language, from which the climbs of
             cghc, hc and shc start: .py, .karel, .md, .jsonl. They may come from a language model
             (karel-gym propose); what cannot be read is reported.
+        max_markers: The number of markers, 1 to 10, that fill a cell; by default the task's.
         options: Other options of the method, such as population_size=64 sigma=0.25; by default
             those of the task and the papers.
     """
     if seeds < 1:
         raise ValueError(f"--seeds must be at least 1, got {seeds}")
     if resume:
-        if run or overwrite or seeds > 1 or worlds is not None or horizon or programs or options:
+        others = (worlds, horizon, programs, max_markers)
+        if run or overwrite or seeds > 1 or any(v is not None for v in others) or options:
             raise ValueError("with --resume, only --budget and --device may be given")
         runs = {folder: settings.resumed(folder) for folder in resume}
     elif not settings.env_id:
         raise ValueError("name the task with --env, or a run folder with --resume")
     else:
         file = None if programs is None else str(programs)
-        chosen = {"n_worlds": worlds, "horizon": horizon, "programs": file} | dict(options)
+        chosen = {"n_worlds": worlds, "horizon": horizon, "programs": file}
+        chosen |= {"max_markers": max_markers} | dict(options)
         chosen = {name: value for name, value in chosen.items() if value is not None}
         config = config_of(settings.method, settings.env_id, chosen)
         task_of(settings.env_id)  # an unknown task is reported before torch is loaded
@@ -108,8 +112,8 @@ def _search_in_parallel(
     from programmatic.search.programs.method import compile_for
     from programmatic.search.side_by_side import search_side_by_side
 
-    for env_id in dict.fromkeys(own.env_id for own in settings):
-        compile_for(env_id)
+    for env_id, full in dict.fromkeys((own.env_id, own.config.max_markers) for own in settings):
+        compile_for(env_id, full)
     named = [
         (str(own.seed), partial(_start_quietly, start))
         for own, start in zip(settings, searches, strict=True)

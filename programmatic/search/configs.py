@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Literal
 import yaml
 
 from karel_gym.registration import plain_id
+from karel_gym.world import MAX_MARKERS
 from programmatic.horizon import TASK, checked_horizon
 from programmatic.options import check_number, check_share, check_types, check_whole, unknown
 
@@ -43,6 +44,8 @@ class SearchConfig:
     """Height of the worlds in cells, walls included; None: the task's height."""
     width: int | None = None
     """Width of the worlds in cells, walls included; None: the task's width."""
+    max_markers: int | None = None
+    """The number of markers, 1 to 10, that fill a cell; None: the task's number."""
     distinct_worlds: bool = False
     """Whether all start worlds are different; a task that has fewer gives all of them."""
     horizon: str | int = TASK
@@ -56,6 +59,8 @@ class SearchConfig:
         check_types(self)
         whole = [f.name for f in fields(self) if f.type in ("int", "int | None")]
         check_whole(self, *(name for name in whole if getattr(self, name) is not None))
+        if self.max_markers is not None:
+            check_whole(self, "max_markers", most=MAX_MARKERS)
 
     @classmethod
     def summary(cls) -> str:
@@ -69,8 +74,11 @@ class SearchConfig:
         return line[:1].upper() + line[1:]
 
     def to_json(self) -> dict[str, Any]:
-        """The options as JSON values."""
-        return asdict(self)
+        """The options as JSON values; `max_markers` only if it is set, as in earlier runs."""
+        options = asdict(self)
+        if self.max_markers is None:
+            del options["max_markers"]
+        return options
 
 
 @dataclass(frozen=True)

@@ -41,11 +41,12 @@ class Objective:
 
     Args:
         env_id: The task's id.
-        config: The number and size of the worlds, and the horizon.
+        config: The number and size of the worlds, `max_markers`, and the horizon.
         seed: Seed of the worlds.
         budget: Most programs to evaluate; None: no limit.
 
     Attributes:
+        task: The task, with the config's `max_markers`.
         limits: The limits of a run.
         device: The device of the programs: "cpu" or "cuda".
         cost: Evaluations that a program's runs in all worlds count as.
@@ -65,7 +66,8 @@ class Objective:
         self.cost = 1
         sample = distinct_worlds if config.distinct_worlds else sample_worlds
         self.worlds = sample(env_id, config.n_worlds, seed, config.height, config.width)
-        self.limits = limits_of(config.horizon, task_of(env_id).horizon(*self.worlds.shape))
+        self.task = task_of(env_id).with_max_markers(config.max_markers)
+        self.limits = limits_of(config.horizon, self.task.horizon(*self.worlds.shape))
         self.tally = Tally()
         self._begin = time.perf_counter()
 
@@ -111,7 +113,8 @@ class Objective:
     def returns(self, tokens: Any, worlds: WorldBatch | None = None) -> NDArray[np.float64]:
         """The returns, (P, N), in each world, by default of the search; the tally stays."""
         chosen = self.worlds if worlds is None else worlds
-        result = execute(tokens, chosen, self.env_id, *self.limits, device=self.device)
+        full = self.config.max_markers
+        result = execute(tokens, chosen, self.env_id, *self.limits, self.device, full)
         returns: Any = result.returns
         if not isinstance(returns, np.ndarray):
             returns = returns.cpu().numpy()  # a GPU would sum in another order

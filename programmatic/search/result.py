@@ -64,7 +64,9 @@ class SearchResult:
 
         size = self.config["height"], self.config["width"]
         worlds = sample_worlds(self.env_id, FRESH_WORLDS, FRESH_SEED, *size)
-        return float(execute([self.program], worlds, self.env_id, *self.limits).returns.mean())
+        full = self.config.get("max_markers")
+        run = execute([self.program], worlds, self.env_id, *self.limits, max_markers=full)
+        return float(run.returns.mean())
 
     def to_json(self) -> dict[str, Any]:
         """The result as JSON values."""

@@ -77,6 +77,20 @@ def test_search_evaluation_and_envs_have_one_horizon(env_id: str, horizon: int |
             np.testing.assert_allclose(group["return"], searched, atol=1e-9)
 
 
+@pytest.mark.parametrize("max_markers", [None, 1])
+def test_search_evaluation_and_envs_fill_cells_alike(max_markers: int | None) -> None:
+    env_id = "Karel-TopOff-v0"
+    program = reference_program(env_id)  # puts a second marker on marked cells
+    objective = Objective(env_id, RandomConfig(6, max_markers=max_markers), seed=3)
+    searched = objective.returns(tokens_of([program]))[0]
+    assert (searched.mean() < 0.5) == (max_markers == 1)
+    policies = [Contestant("executed", ProgramPolicy(program))]
+    policies.append(Contestant("stepped", Stepped(program)))
+    episodes = evaluate_episodes(policies, env_id, 6, seed=3, max_markers=max_markers)
+    for _, group in episodes.groupby("policy"):
+        np.testing.assert_allclose(group["return"], searched, atol=1e-9)
+
+
 def test_a_late_program_earns_only_in_a_longer_horizon() -> None:
     returns = [
         evaluate_episodes(LATE, "Karel-Harvester-v1", 4, max_steps=n)["return"].mean()

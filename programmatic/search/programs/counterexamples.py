@@ -14,7 +14,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from karel_gym.registration import task_of
 from programmatic.dsl import PAD
 from programmatic.search.configs import CGHCConfig
 from programmatic.search.counterexamples import (
@@ -61,7 +60,7 @@ class CounterexampleClimbing(ProgramClimbing):
     ) -> None:
         super().__init__(config, objective, seed, model)
         self.all_worlds = self.worlds
-        self.different, _ = merge_equal(task_of(objective.env_id), objective.worlds)
+        self.different, _ = merge_equal(objective.task, objective.worlds)
         self.rules = self.rules._replace(solved=whole.py_func(SOLVED * config.climb_worlds))
         objective.cost = cost_of_check(objective, config.climb_worlds)
 
@@ -110,7 +109,7 @@ def climbing_for(
     config: CGHCConfig, objective: Objective, seed: int, model: Decoder | None = None
 ) -> ProgramClimbing:
     """Counterexample-guided climbing, or plain climbing if all different worlds are climbed in."""
-    different, _ = merge_equal(task_of(objective.env_id), objective.worlds)
+    different, _ = merge_equal(objective.task, objective.worlds)
     if config.climb_worlds < len(different):
         return CounterexampleClimbing(config, objective, seed, model)
     return ProgramClimbing(config, objective, seed, model)

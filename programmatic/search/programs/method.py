@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from karel_gym.registration import sample_worlds, task_of
+from karel_gym.registration import sample_worlds
 from karel_gym.simulation.rng import states_of
 from programmatic.dsl import PAD, Program
 from programmatic.horizon import Limits
@@ -81,7 +81,7 @@ class ProgramClimbing(Method):
     ) -> None:
         super().__init__(config, objective, seed, model)
         self.space = SPACES[config.space]
-        task = task_of(objective.env_id)
+        task = objective.task
         self.worlds = begin_worlds(task, objective.worlds)
         programs = self.space.read_programs(config.programs).programs if config.programs else []
         self.tokens = np.full((len(programs), self.space.max_tokens), PAD, dtype=np.int8)
@@ -165,8 +165,9 @@ class ProgramClimbing(Method):
         size, seed = self.objective.worlds.shape, seed_of(self.seed, 2)
         others = sample_worlds(env_id, WORLDS_TO_SIMPLIFY_IN, seed, *size)
         worlds = [*self.objective.worlds, *others]
-        best = simplify(best, worlds, env_id, *limits)
-        return shorten(best, worlds, env_id, self.space, seed, self.config.simplify_budget, *limits)
+        budget, full = self.config.simplify_budget, self.config.max_markers
+        best = simplify(best, worlds, env_id, *limits, full)
+        return shorten(best, worlds, env_id, self.space, seed, budget, *limits, full)
 
     def _evaluate_given(
         self, state: ProgramClimbingState
@@ -215,8 +216,8 @@ def rules_of(
     )
 
 
-def compile_for(env_id: str) -> None:
-    """Compile the kernels of climbs in a task."""
-    config = HCConfig(n_worlds=1, batch_size=1)
+def compile_for(env_id: str, max_markers: int | None = None) -> None:
+    """Compile the kernels of climbs in a task; see `SearchConfig` for `max_markers`."""
+    config = HCConfig(n_worlds=1, batch_size=1, max_markers=max_markers)
     method = ProgramClimbing(config, Objective(env_id, config, seed=0), seed=0)
     method.step(method.start())

@@ -29,6 +29,7 @@ def simplify(
     env_id: str,
     max_calls: int | None = MAX_CALLS,
     max_actions: int | None = None,
+    max_markers: int | None = None,
 ) -> Program:
     """A shorter program with the same return in each of the worlds.
 
@@ -40,7 +41,7 @@ def simplify(
         program: The program.
         worlds: Start worlds.
         env_id: The task's id.
-        max_calls, max_actions: Limits of a run, see `execute`.
+        max_calls, max_actions, max_markers: See `execute`.
 
     Returns:
         A program from which no single piece can be removed.
@@ -52,7 +53,7 @@ def simplify(
         >>> print(simplify(long, sample_worlds("Karel-Harvester-v0", 2), "Karel-Harvester-v0"))
         DEF run m( pickMarker m)
     """
-    limits = max_calls, max_actions
+    limits = max_calls, max_actions, "cpu", max_markers
     wanted = execute([program], worlds, env_id, *limits).returns
     while True:
         shorter = sorted(set(shorter_programs(program)), key=lambda p: (len(p.tokens), p.tokens))
@@ -74,6 +75,7 @@ def shorten(
     budget: int,
     max_calls: int | None = MAX_CALLS,
     max_actions: int | None = None,
+    max_markers: int | None = None,
 ) -> Program:
     """The shortest program found whose return is as high in each of the worlds.
 
@@ -88,7 +90,7 @@ def shorten(
         space: Its other limits apply, and the program is within them.
         seed: Of the random numbers.
         budget: Most programs to evaluate.
-        max_calls, max_actions: Limits of a run, see `execute`.
+        max_calls, max_actions, max_markers: See `execute`.
 
     Example:
         >>> from karel_gym import sample_worlds
@@ -98,7 +100,7 @@ def shorten(
         >>> print(shorten(long, worlds, "Karel-Harvester-v0", ProgramSpace(), 0, 10_000))
         DEF run m( pickMarker m)
     """
-    limits, random = (max_calls, max_actions), np.random.default_rng(seed)
+    limits, random = (max_calls, max_actions, "cpu", max_markers), np.random.default_rng(seed)
     wanted = execute([program], worlds, env_id, *limits).returns[0] - TOLERANCE
     few = random.permutation(len(worlds))[:FEW].tolist()
 
