@@ -47,6 +47,7 @@ class Kept(NamedTuple):
 KEPT = {
     "program_search": Kept(f"within {PUBLISHED_HORIZON}"),
     "program_search_task": Kept(f"within {TASK_HORIZON}", ", task's horizon"),
+    "karel_long": Kept(f"within {TASK_HORIZON}"),
     "latent_search": Kept(f"within {PUBLISHED_HORIZON}"),
     "cebs_v1": Kept(f"within {PUBLISHED_HORIZON}"),
     "budgets": Kept(f"5,000 programs, each within {PUBLISHED_HORIZON}", " (5,000)"),
