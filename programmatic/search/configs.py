@@ -34,8 +34,6 @@ class SearchConfig:
     """Whether it searches the latent space of a model."""
     ONE_THREAD: ClassVar[bool] = False
     """Whether it runs in one thread of the processor, so that searches can run side by side."""
-    ADDED: ClassVar[tuple[str, ...]] = ("max_markers", "simplify_budget")
-    """Options that earlier runs, whose ids must stay, do not have."""
 
     TASK_SETTINGS: ClassVar[str | None] = None
     """The method whose settings of tasks it has; None: its own."""
@@ -76,9 +74,8 @@ class SearchConfig:
         return line[:1].upper() + line[1:]
 
     def to_json(self) -> dict[str, Any]:
-        """The options as JSON values, without later additions that have their defaults."""
-        added = {f.name: f.default for f in fields(self) if f.name in self.ADDED}
-        return {n: v for n, v in asdict(self).items() if n not in added or v != added[n]}
+        """The options as JSON values."""
+        return asdict(self)
 
 
 @dataclass(frozen=True)
