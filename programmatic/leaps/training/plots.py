@@ -28,8 +28,8 @@ LOSSES = {
 }
 SHARES = {
     "program_accuracy": "programs reconstructed whole",
-    "token_accuracy": "tokens reconstructed",
     "behaviour_match": "match of behaviour",
+    "action_accuracy": "actions of the neural executor",
 }
 
 
@@ -85,7 +85,7 @@ def _read(file: Path) -> pd.DataFrame:
         raise RunError(f"there is no {file}: the run has logged nothing yet") from None
     except (OSError, ValueError) as error:
         raise RunError(f"{file} is damaged: {error}") from None
-    if missing := [name for name in ("epoch", *SHARES) if name not in rows]:
+    if missing := [name for name in ("epoch", "program_accuracy") if name not in rows]:
         raise RunError(f"{file} is damaged: it lacks {', '.join(missing)}")
     return rows
 

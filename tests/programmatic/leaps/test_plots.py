@@ -19,7 +19,6 @@ PROGRESS = {
     "program_loss": [0.9, 0.5],
     "kl": [0.4, 0.6],
     "program_accuracy": [0.1, 0.3],
-    "token_accuracy": [0.5, 0.7],
     "behaviour_match": [0.3, 0.5],
 }
 
@@ -49,14 +48,16 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 def test_a_picture_shows_several_runs(tmp_path: Path, drawn: list[Any]) -> None:
     runs = [
-        pretraining(tmp_path / "a", "leaps", latent_behaviour_loss=[1.0, 0.8]),
+        pretraining(
+            tmp_path / "a", "leaps", latent_behaviour_loss=[1.0, 0.8], action_accuracy=[0.4, 0.6]
+        ),
         pretraining(tmp_path / "b", "p"),
         pretraining(tmp_path / "c", "p"),
     ]
     picture = tmp_path / "out" / "pretraining.png"
     plot_pretraining(runs, picture)
     assert picture.read_bytes().startswith(b"\x89PNG")
-    assert [len(axes.lines) for axes in drawn[0].axes] == [3, 3, 1, 3, 3, 3]
+    assert [len(axes.lines) for axes in drawn[0].axes] == [3, 3, 1, 3, 3, 1]
     legend = [text.get_text() for text in drawn[0].axes[0].get_legend().get_texts()]
     assert legend == ["LEAPS", "LEAPS-P (b)", "LEAPS-P (c)"]
     assert drawn[0].axes[3].lines[0].get_ydata().tolist() == [0.1, 0.3]
