@@ -36,6 +36,7 @@ RUN_FILES = (
     *("*.zip", "best.safetensors", "best.json", "result.json", "program.karel", "program.tree"),
     *("policy.safetensors", "policy.json", "imitation.json", "study.db", "best.yml", TRACKING_FILE),
     *("progress.csv", "evaluations.csv", "history.csv", "iterations.csv"),
+    *("answers.jsonl", "prompt.txt", "proposals.karel"),
     *("table.csv", "table.json", "episodes.csv", "events.out.tfevents.*", CONFIG_FILE),
 )
 """The files of all kinds of runs, except checkpoints."""

@@ -29,6 +29,10 @@ COMMANDS = {
     "pretrain": ("programmatic.leaps.commands:pretrain", "train an embedding of programs"),
     "train": ("agents.commands:train", "train a deep RL baseline"),
     "tune": ("agents.commands:tune", "search for better hyperparameters of a baseline"),
+    "propose": (
+        "programmatic.language_models.commands:propose",
+        "ask a language model for programs, or print the prompt",
+    ),
     "search": ("programmatic.search.commands:search", "search for a program that solves a task"),
     "morl": ("agents.morl.commands:morl", "turn a policy into a program, repair it, learn from it"),
     "synthesise": ("agents.morl.step_commands:synthesise", "find a program that imitates a policy"),
@@ -45,7 +49,7 @@ COMMANDS = {
 
 EXTRAS = {
     **{"z3": "morl", "sklearn": "morl", "optuna": "tune", "ray": "ray", "jinja2": "report"},
-    **{"wandb": "wandb", "mlflow": "mlflow"},
+    **{"wandb": "wandb", "mlflow": "mlflow", "openai": "llm"},
 }
 """The extra that installs a package."""
 TRACEBACK_VARIABLE = "KAREL_GYM_TRACEBACK"

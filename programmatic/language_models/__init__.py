@@ -1,0 +1,1 @@
+"""Programs that language models propose: prompts, and questions to an endpoint."""
