@@ -14,9 +14,10 @@ from collections.abc import Iterable
 from functools import reduce
 from typing import Final
 
-from programmatic.dsl import structured
+from programmatic.dsl import control_flow
+from programmatic.dsl.control_flow import Block, Branch, Loop, Place, Times
 from programmatic.dsl.formulas import FALSE, TRUE, Formula, Test, both, either, negated
-from programmatic.dsl.structured import Block, Branch, Loop, Lowering, Place, Times, UnsayableError
+from programmatic.dsl.structured import TOO_LONG, Lowering, UnsayableError
 from programmatic.dsl.tokens import ACTIONS, PERCEPTS
 from programmatic.options import unknown
 from programmatic.source_errors import SourceError
@@ -154,12 +155,12 @@ class _Reader:
         if isinstance(node, NO_EFFECT + DEFINITIONS):
             return ()
         if isinstance(node, ast.Break):
-            return (structured.BREAK,)
+            return (control_flow.BREAK,)
         if isinstance(node, ast.Continue):
-            return (structured.CONTINUE,)
+            return (control_flow.CONTINUE,)
         if isinstance(node, ast.Return):
             value = node.value
-            return (*(self.expression(value) if value is not None else ()), structured.RETURN)
+            return (*(self.expression(value) if value is not None else ()), control_flow.RETURN)
         if isinstance(node, ast.Expr):
             return self.expression(node.value)
         if isinstance(node, ast.If):
@@ -187,13 +188,13 @@ class _Reader:
         if word in _ACTIONS:
             if any(not isinstance(argument, ast.Name) for argument in node.args) or node.keywords:
                 raise _error(f"{name} takes no argument: repeat it with for _ in range(n)", node)
-            return (structured.Act(_ACTIONS[word]),)
+            return (control_flow.Act(_ACTIONS[word]),)
         if word in _PERCEPTS or word in BLOCKED or word == "print":
             return ()
         self._enter(name, node)
         body = self.block(self.functions[name].body)
         self.active.pop()
-        return (structured.Scope(body),)
+        return (control_flow.Scope(body),)
 
     def test(self, node: ast.expr) -> Formula:
         """An expression as a condition."""
@@ -276,7 +277,7 @@ class _Reader:
         self.active.append(name)
         self.calls += 1
         if self.calls > MAX_CALLS:
-            raise _error(structured.TOO_LONG, node)
+            raise _error(TOO_LONG, node)
 
 
 def _word(name: str) -> str:

@@ -12,12 +12,23 @@ nothing, so tests may be repeated and rounds that only test do no harm; this giv
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from functools import cache
 from itertools import groupby, islice
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
+from programmatic.dsl.control_flow import (
+    CONTINUE,
+    RETURN,
+    Block,
+    Branch,
+    Jump,
+    Loop,
+    Place,
+    Scope,
+    Statement,
+    Times,
+    block_words,
+)
 from programmatic.dsl.formulas import (
     EVERY,
     TRUE,
@@ -33,13 +44,9 @@ from programmatic.dsl.formulas import (
     states,
 )
 from programmatic.dsl.parser import MAX_TOKENS
-from programmatic.dsl.tokens import ACTIONS, MAX_TIMES, PERCEPTS
+from programmatic.dsl.tokens import MAX_TIMES
 
-Block: TypeAlias = "tuple[Statement, ...]"
-Place: TypeAlias = tuple[int, int]
 MAX_STEPS: Final = 50_000
-IDLE: Final = ("REPEAT", "R=0", "r(", "turnLeft", "r)")
-"""The statement that does nothing."""
 BOUND: Final = MAX_TIMES
 """Rounds of a loop that has no equivalent in the language, if an approximation is allowed."""
 
@@ -55,58 +62,6 @@ class UnsayableError(ValueError):
     def __init__(self, message: str, place: Place | None = None) -> None:
         super().__init__(message, place)
         self.message, self.place = message, place
-
-
-@dataclass(frozen=True, slots=True)
-class Act:
-    """An action, by its number."""
-
-    action: int
-
-
-@dataclass(frozen=True, slots=True)
-class Branch:
-    """`if test: then else: otherwise`; blocks may be empty."""
-
-    test: Formula
-    then: Block
-    otherwise: Block = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Loop:
-    """`while test: body`."""
-
-    test: Formula
-    body: Block
-    place: Place = field(compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Times:
-    """`for _ in range(n): body`."""
-
-    n: int
-    body: Block
-    place: Place = field(compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """The body of a function in place of its call; `return` ends it."""
-
-    body: Block
-
-
-@dataclass(frozen=True, slots=True)
-class Jump:
-    """`break`, `continue` or `return`."""
-
-    kind: str
-
-
-Statement: TypeAlias = "Act | Branch | Loop | Times | Scope | Jump"
-BREAK, CONTINUE, RETURN = Jump("break"), Jump("continue"), Jump("return")
 
 
 class Exit(NamedTuple):
@@ -142,7 +97,7 @@ class Lowering:
         """
         body = _without(self.block(program), RETURN)
         found = ["DEF", "run", "m("]
-        for word in _block_words(body):
+        for word in block_words(body):
             found.append(word)
             if len(found) == MAX_TOKENS:
                 raise UnsayableError(TOO_LONG)
@@ -381,7 +336,7 @@ def _split(n: int) -> tuple[int, int, int]:
 
 
 def _size(block: Block) -> int:
-    return sum(1 for _ in islice(_block_words(block), MAX_TOKENS))
+    return sum(1 for _ in islice(block_words(block), MAX_TOKENS))
 
 
 def _folded(block: Block) -> Block:
@@ -391,59 +346,3 @@ def _folded(block: Block) -> Block:
         run = (*equal,)
         folded += run if len(run) < 3 else _repeats(len(run), (statement,), (1, 1))
     return folded
-
-
-def _block_words(block: Block) -> Iterator[str]:
-    words = (word for statement in block for word in _words(statement))
-    first = next(words, None)
-    if first is None:
-        yield from IDLE
-    else:
-        yield first
-        yield from words
-
-
-def _words(statement: Statement) -> Iterator[str]:
-    if isinstance(statement, Act):
-        yield ACTIONS[statement.action]
-    elif isinstance(statement, Times):
-        yield from ("REPEAT", f"R={statement.n}")
-        yield from _bracketed("r", statement.body)
-    elif isinstance(statement, Loop):
-        assert isinstance(statement.test, Test)
-        yield from _condition("WHILE", statement.test)
-        yield from _bracketed("w", statement.body)
-    else:
-        assert isinstance(statement, Branch)
-        yield from _branch(statement.test, statement.then, statement.otherwise)
-
-
-def _branch(test: Formula, then: Block, otherwise: Block) -> Iterator[str]:
-    if not then and not otherwise:
-        return
-    if isinstance(test, Constant):
-        chosen = then if test == TRUE else otherwise
-        yield from (word for statement in chosen for word in _words(statement))
-    elif isinstance(test, Both):
-        yield from _branch(test.first, (Branch(test.second, then, otherwise),), otherwise)
-    elif isinstance(test, Either):
-        yield from _branch(test.first, then, (Branch(test.second, then, otherwise),))
-    elif not then:
-        yield from _branch(negated(test), otherwise, ())
-    else:
-        yield from _condition("IFELSE" if otherwise else "IF", test)
-        yield from _bracketed("i", then)
-        if otherwise:
-            yield "ELSE"
-            yield from _bracketed("e", otherwise)
-
-
-def _bracketed(letter: str, block: Block) -> Iterator[str]:
-    yield f"{letter}("
-    yield from _block_words(block)
-    yield f"{letter})"
-
-
-def _condition(keyword: str, test: Test) -> Iterator[str]:
-    yield from (keyword, "c(", *("not", "c(") * test.negations, PERCEPTS[test.percept])
-    yield from ("c)",) * (test.negations + 1)
