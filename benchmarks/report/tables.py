@@ -92,10 +92,13 @@ def _kept_curves(folder: Path, units: tuple[str, str]) -> dict[Key, pd.DataFrame
 
 def _kept_programs(folder: Path) -> dict[str, str]:
     """The programs that searches found, by the places of their run folders."""
-    if not (folder / SEARCHES / RUNS_FILE).is_file():
-        return {}
-    rows = read_columns(folder / SEARCHES / RUNS_FILE, ("run", "program"), ("run", "program"))
-    return {f"{SEARCHES}/{row['run']}": row["program"] for row in rows.to_dict("records")}
+    programs = {}
+    for place in (Path(SEARCHES), Path()):  # presets of `returns` have no folder for searches
+        if (folder / place / RUNS_FILE).is_file():
+            rows = read_columns(folder / place / RUNS_FILE, ("run", "program"), ("run", "program"))
+            for row in rows.to_dict("records"):
+                programs[(place / row["run"]).as_posix()] = row["program"]
+    return programs
 
 
 def _is_inside(folder: Path, place: str) -> bool:

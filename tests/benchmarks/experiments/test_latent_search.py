@@ -35,6 +35,7 @@ def test_the_command_leaves_tables_and_a_picture(
     summary = pd.read_csv(out / "summary.csv")
     assert summary["env_id"].tolist() == ["Karel-Harvester-v0", "Karel-CleanHouse-v0"]
     assert summary["large_return"].isna().tolist() == [False, True]
+    assert len(pd.read_csv(out / "results.csv")) == 4 * 2 + 2  # two in worlds of 100x100
     assert main(arguments) == 0
     assert "[1 of 4]" not in capsys.readouterr().out
 
@@ -70,6 +71,18 @@ def test_errors_are_one_line(
     error = capsys.readouterr().err.strip()
     assert "\n" not in error
     assert re.search(message, error)
+
+
+def test_kept_folders_have_the_table_that_reports_show() -> None:
+    kept = Path("benchmarks/results")
+    folders = [
+        path.parent for path in kept.glob("*/config.json") if "latent_search" in path.read_text()
+    ]
+    assert len(folders) >= 2
+    for folder in folders:
+        results, runs = (pd.read_csv(folder / name) for name in ("results.csv", "runs.csv"))
+        own = results[results["worlds"] == "own"].set_index("run")["return"]
+        assert own.to_dict() == runs.set_index("run")["fresh_return"].to_dict()
 
 
 def rows(env_id: str, search: list[float], fresh: list[float]) -> pd.DataFrame:

@@ -151,16 +151,17 @@ def test_runs_outside_of_a_benchmark_are_not_read(searches: Path, tmp_path: Path
     assert found.runs == []
 
 
-def test_results_whose_runs_were_not_kept(tmp_path: Path) -> None:
+@pytest.mark.parametrize("place", ["searches/", ""])
+def test_results_whose_runs_were_not_kept(place: str, tmp_path: Path) -> None:
     write_results(
         tmp_path,
         [
-            {"run": "searches/runs/a"},
+            {"run": f"{place}runs/a"},
             {"algo": "DRL", "run": "trainings/runs/b", "frames": 100},
         ],
     )
-    (tmp_path / "searches").mkdir()
-    (tmp_path / "searches" / "runs.csv").write_text(f"id,run,program\n1,runs/a,{MOVE}\n")
+    (tmp_path / place).mkdir(exist_ok=True)
+    (tmp_path / place / "runs.csv").write_text(f"id,run,program\n1,runs/a,{MOVE}\n")
     (tmp_path / "curves.csv").write_text(
         "algo,env_id,seed,unit,x,return\n"
         f"hc,{MAZE},0,evaluations,1,0.1\nhc,{MAZE},0,evaluations,10,0.5\n"
