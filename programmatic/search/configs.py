@@ -37,6 +37,8 @@ class SearchConfig:
 
     TASK_SETTINGS: ClassVar[str | None] = None
     """The method whose settings of tasks it has; None: its own."""
+    SAME_IN_ALL_TASKS: ClassVar[tuple[str, ...]] = ()
+    """Options that settings of tasks do not change."""
 
     n_worlds: int = 10
     """Start worlds in which each program runs; its return is the mean over them."""
@@ -115,11 +117,13 @@ class CEMConfig(SearchConfig):
 class CGCEMConfig(CEMConfig):
     """Options of CEM with restarts, in few worlds, guided by counterexamples.
 
-    The other options are those of LEAPS, also those of each task. An ablation chose the defaults.
+    The other options are those of LEAPS, also those of each task, but sigma is always 0.5: with
+    LEAPS's 0.25 for TopOff, restarts end in the same local optima.
     """
 
     METHOD: ClassVar[str] = "latent.cgcem:CGCEM"
     TASK_SETTINGS: ClassVar[str | None] = "cem"
+    SAME_IN_ALL_TASKS: ClassVar[tuple[str, ...]] = ("sigma",)
 
     n_worlds: int = 1000
     """Start worlds that a solution must solve; a program's return is the mean over them."""
@@ -371,4 +375,6 @@ def task_settings(method: str, env_id: str) -> dict[str, Any]:
     match = TASK_NAME.fullmatch(plain_id(env_id))
     if match is None or not file.exists():
         return {}
-    return yaml.safe_load(file.read_text(encoding="utf-8")).get(match[1], {})
+    settings = yaml.safe_load(file.read_text(encoding="utf-8")).get(match[1], {})
+    same = METHODS[method].SAME_IN_ALL_TASKS
+    return {name: value for name, value in settings.items() if name not in same}
