@@ -15,7 +15,7 @@ from agents.kernels.kernel_episodes import ALL_ACTIONS, act_in, choose, run_epis
 from karel_gym.envs.observations import N_PERCEPTS
 from karel_gym.robot import sense
 from karel_gym.simulation.episode_arrays import world_at
-from karel_gym.simulation.kernels import inner, kernel
+from karel_gym.simulation.kernels import allocating_kernel, inner
 from karel_gym.tasks.task import Task
 from karel_gym.world import WorldBatch
 from programmatic.rollout import Outcomes
@@ -56,7 +56,7 @@ def remember(gates: Any, hidden: Any, memory: Any) -> None:
         hidden[k] = show * np.tanh(memory[k])
 
 
-@kernel
+@allocating_kernel
 def act_recurrently(first: int, last: int, network: Any, episodes: Any) -> None:
     """Let a `Recurrent` policy act in the `KernelEpisodes` `first` to `last - 1`."""
     size = len(network.recurrent)

@@ -12,7 +12,7 @@ from karel_gym.envs.signature import Feature, Signature
 from karel_gym.robot import ACTIONS, PERCEPTS, sense, useful
 from karel_gym.simulation.devices import CPU, Device
 from karel_gym.simulation.episode_arrays import WorldArrays
-from karel_gym.simulation.kernels import index, inner, kernel
+from karel_gym.simulation.kernels import allocating_kernel, index, inner, kernel
 from karel_gym.tasks.task import Task
 from karel_gym.world import MARKERS, MAX_MARKERS, WALL
 
@@ -83,7 +83,7 @@ def write_previous_actions(
             observations[i, N_PERCEPTS + previous[i]] = 1
 
 
-@kernel
+@allocating_kernel
 def sense_grids(grids: Any, width: int, percepts: Any) -> None:
     """Write the percepts, float32, (N, 5), of a robot in grids, uint8, (N, 16, H*W)."""
     n_positions = grids.shape[2]

@@ -6,6 +6,10 @@ functions of a task (see `karel_gym.tasks.task`): `kernel.of(task)` is compiled 
 A kernel for many independent items handles the items in range(first, last, step), its first
 arguments. It also runs on a GPU, where the threads share the items.
 
+numba counts references to arrays, several times per step of a run: that took two thirds of the time
+of the interpreter. Kernels count none, so neither they nor the functions that they call may create
+arrays; only the body of an `allocating_kernel` may. If a task's functions do, references are counted.
+
 numba's cache notices only changes of the file with the outermost function. A kernel's name in the
 cache therefore ends in a hash of all the code that it calls.
 """
@@ -25,6 +29,7 @@ import numpy as np
 from numba.core import config as numba_config
 from numba.core.caching import FunctionCache
 from numba.core.dispatcher import Dispatcher
+from numba.core.errors import NumbaError
 
 from karel_gym.simulation.compiling import compiling
 
@@ -61,8 +66,14 @@ class TaskFunctions(Protocol):
         """Compiled kernels are kept by task."""
 
 
-inner = numba.njit(nogil=True, error_model="numpy", forceinline=True)
-"""Compile a function that kernels call; it is compiled and cached with its caller."""
+COUNTED: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+UNCOUNTED = COUNTED | {"_nrt": False}
+
+inner: Any = numba.njit(**UNCOUNTED, forceinline=True)
+"""Compile a function that kernels call; it is compiled and cached with its caller.
+
+It should create no arrays.
+"""
 
 
 @inner
@@ -80,8 +91,9 @@ def product(a: float, b: float) -> float:
 class Kernel:
     """A compiled function that Python calls; it is pickled by its name."""
 
-    def __init__(self, function: FunctionType) -> None:
+    def __init__(self, function: FunctionType, allocates: bool = False) -> None:
         self.function = function
+        self.allocates = allocates
         self.__doc__ = function.__doc__
         self.__module__ = function.__module__
         self._compile_for = lru_cache(maxsize=None)(self._compile)
@@ -97,16 +109,21 @@ class Kernel:
         return self._compile_for(task)
 
     def _compile(self, task: TaskFunctions | None) -> Callable[..., Any]:
-        function = bind(self.function, task, _inner_for)
-        digest = hashlib.sha256(f"bounds checked: {numba_config.BOUNDSCHECK}".encode())  # type: ignore[attr-defined]
+        return _Announced(self.compiled(task, self.allocates), self, task)
+
+    def compiled(self, task: TaskFunctions | None, counts: bool) -> Any:
+        """The function for a task, compiled at its first call; `counts`: references to arrays."""
+        function = bind(self.function, task, _counting_for if counts else _inner_for)
+        options = COUNTED if counts else UNCOUNTED
+        digest = hashlib.sha256(f"{options}, {numba_config.BOUNDSCHECK}".encode())  # type: ignore[attr-defined]
         _update(digest, function, set())
         function.__qualname__ = f"{self.function.__name__}_{digest.hexdigest()[:16]}"
-        compiled: Any = numba.njit(nogil=True, error_model="numpy")(function)
+        compiled: Any = numba.njit(**options)(function)
         try:
             compiled._cache = _KernelCache(function)  # type: ignore[no-untyped-call]
         except RuntimeError:
             _say_uncached("no folder for the cache can be written")
-        return _Announced(compiled, self, task)
+        return compiled
 
 
 class _KernelCache(FunctionCache):
@@ -155,7 +172,13 @@ class _Announced:
         if self._is_compiled:
             return self.compiled(*args)
         with compiling(self.kernel.function.__name__, lambda: bool(self.compiled.signatures)):
-            result = self.compiled(*args)
+            try:
+                result = self.compiled(*args)
+            except NumbaError:
+                if self.task is None or self.kernel.allocates:
+                    raise
+                self.compiled = self.kernel.compiled(self.task, counts=True)
+                result = self.compiled(*args)  # the task's functions create arrays
         self._is_compiled = True
         return result
 
@@ -163,6 +186,11 @@ class _Announced:
 def kernel(function: Callable[..., Any]) -> Kernel:
     """Make a function a `Kernel`."""
     return Kernel(cast(FunctionType, function))
+
+
+def allocating_kernel(function: Callable[..., Any]) -> Kernel:
+    """Make a function a `Kernel` that may create arrays."""
+    return Kernel(cast(FunctionType, function), allocates=True)
 
 
 def bind(
@@ -201,6 +229,13 @@ def _inner_for(function: Dispatcher, task: TaskFunctions | None) -> Dispatcher:
     if task is None or not _needs_task(cast(FunctionType, function.py_func)):
         return function
     return inner(bind(cast(FunctionType, function.py_func), task, _inner_for))
+
+
+@cache
+def _counting_for(function: Dispatcher, task: TaskFunctions | None) -> Dispatcher:
+    """A function for an allocating kernel: views that it returns must be counted there."""
+    own = bind(cast(FunctionType, function.py_func), task, _counting_for)
+    return numba.njit(**COUNTED, forceinline=True)(own)
 
 
 def _needs_task(function: FunctionType) -> bool:

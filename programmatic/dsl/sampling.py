@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from karel_gym.simulation.kernels import inner, kernel
+from karel_gym.simulation.kernels import allocating_kernel, inner
 from karel_gym.simulation.rng import below, states_of
 from programmatic.dsl import Program
 from programmatic.dsl import tokens as t
@@ -140,7 +140,7 @@ def draw_program(
     return length
 
 
-@kernel
+@allocating_kernel
 def draw_programs(
     tokens: Any,
     lengths: Any,

@@ -17,7 +17,7 @@ from karel_gym.simulation.cartpole import (
     transition,
 )
 from karel_gym.simulation.devices import in_parallel
-from karel_gym.simulation.kernels import inner, kernel
+from karel_gym.simulation.kernels import allocating_kernel, inner
 from programmatic.trees.batches import compile_trees, decide
 from programmatic.trees.program import TreeProgram
 
@@ -94,7 +94,7 @@ def observe(state: CartState, observation: Any) -> None:
     observation[3] = state.pole_angular_velocity
 
 
-@kernel
+@allocating_kernel
 def run_part(first: int, last: int, trees: Any, starts: Any, max_steps: int, returns: Any) -> None:
     """Play the episodes `first` to `last - 1`; number k*E + e is episode e of program k.
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from karel_gym.robot import act, sense
 from karel_gym.simulation.episode_arrays import copy
-from karel_gym.simulation.kernels import index, inner, kernel
+from karel_gym.simulation.kernels import allocating_kernel, index, inner
 from karel_gym.simulation.rng import below
 from karel_gym.world import HEADINGS, WALL
 from programmatic.leaps.data.demonstrations import STOP
@@ -113,7 +113,7 @@ def conditions_of(tokens: Any, n_tokens: int) -> Any:
     return places
 
 
-@kernel
+@allocating_kernel
 def demonstrate_programs(
     first: int,
     last: int,

@@ -12,7 +12,7 @@ from karel_gym.registration import task_of
 from karel_gym.robot import ACTIONS, act, sense
 from karel_gym.simulation.devices import in_parallel
 from karel_gym.simulation.episode_arrays import copy
-from karel_gym.simulation.kernels import index, inner, kernel
+from karel_gym.simulation.kernels import allocating_kernel, index, inner, kernel
 from karel_gym.world import HEADINGS, MAX_MARKERS, WALL
 from programmatic.machine.bytecode import ACT, HALT, argument_of, compile_rows, op_of
 from programmatic.machine.interpreter import NO_ACTION, advance
@@ -88,7 +88,7 @@ def match(
     return n_equal / (1 + max(n_actions, length))
 
 
-@kernel
+@allocating_kernel
 def match_part(
     first: int,
     last: int,

@@ -9,10 +9,14 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from karel_gym.simulation.episode_arrays import WorldArrays
 from karel_gym.simulation.kernels import inner
 from programmatic.horizon import Limits
+from programmatic.search.programs.mutation import N_COLUMNS
 from programmatic.search.programs.space import ProgramSpace
+from programmatic.search.programs.statements import STACK_SIZE
 
 UNIT = 2.0**32  # a return of 1 as a score
 REJECTED = -(2**62)  # the score of a dropped candidate, lower than any other
@@ -68,6 +72,45 @@ class Climb(NamedTuple):
     parent: Any  # int8, (L,); the current program
     returns: Any  # int64, (N,); its returns in each world
     best: Any  # int8, (L,); the best program
+
+
+class ClimbRoom(NamedTuple):
+    """Arrays for the kernel to work in; it needs none of their values later."""
+
+    mutant: Any  # int8, (L,)
+    code: Any  # int64, (L,)
+    conditions: Any  # int64, (L,)
+    stack: Any  # int64, (STACK_SIZE,)
+    places: Any  # int64, (2 * L, N_COLUMNS)
+    order: Any  # int64, (N,)
+    returns: Any  # int64, (N,)
+    parent_trails: Any  # uint64, (N,)
+    trails: Any  # uint64, (N,)
+    episodes: WorldArrays  # of 2 worlds
+    hashes: Any  # uint64, (H,); H is a power of 2 above the most neighbours
+    stamps: Any  # int64, (H,), zeros
+
+
+def climb_room(rules: Rules, worlds: StartWorlds, n_tokens: int) -> ClimbRoom:
+    """New arrays for climbs over programs of up to `n_tokens` tokens."""
+    n_worlds = len(worlds.weights)
+    capacity = 4
+    while capacity < 2 * max(rules.first_neighbours, rules.last_neighbours):
+        capacity *= 2
+    return ClimbRoom(
+        mutant=np.zeros(n_tokens, dtype=np.int8),
+        code=np.zeros(n_tokens, dtype=np.int64),
+        conditions=np.zeros(n_tokens, dtype=np.int64),
+        stack=np.zeros(STACK_SIZE, dtype=np.int64),
+        places=np.zeros((2 * n_tokens, N_COLUMNS), dtype=np.int64),
+        order=np.zeros(n_worlds, dtype=np.int64),
+        returns=np.zeros(n_worlds, dtype=np.int64),
+        parent_trails=np.zeros(n_worlds, dtype=np.uint64),
+        trails=np.zeros(n_worlds, dtype=np.uint64),
+        episodes=worlds.arrays.take([0, 0]),
+        hashes=np.zeros(capacity, dtype=np.uint64),
+        stamps=np.zeros(capacity, dtype=np.int64),
+    )
 
 
 class Gains(NamedTuple):

@@ -16,9 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from karel_gym.simulation.episode_arrays import WorldArrays, copy, copy_world, world_at
+from karel_gym.simulation.episode_arrays import copy, copy_world, world_at
 from karel_gym.simulation.kernels import inner, kernel
-from karel_gym.tasks.task import N_COUNTERS
 from programmatic.machine.bytecode import compile_program
 from programmatic.machine.interpreter import NOWHERE, ONE, run
 from programmatic.search.programs.canonical import canonical_hash
@@ -38,9 +37,8 @@ from programmatic.search.programs.climb_state import (
     whole,
 )
 from programmatic.search.programs.edits import neighbour
-from programmatic.search.programs.mutation import CODED, END, N_COLUMNS, START, list_places
+from programmatic.search.programs.mutation import CODED, END, START, list_places
 from programmatic.search.programs.space import draw_program
-from programmatic.search.programs.statements import STACK_SIZE
 
 
 @inner
@@ -112,7 +110,14 @@ def is_same(one: Any, other: Any, length: int) -> bool:
 
 @kernel
 def climb(
-    rules: Any, worlds: Any, starts: Any, start_lengths: Any, state: Any, limit: int, gains: Any
+    rules: Any,
+    worlds: Any,
+    starts: Any,
+    start_lengths: Any,
+    state: Any,
+    limit: int,
+    room: Any,
+    gains: Any,
 ) -> int:
     """Climb until `limit` programs have been evaluated, one solves the task, or `gains` is full.
 
@@ -124,35 +129,20 @@ def climb(
         start_lengths: int64, (S,); their numbers of tokens.
         state: `Climb`.
         limit: Most evaluations.
+        room: `ClimbRoom`, new.
         gains: `Gains`; written.
 
     Returns:
         The number of gains.
     """
     numbers, parent, rng, space = state.numbers, state.parent, state.rng, rules.space
-    n_worlds, size = worlds.arrays.cells.shape
-    mutant = np.empty_like(parent)
-    code, conditions = np.empty((2, parent.size), dtype=np.int64)
-    stack = np.empty(STACK_SIZE, dtype=np.int64)
-    places = np.empty((2 * parent.size, N_COLUMNS), dtype=np.int64)
-    order = np.arange(n_worlds)
-    returns = np.empty(n_worlds, dtype=np.int64)
-    # The instructions that the current program reached in each world; all if unknown.
-    parent_trails = np.full(n_worlds, ~NOWHERE)
-    trails = np.empty(n_worlds, dtype=np.uint64)
-    rooms = WorldArrays(
-        np.empty((2, size), dtype=np.uint8),
-        worlds.arrays.width,
-        np.empty((2, 2), dtype=np.int64),
-        np.empty((2, 1), dtype=np.uint64),
-        np.empty((2, N_COUNTERS), dtype=np.int32),
-    )
-    episode, anchor = world_at(rooms, 0), world_at(rooms, 1)
+    n_worlds = worlds.weights.size
+    mutant, code, conditions, stack, places, order, returns = room[:7]
+    parent_trails, trails, episodes, hashes, stamps = room[7:]
+    episode, anchor = world_at(episodes, 0), world_at(episodes, 1)
     no_trace = anchor.counters[:0]
-    capacity = 4
-    while capacity < 2 * max(rules.first_neighbours, rules.last_neighbours):
-        capacity *= 2
-    hashes, stamps = np.empty(capacity, dtype=np.uint64), np.zeros(capacity, dtype=np.int64)
+    for j in range(n_worlds):
+        order[j], parent_trails[j] = j, ~NOWHERE  # all instructions are reached if it is unknown
     n_gains, n_places, stamp = 0, 0, 0
     parent_hash = NOWHERE
     is_new = True  # whether the tables of the current program must still be written

@@ -33,6 +33,7 @@ from programmatic.search.programs.climb_state import (
     Climb,
     Gains,
     Rules,
+    climb_room,
     whole,
 )
 from programmatic.search.programs.climbing import climb
@@ -129,7 +130,10 @@ class ProgramClimbing(Method):
         climbing = Climb(numbers, rng, parent, returns, best)
         lengths = (starts != PAD).sum(axis=1)
         while numbers[EVALUATIONS] < limit and not self._is_solved(numbers):
-            n_gains = self._climb(self.rules, self.worlds, starts, lengths, climbing, limit, gains)
+            room = climb_room(self.rules, self.worlds, len(parent))
+            n_gains = self._climb(
+                self.rules, self.worlds, starts, lengths, climbing, limit, room, gains
+            )
             self._keep(gains, n_gains, climbing)
         self.objective.count(int(numbers[EVALUATIONS]))
         if numbers[ABOVE_BOUND]:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from karel_gym.simulation.kernels import inner, kernel
+from karel_gym.simulation.kernels import allocating_kernel, inner
 from karel_gym.simulation.rng import states_of
 from programmatic.dsl import Program, Statement
 from programmatic.dsl import tokens as t
@@ -127,7 +127,7 @@ def draw_program(space: Any, tokens: Any, stack: Any, rng: Any) -> int:
             return end + 1
 
 
-@kernel
+@allocating_kernel
 def draw_space_programs(space: Any, tokens: Any, rngs: Any) -> None:
     """Fill `tokens`, int8, (N, max_tokens), pads, with random programs; `rngs` is (N, 1)."""
     stack = np.empty(STACK_SIZE, dtype=np.int64)
@@ -136,7 +136,7 @@ def draw_space_programs(space: Any, tokens: Any, rngs: Any) -> None:
         tokens[i, length:] = t.PAD
 
 
-@kernel
+@allocating_kernel
 def draw_neighbours(space: Any, parent: Any, tokens: Any, rngs: Any) -> None:
     """Fill `tokens`, int8, (N, max_tokens), with neighbours of a program; `rngs` is (N, 1)."""
     stack = np.empty(STACK_SIZE, dtype=np.int64)

@@ -28,6 +28,7 @@ from programmatic.search.programs.climb_state import (
     Climb,
     Gains,
     StartWorlds,
+    climb_room,
 )
 from programmatic.search.programs.climbing import climb, scheduled
 from programmatic.search.programs.method import ProgramClimbing
@@ -75,7 +76,8 @@ def climb_on(
     found = []
     for limit in limits:
         while state.numbers[EVALUATIONS] < limit:
-            n = climb.of(task_of(env_id))(chosen, method.worlds, *starts, state, limit, gains)
+            room = climb_room(chosen, method.worlds, 45)
+            n = climb.of(task_of(env_id))(chosen, method.worlds, *starts, state, limit, room, gains)
             for i in range(n):
                 program = Program.from_tokens(gains.tokens[i, : gains.lengths[i]])
                 found.append((int(gains.evaluations[i]), str(program)))
