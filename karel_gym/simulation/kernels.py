@@ -6,9 +6,10 @@ functions of a task (see `karel_gym.tasks.task`): `kernel.of(task)` is compiled 
 A kernel for many independent items handles the items in range(first, last, step), its first
 arguments. It also runs on a GPU, where the threads share the items.
 
-numba counts references to arrays, several times per step of a run: that took two thirds of the time
-of the interpreter. Kernels count none, so neither they nor the functions that they call may create
-arrays; only the body of an `allocating_kernel` may. If a task's functions do, references are counted.
+numba counts references to arrays, several times per step of a run, which took most of the time of
+the interpreter. Kernels count none. They and the functions that they call therefore create no
+arrays; only the body of an `allocating_kernel` may. If a task's functions create arrays, the
+kernels of this task count references.
 
 numba's cache notices only changes of the file with the outermost function. A kernel's name in the
 cache therefore ends in a hash of all the code that it calls.

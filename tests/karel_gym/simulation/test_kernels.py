@@ -101,6 +101,15 @@ def test_kernels_are_specialised_to_tasks() -> None:
     assert picked == [pytest.approx(1 / 36), 0]
 
 
+def test_the_functions_of_a_task_may_create_arrays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = SOURCE.replace("    return value / 2", "    return (np.ones(3) * value).sum() / 6")
+    (tmp_path / "allocating.py").write_text(table)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert first_reward(importlib.import_module("allocating").V0) == REWARD
+
+
 def test_tasks_that_share_code_share_the_compiled_kernel() -> None:
     maze = task_named(MAZE)
     other = Task(maze.doc, maze.shape, maze.min_shape, maze.generate, maze.begin, maze.reward)
