@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from karel_gym.simulation.episode_arrays import copy
 from karel_gym.simulation.kernels import inner, kernel
 from programmatic.leaps.model.grammar import END, KINDS
 
@@ -115,6 +116,6 @@ def choose(
         rows[going], stacks[going], slack[going] = row_after, stack, slack[i] - cost[row, best]
         current[going], at[going] = best, at[i]
         if going < i:
-            states[going] = states[i]
+            copy(states[i], states[going])
         going += 1
     return going
