@@ -59,10 +59,15 @@ def plot_pretraining(
             axes.text(0.5, 0.5, "not trained on", ha="center", transform=axes.transAxes)
             axes.set(xticks=[], yticks=[])
         axes.set(title=title, xlabel="epoch")
-        axes.set_ylim(0, 1.03 if column in SHARES else None)
+        if column in SHARES:
+            axes.set_ylim(0, 1.03)
+        elif axes.lines:
+            axes.set_yscale("log")
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
-    figure.axes[0].legend(frameon=False)
+    lines = {line.get_label(): line for axes in figure.axes for line in axes.lines}
+    shown = {str(label): lines[label] for label in labels if label in lines}
+    figure.legend(shown.values(), shown, loc="outside upper center", ncols=5, frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=150)

@@ -58,7 +58,7 @@ def test_a_picture_shows_several_runs(tmp_path: Path, drawn: list[Any]) -> None:
     plot_pretraining(runs, picture)
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert [len(axes.lines) for axes in drawn[0].axes] == [3, 3, 1, 3, 3, 1]
-    legend = [text.get_text() for text in drawn[0].axes[0].get_legend().get_texts()]
+    legend = [text.get_text() for text in drawn[0].legends[0].get_texts()]
     assert legend == ["LEAPS", "LEAPS-P (b)", "LEAPS-P (c)"]
     assert drawn[0].axes[3].lines[0].get_ydata().tolist() == [0.1, 0.3]
 
