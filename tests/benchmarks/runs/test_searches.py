@@ -11,6 +11,7 @@ from benchmarks.runs.ledger import PROVENANCE, RUNS_FILE, TableLedger, do_jobs
 from benchmarks.runs.searches import SEARCH_COLUMNS, SearchJob, large_return, result_of
 from programmatic import Program
 from programmatic.runs import RunError
+from programmatic.search import HCConfig
 from tests.benchmarks.small_model import small_model
 
 HARVESTER = "Karel-Harvester-v0"
@@ -101,8 +102,9 @@ def test_programs_run_in_large_worlds_where_there_are_any(horizon: str) -> None:
     climb = Program.parse(
         "DEF run m( WHILE c( noMarkersPresent c) w( turnLeft move turnRight move w) m)"
     )
-    assert large_return(climb, "Karel-StairClimber-v0", horizon) == 1.0
-    assert pd.isna(large_return(climb, "Karel-CleanHouse-v0", horizon))
+    config = HCConfig(horizon=horizon)
+    assert large_return(climb, "Karel-StairClimber-v0", config) == 1.0
+    assert pd.isna(large_return(climb, "Karel-CleanHouse-v0", config))
 
 
 @pytest.mark.parametrize("horizon", ["task", "published"])
@@ -112,4 +114,4 @@ def test_a_program_that_harvests_a_large_world_is_not_cut_short(horizon: str) ->
     back = f"{row} turnRight move turnRight"
     # No space for more in a program's tokens: a REPEAT of a REPEAT walks all 98 rows.
     harvest = Program.parse(f"DEF run m( REPEAT R=7 r( REPEAT R=7 r( {there} {back} r) r) m)")
-    assert large_return(harvest, HARVESTER, horizon) == pytest.approx(1.0)
+    assert large_return(harvest, HARVESTER, HCConfig(horizon=horizon)) == pytest.approx(1.0)
