@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image as PillowImage
 
+from agents.hierarchy.skill_policy import SkillPolicy
 from agents.policies import Contestant, contestants
 from agents.rollout import KarelRollout
 from karel_gym.registration import task_of
@@ -89,15 +90,16 @@ def episode_images(
     extent: int = CELL_EXTENT,
     with_panel: bool = True,
 ) -> Iterator[Image]:
-    """The images of one episode; `with_panel` shows a program beside its world."""
+    """The images of one episode; `with_panel` shows the running program beside its world."""
     task = task_of(env_id).with_max_markers(max_markers)
     worlds = WorldBatch.from_worlds([world])
     rollout = KarelRollout(contestant, task, worlds, seed, deterministic, max_steps)
     renderer = Renderer(world.shape, extent)
-    policy, total, status = contestant.policy, 0.0, ""
+    policy: Any = contestant.policy
+    total, status = 0.0, ""
     for step in count():
-        program = policy if with_panel and isinstance(policy, ProgramPolicy) else None
-        panel = program.panel(rollout.state) if program is not None else ()
+        shows = with_panel and isinstance(policy, ProgramPolicy | SkillPolicy)
+        panel = policy.panel(rollout.state) if shows else ()
         frame = Frame(step, total, contestant.name, status, panel=panel)
         yield renderer.draw(rollout.envs.worlds[0], frame, rollout.envs.episodes.looks(0))
         if status:

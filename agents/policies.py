@@ -274,10 +274,9 @@ def _of_model(name: str, model: Any) -> Contestant:
     deterministic = bool(getattr(model, "acts_deterministically", True))
     if settings.get("action", PRIMITIVE) != PRIMITIVE:
         from agents.hierarchy.skill_policy import SkillPolicy
-        from agents.hierarchy.skills import skills_named
+        from agents.hierarchy.skills import skills_of
 
-        skill_space = skills_named(settings["action"], settings.get("model", "default"))
-        skills = partial(SkillPolicy, model, skill_space, settings["horizon"])
+        skills = partial(SkillPolicy, model, skills_of(settings), settings["horizon"])
         shape = (settings["height"], settings["width"]) if settings["obs"] == "grid" else None
         policy = skills(settings["max_steps"])
         return Contestant(name, policy, settings["obs"], shape, deterministic, within=skills)

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from programmatic import Program, ProgramPolicy
 from programmatic.machine.policy import ProgramState
 from programmatic.runs import RunError, write_json
-from programmatic.search.configs import config_of
 from programmatic.search.result import SearchResult
+from programmatic.search.run_settings import config_of
 
 PROGRAM_FILE = "program.json"
 RESULT_FILE = "result.json"  # of a search's run folder

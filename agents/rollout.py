@@ -24,6 +24,9 @@ from programmatic.rollout import Outcomes, Rollout, play
 class KarelRollout(Rollout):
     """A policy in N episodes of a Karel task; an episode that has ended restarts in a random world.
 
+    A policy with the method `halted(state)`, (N,), such as one of options, ends its episode when it
+    halts.
+
     Args:
         contestant: The policy; it can take the worlds' size.
         task: The task.
@@ -58,15 +61,24 @@ class KarelRollout(Rollout):
         observations, _ = self.envs.reset(seed=seed, options={"worlds": list(worlds)})
         masks = self.envs.action_masks if contestant.takes_masks else None
         how = contestant.decides(deterministic)
+        self._halted = getattr(policy, "halted", None)
         super().__init__(policy, observations, self._step_envs, how, masks)
 
     def _step_envs(
         self, actions: NDArray[np.int64]
     ) -> tuple[NDArray[Any], NDArray[np.float64], NDArray[np.bool_], list[dict[str, Any]]]:
+        halted = np.zeros(len(actions), np.bool_)
+        if self._halted is not None:
+            halted = self._halted(self.state)
+        episodes = self.envs.episodes
+        returns, lengths = episodes.returns.copy(), episodes.lengths.copy()
         observations, rewards, terminated, truncated, info = self.envs.step(actions)
-        ended = terminated | truncated
+        rewards[halted], ended = 0, terminated | truncated | halted
         infos: list[dict[str, Any]] = [{} for _ in actions]
-        for i in np.flatnonzero(ended):
+        for i in np.flatnonzero(halted):
+            infos[i] = {"episode": {"r": returns[i], "l": lengths[i]}}
+            infos[i] |= {"is_success": False, "TimeLimit.truncated": False}
+        for i in np.flatnonzero(ended & ~halted):
             infos[i] = {
                 "episode": {"r": info["return"][i], "l": info["length"][i]},
                 "is_success": bool(info["is_success"][i]),

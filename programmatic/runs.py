@@ -34,6 +34,7 @@ CHECKPOINT_FOLDER = "checkpoints"
 CHECKPOINT_NAME = re.compile(r"step-(\d+)\.\w+")
 RUN_FILES = (
     *("*.zip", "best.safetensors", "best.json", "result.json", "program.karel", "program.tree"),
+    "options.karel",
     *("policy.safetensors", "policy.json", "imitation.json", "study.db", "best.yml", TRACKING_FILE),
     *("progress.csv", "evaluations.csv", "history.csv", "iterations.csv"),
     *("answers.jsonl", "prompt.txt", "proposals.karel"),

@@ -24,7 +24,7 @@ import karel_gym, gymnasium
 from programmatic import execute
 from programmatic.leaps import ProgramVAE
 from programmatic.references import reference_program
-from programmatic.search.configs import config_of
+from programmatic.search.run_settings import config_of
 from agents.drl.hyperparameters import read_hyperparameters
 from benchmarks.statistics.published import published_returns
 

@@ -10,7 +10,6 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 import torch
-from gymnasium.spaces import Discrete
 from sb3_contrib import MaskablePPO
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
@@ -154,7 +153,7 @@ class Evaluation(Periodic):
     def _play(self) -> Outcomes:
         """Play an episode in each world: in a kernel if the policy has one, else in the envs."""
         env, envs = self.env, self.env.envs
-        if isinstance(env.action_space, Discrete):
+        if type(env) is KarelSB3VecEnv:
             kernel = kernel_of(self.model, envs.obs, self.deterministic)
             if kernel is not None:
                 return kernel(envs.task, self.worlds, self.seed, envs.episodes.max_steps)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from agents.hierarchy.actions import PRIMITIVE, check_kinds
+from agents.hierarchy.actions import LISTED, PRIMITIVE, check_kinds
 from karel_gym.registration import obs_of, unbound_id
 from programmatic.algorithms import algorithm_class
 from programmatic.flags import Count, Options
@@ -28,7 +28,9 @@ COUNTS = (
     "eval_episodes",
     "train_max_steps",
     "horizon",
+    "option_calls",
 )
+OPTION_CALLS = 220  # HIPO's limit is 220 nodes of the program's syntax tree
 TRACKERS = ("tensorboard", "wandb", "mlflow")
 VALUE_BASED = ("dqn", "qrdqn")
 DEFAULT_REWARD = "default"
@@ -74,14 +76,20 @@ class TrainConfig(_LearningConfig):
         *("verbose", "track"),
     )
     NOT_STORED = ("run_dir", "conf_file", "verbose", "track")
-    ADDED = ("model",)
+    ADDED = ("model", "options", "option_calls")
 
     run_dir: Annotated[Path | None, tyro.conf.arg(name="run")] = None
     """Run folder; by default runs/ALGO-TASK-OBS-SEED.
     For options and programs, runs/ALGO-TASK-OBS-ACTION-SEED."""
-    action: Annotated[str, tyro.conf.arg(metavar="{primitive,option,program}")] = PRIMITIVE
+    action: Annotated[str, tyro.conf.arg(metavar="{primitive,option,program,options}")] = PRIMITIVE
     """Action of the policy: an action of the robot (primitive), the latent of five of them
-    (option, as in HRL), or the latent of a LEAPS program (program, as in HPRL)."""
+    (option, as in HRL), the latent of a LEAPS program (program, as in HPRL), or the number of a
+    program (options, as in HIPO)."""
+    options: Annotated[str, tyro.conf.arg(metavar="RUN")] = ""
+    """The programs of --action options: the run folder of karel-gym search hipo, a file of
+    programs, or their texts, one per line."""
+    option_calls: int | None = None
+    """Most calls of an option's run; by default that of the search for options, else 220."""
     model: Annotated[str, tyro.conf.arg(metavar="FILE")] = "default"
     """The file of the embedding of the programs that are actions, or default."""
     total_timesteps: Annotated[Count | None, tyro.conf.arg(name="steps")] = None
@@ -181,6 +189,15 @@ def resolve(config: TrainConfig) -> TrainConfig:
         width=config.width or of_env.get("width"),
         horizon=config.horizon or of_env.get("horizon"),
     )
+    if config.action == LISTED:
+        from agents.hierarchy.skills import read_options
+
+        options, max_calls = read_options(config.options)
+        config = replace(
+            config, options=options, option_calls=config.option_calls or max_calls or OPTION_CALLS
+        )
+    elif config.options or config.option_calls:
+        raise ValueError(f"options are for the action {LISTED!r}; the action is {config.action!r}")
     reward = config.reward or DEFAULT_REWARD
     env = training_env(asdict(config), 1, config.max_steps, reward).envs
     total = config.total_timesteps or int(values["n_timesteps"])

@@ -15,7 +15,8 @@ def training_env(
     """Envs for a training or its evaluations; a `ValueError` for invalid settings.
 
     Args:
-        settings: env_id, obs, height, width, action, horizon and possibly model; see `TrainConfig`.
+        settings: env_id, obs, height, width, action, horizon and, for skills, model,
+            options and option_calls; see `TrainConfig`.
         num_envs: Number of envs.
         max_steps: Horizon of an episode, in actions of the robot.
         reward: "default", "dense" or "sparse".
@@ -28,7 +29,6 @@ def training_env(
             raise ValueError(f"a horizon counts skills; the action is {PRIMITIVE!r}, no skill")
         return KarelSB3VecEnv(env_id, num_envs, **kwargs)
     from agents.hierarchy.skill_env import SkillVecEnv  # compiles, and reads the skills' networks
-    from agents.hierarchy.skills import skills_named
+    from agents.hierarchy.skills import skills_of
 
-    skills = skills_named(action, settings.get("model", "default"))
-    return SkillVecEnv(env_id, num_envs, skills, horizon, **kwargs)
+    return SkillVecEnv(env_id, num_envs, skills_of(settings), horizon, **kwargs)

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 PRIMITIVE = "primitive"
 """The robot's actions."""
-SKILLS = ("option", "program")
+LATENTS = ("option", "program")
 """Latents of skills; see `agents.hierarchy.skills`."""
+LISTED = "options"
+"""Numbers of given programs; see `agents.hierarchy.skills`."""
+SKILLS = (*LATENTS, LISTED)
+NO_CHOICE = -1
+"""The previous choice before the first."""
 OBSERVED_WITH_SKILLS = ("grid", "percepts")
 LARGEST = 3.0
 """The largest entry of a latent: three standard deviations of those in training."""

@@ -1,4 +1,4 @@
-"""`SkillVecEnv`: many Karel episodes at once, whose actions are latents of skills."""
+"""`SkillVecEnv`: many Karel episodes at once, whose actions are skills."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ import time
 from typing import Any
 
 import numpy as np
-from gymnasium.spaces import Box
 from numpy.typing import NDArray
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepReturn
 
-from agents.hierarchy.actions import LARGEST, SKILLS, check_kinds, share_of
+from agents.hierarchy.actions import NO_CHOICE, SKILLS, check_kinds, share_of
 from agents.hierarchy.skills import Skills
 from karel_gym.envs.karel import is_solved
 from karel_gym.envs.observations import observe
@@ -21,7 +20,7 @@ from karel_gym.simulation.kernels import kernel
 from programmatic.horizon import Limits
 from programmatic.machine.bytecode import compile_tokens
 from programmatic.machine.execution import NO_LIMIT
-from programmatic.machine.interpreter import run, turn_left
+from programmatic.machine.execution_kernels import run_on
 
 
 @kernel
@@ -30,40 +29,34 @@ def run_skills(
     last: int,
     codes: Any,
     worlds: Any,
+    max_calls: int,
     steps_left: Any,
     rewards: Any,
     steps: Any,
     terminated: Any,
 ) -> None:
-    """Run program i in running episode i, for i from `first` to `last - 1`.
-
-    A program without an action turns left once, as in `LatentProgramEnv`.
+    """Run program i in running episode i, for i from `first` to `last - 1`; see `run_on`.
 
     Args:
         first, last: The episodes.
         codes: int64, (N, L).
         worlds: `WorldArrays` of the episodes; changed.
+        max_calls: Most calls of each program.
         steps_left: int64, (N,); most actions of each program, from 1 up.
         rewards, steps, terminated: float64, int64 and bool, each (N,); written.
     """
-    no_trace = worlds.counters[0, :0]
     for i in range(first, last):
-        episode, limits = world_at(worlds, i), Limits(NO_LIMIT, steps_left[i])
-        # The episode goes on from the end of an endless loop, so that no anchor is needed.
-        outcome = run(codes[i], episode, episode, limits, False, no_trace)
+        limits = Limits(max_calls, steps_left[i])
+        outcome = run_on(codes[i], world_at(worlds, i), limits)
         rewards[i], steps[i], terminated[i] = outcome.total, outcome.actions, outcome.terminated
-        if steps[i] == 0:  # the turn's reward is in `outcome` already
-            position, heading = episode.robots
-            episode.robots[1] = turn_left(position, heading).heading
-            steps[i] = 1
 
 
 class SkillVecEnv(KarelSB3VecEnv):
-    """N episodes of a Karel task for a high-level policy, whose actions are latents of skills.
+    """N episodes of a Karel task for a high-level policy, whose actions are skills.
 
-    A skill acts until it ends, has taken its share of steps, or the task's episode ends. Its reward
-    is the sum of the rewards of these steps. Infos are those of `KarelSB3VecEnv`; an episode's
-    length counts the robot's actions.
+    A skill acts until it ends, has reached its limit, or the task's episode ends. Its reward is the
+    sum of the rewards of these steps. A skill that ends the episode terminates it. Infos
+    are those of `KarelSB3VecEnv`; an episode's length counts the robot's actions.
 
     Args:
         env_id: The task's id.
@@ -72,7 +65,8 @@ class SkillVecEnv(KarelSB3VecEnv):
         horizon: Skills per episode, after which it is truncated; None: any number.
         seed, height, width, max_steps, reward: As `KarelSB3VecEnv`'s.
         obs: "grid" or "percepts".
-        skill_steps: Most actions of a skill; default the task's horizon / `horizon`, rounded up.
+        skill_steps: Most actions of a skill; default the task's horizon / `horizon`, rounded up, or
+            no limit if the skills have a limit of calls.
 
     Raises:
         ValueError: An argument is out of its range.
@@ -96,27 +90,34 @@ class SkillVecEnv(KarelSB3VecEnv):
         super().__init__(env_id, num_envs, seed, obs, height, width, max_steps, reward)
         self.skills = skills
         self.horizon = horizon
-        self.skill_steps = skill_steps or share_of(self.envs.episodes.max_steps, horizon)
+        share = share_of(self.envs.episodes.max_steps, horizon)
+        self.skill_steps = skill_steps or (share if skills.max_calls == NO_LIMIT else NO_LIMIT)
         for name, number in (("horizon", horizon or 1), ("skill_steps", self.skill_steps)):
             if number < 1:
                 raise ValueError(f"{name} must be at least 1, got {number}")
-        self.action_space = Box(-LARGEST, LARGEST, (skills.latent_dim,), np.float32)
+        self.action_space = skills.action_space
+        self.observation_space = skills.observation_space(self.observation_space)
         self._used = np.zeros(num_envs, dtype=np.int64)  # skills in each episode
-        self._latents = np.zeros((num_envs, skills.latent_dim), dtype=np.float32)
+        self._chosen = np.zeros(
+            (num_envs, *(skills.action_space.shape or ())), skills.action_space.dtype
+        )
         self._run = run_skills.of(self.envs.task)
 
     def reset(self) -> VecEnvObs:
         """Begin an episode in every env; see `KernelSB3VecEnv.reset`."""
         self._used[:] = 0
-        return super().reset()
+        self._chosen = np.full_like(self._chosen, NO_CHOICE)
+        super().reset()
+        return self._observed()
 
     def step_async(self, actions: NDArray[Any]) -> None:
-        """Set the latents, float, (N, latent_dim), of the next skills."""
-        self._latents = np.asarray(actions, dtype=np.float32)
+        """Set the choices, (N, ...), of the next skills."""
+        self._chosen = np.array(actions, dtype=self._chosen.dtype)
 
     def step_wait(self) -> VecEnvStepReturn:
         """Let the skills act: observations (N, ...), rewards float32, dones bool, and N infos."""
-        rewards, terminated = self._act(compile_tokens(self.skills.tokens(self._latents)))
+        rewards, terminated = self._act(compile_tokens(self.skills.tokens(self._chosen)))
+        terminated |= self.skills.ends(self._chosen)
         episodes = self.envs.episodes
         self._used += 1
         truncated = episodes.lengths >= episodes.max_steps
@@ -125,6 +126,7 @@ class SkillVecEnv(KarelSB3VecEnv):
         dones = terminated | truncated
         observations = self._observed()
         infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
+        truncated &= ~terminated
         solved = terminated & is_solved(self.envs.task, episodes.returns)
         now = round(time.time() - self._start, 6)
         for i in np.flatnonzero(dones).tolist():
@@ -137,7 +139,7 @@ class SkillVecEnv(KarelSB3VecEnv):
             }
         if dones.any():
             episodes.reset(dones)
-            self._used[dones] = 0
+            self._used[dones], self._chosen[dones] = 0, NO_CHOICE
             observations = self._observed()
         return observations, rewards.astype(np.float32), dones, infos
 
@@ -146,13 +148,13 @@ class SkillVecEnv(KarelSB3VecEnv):
         episodes, n = self.envs.episodes, self.num_envs
         results = np.empty(n), np.empty(n, dtype=np.int64), np.empty(n, dtype=np.bool_)
         left = np.minimum(episodes.max_steps - episodes.lengths, self.skill_steps)
-        worlds, run = episodes.worlds, self._run
-        in_parallel(lambda first, last: run(first, last, codes, worlds, left, *results), n)
+        worlds, run, limit = episodes.worlds, self._run, self.skills.max_calls
+        in_parallel(lambda first, last: run(first, last, codes, worlds, limit, left, *results), n)
         rewards, steps, terminated = results
         episodes.returns += rewards
         episodes.lengths += steps
         return rewards, terminated
 
     def _observed(self) -> NDArray[Any]:
-        observations: NDArray[Any] = observe(self.envs.obs, self.envs.episodes.worlds)
-        return observations
+        observations = observe(self.envs.obs, self.envs.episodes.worlds)
+        return self.skills.observed(observations, self._chosen)

@@ -18,13 +18,8 @@ from benchmarks.runs.workers import Workers
 from benchmarks.settings import TASK_NAMES, ReturnsSettings, SearchesSettings
 from karel_gym.registration import task_of
 from programmatic.options import unknown
-from programmatic.search.configs import (
-    METHODS,
-    CEMConfig,
-    LatentRandomConfig,
-    RandomConfig,
-    config_of,
-)
+from programmatic.search.configs import METHODS, CEMConfig, LatentRandomConfig, RandomConfig
+from programmatic.search.run_settings import config_of
 
 SEARCHES, TRAININGS = "searches", "trainings"
 

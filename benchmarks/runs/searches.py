@@ -18,7 +18,8 @@ from programmatic.leaps.model.checkpoints import weights_path
 from programmatic.leaps.model.vae import torch_device
 from programmatic.runs import RunError, checkpoints
 from programmatic.search import SearchResult, search
-from programmatic.search.configs import SearchConfig, config_of
+from programmatic.search.configs import SearchConfig
+from programmatic.search.run_settings import config_of
 from programmatic.search.searching import RESULT_FILE
 
 LARGE_SIDE, LARGE_WORLDS = 100, 10

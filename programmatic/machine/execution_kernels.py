@@ -6,8 +6,16 @@ from typing import Any, NamedTuple
 
 from karel_gym.simulation.episode_arrays import copy_world, world_at
 from karel_gym.simulation.kernels import inner, kernel
+from karel_gym.tasks.task import reward
 from programmatic.machine.bytecode import argument_of
-from programmatic.machine.interpreter import NO_ACTION, advance, run
+from programmatic.machine.interpreter import (
+    COUNTS_IDLE_RUNS,
+    NO_ACTION,
+    Outcome,
+    advance,
+    run,
+    turn_left,
+)
 
 
 class Results(NamedTuple):
@@ -64,13 +72,37 @@ def execute_one(code: Any, rooms: Any, limits: Any, skip_loops: bool, trace: Any
 
 
 @inner
+def run_on(code: Any, episode: Any, limits: Any) -> Outcome:
+    """Run a program in a world whose episode goes on afterwards.
+
+    A program without an action turns left once.
+
+    Args:
+        code: int64, (L,).
+        episode: `WorldArrays` of the world; changed.
+        limits: `Limits`, both of them numbers.
+    """
+    # The episode goes on from the end of an endless loop, so that no anchor is needed.
+    outcome = run(code, episode, episode, limits, False, episode.counters[:0])
+    if outcome.actions > 0:
+        return outcome
+    total, terminated = outcome.total, outcome.terminated
+    effect = turn_left(episode.robots[0], episode.robots[1])
+    if not COUNTS_IDLE_RUNS:  # else the turn's reward is in `outcome` already
+        total, terminated = reward(
+            episode.cells, episode.width, effect, episode.counters, episode.rngs
+        )
+    episode.robots[1] = effect.heading
+    return Outcome(total, 1, outcome.calls, terminated, outcome.trail)
+
+
+@inner
 def next_action(code: Any, pc: int, repeats: Any, percepts: Any, max_calls: int) -> Any:
-    """Advance a program to its next action; return its token index, `pc` and `repeats` there."""
+    """Advance a program to its next action; see `advance`."""
     bits = 0
     for k in range(percepts.size):
         bits |= int(percepts[k] != 0) << k
-    step = advance(code, pc, repeats, bits, max_calls)
-    return step.at, step.pc, step.repeats
+    return advance(code, pc, repeats, bits, max_calls)
 
 
 @inner
@@ -95,9 +127,8 @@ def next_actions(
         executing: int64, (N,); written: the token index of the action, or NO_ACTION.
     """
     for i in range(len(pcs)):
-        executing[i], pcs[i], repeats[i] = next_action(
-            code, pcs[i], repeats[i], percepts[i], max_calls
-        )
+        step = next_action(code, pcs[i], repeats[i], percepts[i], max_calls)
+        executing[i], pcs[i], repeats[i] = step.at, step.pc, step.repeats
         actions[i] = action_at(code, executing[i])
         if actions[i] == NO_ACTION:
             pcs[i] = code.size - 1  # its HALT: a program that perceived forever must not wake up
@@ -105,12 +136,21 @@ def next_actions(
 
 @kernel
 def next_actions_of_each(
-    which: Any, codes: Any, pcs: Any, repeats: Any, percepts: Any, max_calls: int, actions: Any
+    which: Any,
+    codes: Any,
+    pcs: Any,
+    repeats: Any,
+    percepts: Any,
+    calls_left: Any,
+    actions: Any,
+    executing: Any,
 ) -> None:
     """Advance the programs of episodes `which`, (M,), each with its own row of `codes`, (N, L).
 
-    The other arguments are those of `next_actions`.
+    `calls_left`, int64, (N,), is changed; the other arguments are those of `next_actions`.
     """
     for i in which:
-        at, pcs[i], repeats[i] = next_action(codes[i], pcs[i], repeats[i], percepts[i], max_calls)
-        actions[i] = action_at(codes[i], at)
+        step = next_action(codes[i], pcs[i], repeats[i], percepts[i], calls_left[i])
+        executing[i], pcs[i], repeats[i] = step.at, step.pc, step.repeats
+        calls_left[i] -= step.calls
+        actions[i] = action_at(codes[i], step.at)

@@ -116,11 +116,16 @@ class ProgramPolicy:
 
     def panel(self, state: ProgramState | None, episode: int = 0) -> tuple[PanelLine, ...]:
         """The program's lines for a picture; the line of the last action is highlighted."""
-        executing = -1 if state is None else int(state.executing[episode])
-        return tuple(
-            PanelLine(line.indent, line.text, line.span[0] <= executing < line.span[1])
-            for line in pretty_lines(self.program.tokens)
-        )
+        executing = NO_ACTION if state is None else int(state.executing[episode])
+        return lines_of(self.program, executing)
+
+
+def lines_of(program: Program, executing: int) -> tuple[PanelLine, ...]:
+    """A program's lines for a picture; that of the token `executing`, if any, is highlighted."""
+    return tuple(
+        PanelLine(line.indent, line.text, line.span[0] <= executing < line.span[1])
+        for line in pretty_lines(program.tokens)
+    )
 
 
 def as_percepts(observation: NDArray[Any]) -> tuple[NDArray[np.float32], bool]:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from karel_gym.registration import FRESH_SEED, FRESH_WORLDS, task_of
 from programmatic.flags import Flags, Options
 from programmatic.runs import usual_folder
-from programmatic.search.configs import ProgramClimbingConfig, SearchConfig, config_of
-from programmatic.search.run_settings import SearchSettings
+from programmatic.search.configs import ProgramClimbingConfig, SearchConfig
+from programmatic.search.run_settings import SearchSettings, config_of
 
 if TYPE_CHECKING:
     from programmatic.search.result import SearchResult
@@ -153,6 +153,8 @@ def _print_result(result: SearchResult, fresh_return: float, folder: Path) -> No
     n_worlds = result.config["n_worlds"]
     worlds = f"the up to {n_worlds:,}" if result.config["distinct_worlds"] else f"the {n_worlds}"
     print(result.program.pretty())
+    for i, option in enumerate(result.options, 1):
+        print(f"\noption {i}\n{option.pretty()}")
     print(
         f"\n{result.env_id}, {result.method}, seed {result.seed}, at most {result.limits}:\n"
         f"  mean return  {result.mean_return:.3f} in {worlds} worlds of the search "

@@ -7,21 +7,12 @@ Scheduled HC: LLM-GS (Liu et al., ICLR 2025).
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-import yaml
-
-from karel_gym.registration import plain_id
 from karel_gym.world import MAX_MARKERS
 from programmatic.horizon import TASK, checked_horizon
-from programmatic.options import check_number, check_share, check_types, check_whole, unknown
-
-SETTINGS = Path(__file__).parent / "settings"
-TASK_NAME = re.compile(r"Karel-(\w+)-v\d+")
+from programmatic.options import check_number, check_share, check_types, check_whole
 
 
 @dataclass(frozen=True)
@@ -111,6 +102,45 @@ class CEMConfig(SearchConfig):
         check_number(self, "sigma", "final_sigma", "elitism_rate")
         if self.elitism_rate > 1:
             raise ValueError(f"elitism_rate must be at most 1, got {self.elitism_rate!r}")
+
+    def sigma_in(self, iteration: int) -> float:
+        """The standard deviation of the population of an iteration."""
+        if not self.use_exp_sig_decay:
+            return self.sigma
+        progress = min(1.0, iteration / (self.iterations / 2))
+        return self.sigma * (self.final_sigma / self.sigma) ** progress
+
+
+@dataclass(frozen=True)
+class HIPOConfig(CEMConfig):
+    """Options of the search for options that work in any order (HIPO: Lin et al., NeurIPS 2024)."""
+
+    METHOD: ClassVar[str] = "options.hipo:HIPO"
+
+    n_options: int = 3
+    """Options to find, one after another."""
+    searches: int = 10
+    """Searches per option; the result with the highest score becomes the option."""
+    searcher: Literal["latents", "programs"] = "latents"
+    """What is searched: latents, by CEM; or programs, by hill climbing as in cghc."""
+    diversity: float = 1.0
+    """Weight of the similarity to other options, the paper's gamma; 0: they may be the same."""
+    least_programs: int | None = 10
+    """Least programs in a list of options; None: the square of the number of earlier options."""
+    max_calls: int = 220
+    """Most calls of an option's run."""
+    population_size: int = 64
+    """Candidates in an iteration: latents around the mean, or neighbours of the program."""
+    elitism_rate: float = 0.05
+    """Share of the population that forms the next mean; at least one latent does."""
+    patience: int = 100
+    """A search ends when the score was steady in so many iterations in a row."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.diversity < float("inf"):
+            raise ValueError(f"diversity must be a number from 0 up, got {self.diversity!r}")
+        object.__setattr__(self, "NEEDS_MODEL", self.searcher == "latents")
 
 
 @dataclass(frozen=True)
@@ -340,41 +370,6 @@ METHODS: dict[str, type[SearchConfig]] = {
     "shc": SHCConfig,
     "cghc": CGHCConfig,
     "cgcem": CGCEMConfig,
+    "hipo": HIPOConfig,
 }
 """The class of options of each method."""
-
-
-def config_of(method: str, env_id: str, options: Mapping[str, Any]) -> SearchConfig:
-    """The options of a search: the user's, then the task's, then the defaults.
-
-    Args:
-        method: One of `METHODS`.
-        env_id: The task's id.
-        options: Names and values.
-
-    Raises:
-        ValueError: The method or an option is unknown, or a value is invalid.
-
-    Example:
-        >>> config_of("cem", "Karel-Maze-v0", {"sigma": 0.2})  # doctest: +ELLIPSIS
-        CEMConfig(n_worlds=10, ..., population_size=16, elitism_rate=0.1, sigma=0.2, ...)
-    """
-    if method not in METHODS:
-        raise ValueError(unknown("there is no search method", method, METHODS))
-    config_class = METHODS[method]
-    known = [field.name for field in fields(config_class)]
-    for name in options:
-        if name not in known:
-            raise ValueError(unknown(f"{method} has no option", name, known))
-    return config_class(**task_settings(method, env_id) | dict(options))
-
-
-def task_settings(method: str, env_id: str) -> dict[str, Any]:
-    """The settings that the method's YAML file has for a task; empty if it has none."""
-    file = SETTINGS / f"{METHODS[method].TASK_SETTINGS or method}.yml"
-    match = TASK_NAME.fullmatch(plain_id(env_id))
-    if match is None or not file.exists():
-        return {}
-    settings = yaml.safe_load(file.read_text(encoding="utf-8")).get(match[1], {})
-    same = METHODS[method].SAME_IN_ALL_TASKS
-    return {name: value for name, value in settings.items() if name not in same}

@@ -50,6 +50,10 @@ class Method(ABC):
     def step(self, state: Any) -> tuple[Any, dict[str, float]]:
         """One iteration: the next state, and figures for the log."""
 
+    def options(self, state: Any) -> list[Program]:
+        """The options found so far; only "hipo" finds any."""
+        return []
+
     def finished(self, best: Program) -> Program:
         """The result of the search whose best program is `best`."""
         return best

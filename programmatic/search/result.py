@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,8 @@ class SearchResult:
     """All options, the model and the budget, as JSON values."""
     seed: int
     """Seed of the worlds and of the search."""
+    options: list[Program] = field(default_factory=list)
+    """The options that "hipo" found, in their order."""
 
     @property
     def limits(self) -> Limits:
@@ -70,7 +72,9 @@ class SearchResult:
 
     def to_json(self) -> dict[str, Any]:
         """The result as JSON values."""
-        return {**vars(self), "program": str(self.program)}
+        options = {"options": [str(option) for option in self.options]} if self.options else {}
+        values = {name: value for name, value in vars(self).items() if name != "options"}
+        return {**values, "program": str(self.program), **options}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> SearchResult:
@@ -80,7 +84,9 @@ class SearchResult:
             ProgramSyntaxError: The program is invalid.
             KeyError, TypeError, ValueError: A value is missing, unknown, or of another type.
         """
-        result = cls(**{**values, "program": Program.parse(values["program"])})
+        options = [Program.parse(text) for text in values.get("options", [])]
+        programs = {"program": Program.parse(values["program"]), "options": options}
+        result = cls(**{**values, **programs})
         check_types(result)
         return result
 

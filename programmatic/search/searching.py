@@ -13,6 +13,7 @@ from typing import Any
 from tqdm import tqdm
 
 from karel_gym.simulation.devices import device_named
+from programmatic.dsl import Program
 from programmatic.machine.bytecode import tokens_of
 from programmatic.runs import (
     CONFIG_FILE,
@@ -22,18 +23,19 @@ from programmatic.runs import (
     go_on_with_run,
     latest_checkpoint,
     occupying,
+    write_text,
 )
 from programmatic.search.checkpoints import load_checkpoint, save_checkpoint
-from programmatic.search.configs import config_of
 from programmatic.search.latent.space import Decoder
 from programmatic.search.logs import SearchLog
 from programmatic.search.methods import Method, method_for
 from programmatic.search.objective import BudgetSpentError, Objective
 from programmatic.search.result import SearchResult
-from programmatic.search.run_settings import SearchSettings
+from programmatic.search.run_settings import SearchSettings, config_of
 from programmatic.threads import torch_threads
 
 RESULT_FILE, PROGRAM_FILE = "result.json", "program.karel"
+OPTIONS_FILE = "options.karel"
 ENDLESS_BUDGET = 1_000_000
 """The default budget of methods that do not end by themselves, as in Carvalho et al."""
 
@@ -65,8 +67,9 @@ def search(
 
     Args:
         method: "cem" (LEAPS), "cgcem", "cebs", "latent_hc", "latent_random" or "best_sampled", in
-            the latent space of a model; "cghc", "hc", "shc" or "random", in the space of programs.
-            See their configs.
+            the latent space of a model; "cghc", "hc", "shc" or "random", in the space of programs;
+            "hipo", in either, which also finds options, written to options.karel. See their
+            configs.
         env_id: The task's id.
         seed: Of the start worlds and of all random numbers.
         budget: Most programs to evaluate; None: no limit, or 1,000,000 for endless methods.
@@ -174,7 +177,7 @@ def run_search(
             go_on_with_run(run, settings.config_json())
         elif run is not None:
             begin_run(run, settings.config_json(), overwrite)
-        log = _iterate(method, run, progress, watch)
+        log, options = _iterate(method, run, progress, watch)
     found, best_return = objective.tally.best, objective.tally.best_return
     assert found is not None  # every budget allows one program
     best = method.finished(found)
@@ -191,17 +194,24 @@ def run_search(
         objective.seconds,
         {"model": settings.model, "budget": settings.budget, **config.to_json()},
         settings.seed,
+        options,
     )
     if run is not None:
         best.save(run / PROGRAM_FILE)
+        if options:
+            lines = (f"# option {i}\n{option.pretty()}\n\n" for i, option in enumerate(options, 1))
+            write_text(run / OPTIONS_FILE, "".join(lines))
         result.save(run / RESULT_FILE)
     return result
 
 
 def _iterate(
     method: Method, run: Path | None, progress: bool | None, watch: Watch | None
-) -> SearchLog:
-    """Step until the method is done or the budget is spent; write the log and checkpoints."""
+) -> tuple[SearchLog, list[Program]]:
+    """Step until the method is done or the budget is spent; write the log and checkpoints.
+
+    Returns the log and the options found.
+    """
     objective, state = method.objective, method.start()
     if run is not None and checkpoints(run):
         state, tally, seconds = load_checkpoint(latest_checkpoint(run), method)
@@ -245,7 +255,7 @@ def _iterate(
                 )
             raise
         save()  # a resumed run with a larger budget repeats the iteration that was cut short
-    return log
+    return log, method.options(kept[0])
 
 
 def _load_model(model: str | None, device: str, run: Path | None) -> Decoder:

@@ -18,7 +18,7 @@ import pytest
 
 from karel_gym.cli import COMMANDS, main
 from karel_gym.cli.console import parse
-from programmatic.search.configs import config_of
+from programmatic.search.run_settings import config_of
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [

@@ -37,12 +37,11 @@ from programmatic.options import parse_options
 from programmatic.runs import RunError, latest_checkpoint
 from programmatic.search import METHODS, CEMConfig, search
 from programmatic.search.checkpoints import load_checkpoint
-from programmatic.search.configs import config_of
 from programmatic.search.latent.cem import CEM
 from programmatic.search.logs import read_history
 from programmatic.search.objective import Objective
 from programmatic.search.result import SearchResult
-from programmatic.search.run_settings import SearchSettings
+from programmatic.search.run_settings import SearchSettings, config_of
 from programmatic.trees.program import TreeProgram
 from tests.faults.fuzzing import (
     Rng,

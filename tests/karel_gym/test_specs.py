@@ -20,7 +20,7 @@ from karel_gym.registration import CARTPOLE, TASKS, obs_of, plain_id, task_of
 from karel_gym.simulation.cartpole import MAX_STEPS
 from programmatic import execute
 from programmatic.references import reference_program, reference_return
-from programmatic.search.configs import task_settings
+from programmatic.search.run_settings import task_settings
 
 IDS = (*TASKS, CARTPOLE)
 BOUND = {"percepts": ("-percepts", 5), "percepts+action": ("-percepts-action", 10)}

@@ -72,7 +72,7 @@ class CEM(Method):
 
     def step(self, state: CEMState) -> tuple[CEMState, dict[str, float]]:
         """One iteration: the next state, and figures for the log."""
-        sigma = self.sigma(state.iteration - state.begun)
+        sigma = self.config.sigma_in(state.iteration - state.begun)
         is_last = state.iteration == self.config.iterations
         n = 0 if is_last else self.config.population_size
         population = self.space.around(
@@ -95,14 +95,6 @@ class CEM(Method):
     def returns(self, tokens: Tensor) -> NDArray[np.float64]:
         """The mean returns, (P,), of programs, (P, L)."""
         return self.objective(tokens)
-
-    def sigma(self, iteration: int) -> float:
-        """The standard deviation of the population of an iteration since the first mean."""
-        config = self.config
-        if not config.use_exp_sig_decay:
-            return config.sigma
-        progress = min(1.0, iteration / (config.iterations / 2))
-        return config.sigma * (config.final_sigma / config.sigma) ** progress
 
 
 def reduce_elites(elites: Tensor, returns: NDArray[np.float64], reduction: str) -> Tensor:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from agents import evaluate_episodes, load, train
 from agents.drl.training import resume
-from agents.hierarchy.actions import SKILLS
+from agents.hierarchy.actions import LATENTS
 from agents.hierarchy.latent_env import LatentProgramEnv
 from agents.hierarchy.option_vae import (
     OptionConfig,
@@ -27,7 +27,7 @@ from agents.hierarchy.option_vae import (
 )
 from agents.hierarchy.skill_env import SkillVecEnv
 from agents.hierarchy.skill_policy import SkillPolicy
-from agents.hierarchy.skills import OptionSkills, ProgramSkills, skills_named
+from agents.hierarchy.skills import OptionSkills, ProgramSkills, Skills, skills_named
 from agents.policies import Contestant, contestants
 from karel_gym import sample_worlds
 from karel_gym.registration import task_of
@@ -45,16 +45,15 @@ SPIN = Program.parse("DEF run m( WHILE c( not c( markersPresent c) c) w( turnLef
 IDLE = Program.parse("DEF run m( WHILE c( not c( frontIsClear c) c) w( move w) m)")
 
 
-class Numbered:
+class Numbered(Skills):
     """Skills that are given programs: the first entry of a latent is the program's number."""
 
-    latent_dim = 2
-
     def __init__(self, *programs: Program) -> None:
+        super().__init__(2)
         self.rows = tokens_of(programs).astype(np.int64)
 
-    def tokens(self, latents: NDArray[np.float32]) -> NDArray[np.int64]:
-        return self.rows[latents[:, 0].astype(int)]
+    def tokens(self, chosen: NDArray[np.float32]) -> NDArray[np.int64]:
+        return self.rows[chosen[:, 0].astype(int)]
 
 
 class Decoder(ProgramVAE):
@@ -303,7 +302,7 @@ def test_policies_of_programs_take_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"action": "skill"}, "one of 'primitive', 'option', 'program', got 'skill'"),
+        ({"action": "skill"}, "one of 'primitive', 'option', 'program', 'options', got 'skill'"),
         ({"horizon": 5}, "a horizon counts skills"),
         ({"action": "option", "obs": "percepts+action"}, "observes grid or percepts"),
         ({"action": "option", "horizon": 0}, "horizon must be a whole number from 1 up"),
@@ -315,7 +314,7 @@ def test_what_cannot_be_is_said(settings: dict[str, Any], message: str, tmp_path
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("name", SKILLS)
+@pytest.mark.parametrize("name", LATENTS)
 def test_latents_of_the_packages_skills_are_different_programs(name: str) -> None:
     skills = skills_named(name)
     points = np.random.default_rng(0).normal(size=(20, skills.latent_dim)).astype(np.float32)

@@ -12,13 +12,13 @@ from karel_gym.registration import TASKS
 from programmatic import Program
 from programmatic.dsl.sampling import sample_tokens
 from programmatic.search import CEBSConfig, CEMConfig, LatentHCConfig, search
-from programmatic.search.configs import config_of
 from programmatic.search.latent.cebs import CEBS, CEBSState
 from programmatic.search.latent.cem import CEM, CEMState, reduce_elites
 from programmatic.search.latent.hill_climbing import HCState, LatentHC
 from programmatic.search.latent.space import LatentSpace
 from programmatic.search.methods import seed_of
 from programmatic.search.objective import BudgetSpentError, Objective, highest
+from programmatic.search.run_settings import config_of
 from tests.cuda_agreement import simulate
 from tests.programmatic.search.latent_spaces import ActionSequences
 
@@ -107,9 +107,9 @@ def test_cems_sigma_falls_over_the_first_half() -> None:
     cem = CEM(
         CEMConfig(sigma=0.4, final_sigma=0.1, iterations=100), Returns(), 0, ActionSequences()
     )
-    assert [cem.sigma(i) for i in (0, 25, 50, 99)] == pytest.approx([0.4, 0.2, 0.1, 0.1])
+    assert [cem.config.sigma_in(i) for i in (0, 25, 50, 99)] == pytest.approx([0.4, 0.2, 0.1, 0.1])
     constant = CEM(CEMConfig(sigma=0.4, use_exp_sig_decay=False), Returns(), 0, ActionSequences())
-    assert {constant.sigma(i) for i in (0, 500, 999)} == {0.4}
+    assert {constant.config.sigma_in(i) for i in (0, 500, 999)} == {0.4}
 
 
 def test_cem_ends_when_its_mean_has_been_a_solution_often_enough() -> None:

@@ -34,6 +34,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "hc": {"batch_size": 10, "neighbours": 12},
     "shc": {"batch_size": 10, "first_neighbours": 4, "last_neighbours": 40, "schedule": 90},
     "cghc": {"batch_size": 10, "neighbours": 12},
+    "hipo": {"population_size": 8, "iterations": 2, "searches": 2, "n_options": 3},
 }
 BUDGET = 90
 

@@ -1,0 +1,1 @@
+"""Search for options: programs that a policy runs one after another."""
