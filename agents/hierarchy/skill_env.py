@@ -117,17 +117,16 @@ class SkillVecEnv(KarelSB3VecEnv):
     def step_wait(self) -> VecEnvStepReturn:
         """Let the skills act: observations (N, ...), rewards float32, dones bool, and N infos."""
         rewards, terminated = self._act(compile_tokens(self.skills.tokens(self._chosen)))
-        terminated |= self.skills.ends(self._chosen)
         episodes = self.envs.episodes
         self._used += 1
         truncated = episodes.lengths >= episodes.max_steps
         if self.horizon is not None:
             truncated |= self._used >= self.horizon
-        dones = terminated | truncated
         observations = self._observed()
         infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
-        truncated &= ~terminated
         solved = terminated & is_solved(self.envs.task, episodes.returns)
+        terminated |= self.skills.ends(self._chosen)
+        dones = terminated | truncated
         now = round(time.time() - self._start, 6)
         for i in np.flatnonzero(dones).tolist():
             returned, length = float(episodes.returns[i]), int(episodes.lengths[i])

@@ -60,6 +60,7 @@ def test_options_act_step_by_step_as_in_the_vector_env(env_id: str) -> None:
             assert observed[0, 5:].tolist() == np.eye(END + 1)[number].tolist()
     assert dones[0]
     assert not infos[0]["TimeLimit.truncated"]
+    assert not infos[0]["is_success"]
     model = ByNumber(*order)
     policy = SkillPolicy(model, skills, 9, max_steps=10_000)
     table = evaluate_episodes([Contestant("options", policy)], env_id, 1, seed=3)
