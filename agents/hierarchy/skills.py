@@ -112,13 +112,9 @@ class ListedSkills(Skills):
 
     def observed(self, observations: NDArray[Any], previous: NDArray[Any]) -> NDArray[Any]:
         """See `Skills`; -1 is no choice."""
-        (
-            n,
-            *_,
-        ) = observations.shape
         one_hot = previous[:, None] == np.arange(len(self.programs))  # (N, K)
         planes = one_hot.reshape(*one_hot.shape, *[1] * (observations.ndim - 2))
-        shape = (n, len(self.programs), *observations.shape[2:])
+        shape = (len(observations), len(self.programs), *observations.shape[2:])
         return np.concatenate(
             [observations, np.broadcast_to(planes, shape).astype(observations.dtype)], axis=1
         )

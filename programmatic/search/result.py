@@ -84,9 +84,10 @@ class SearchResult:
             ProgramSyntaxError: The program is invalid.
             KeyError, TypeError, ValueError: A value is missing, unknown, or of another type.
         """
-        options = [Program.parse(text) for text in values.get("options", [])]
-        programs = {"program": Program.parse(values["program"]), "options": options}
-        result = cls(**{**values, **programs})
+        given = {**values}
+        options = [Program.parse(text) for text in given.get("options", [])]
+        programs = {"program": Program.parse(given["program"]), "options": options}
+        result = cls(**{**given, **programs})
         check_types(result)
         return result
 
