@@ -61,15 +61,16 @@ class KarelRollout(Rollout):
         observations, _ = self.envs.reset(seed=seed, options={"worlds": list(worlds)})
         masks = self.envs.action_masks if contestant.takes_masks else None
         how = contestant.decides(deterministic)
-        self._halted = getattr(policy, "halted", None)
+        self._halts = getattr(policy, "halted", None)
+        self.halted = np.zeros(len(worlds), np.bool_)  # at the latest step
         super().__init__(policy, observations, self._step_envs, how, masks)
 
     def _step_envs(
         self, actions: NDArray[np.int64]
     ) -> tuple[NDArray[Any], NDArray[np.float64], NDArray[np.bool_], list[dict[str, Any]]]:
-        halted = np.zeros(len(actions), np.bool_)
-        if self._halted is not None:
-            halted = self._halted(self.state)
+        if self._halts is not None:
+            self.halted = self._halts(self.state).copy()
+        halted = self.halted
         episodes = self.envs.episodes
         returns, lengths = episodes.returns.copy(), episodes.lengths.copy()
         observations, rewards, terminated, truncated, info = self.envs.step(actions)

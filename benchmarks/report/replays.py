@@ -65,9 +65,9 @@ def record(
     before = contents_of(episodes)
     for step in range(max_frames):
         rewards, ended, infos = rollout.step()
-        if line_of is not None:
-            for i in np.flatnonzero(running & (rollout.state.executing < 0)):
-                shown[i].end, running[i] = "halted", False
+        halted = rollout.halted if line_of is None else rollout.state.executing < 0
+        for i in np.flatnonzero(running & halted):
+            shown[i].end, running[i] = "halted", False
         if not running.any():
             break
         after = contents_of(episodes)
