@@ -70,14 +70,14 @@ class KarelRollout(Rollout):
     ) -> tuple[NDArray[Any], NDArray[np.float64], NDArray[np.bool_], list[dict[str, Any]]]:
         if self._halts is not None:
             self.halted = self._halts(self.state).copy()
-        halted = self.halted
-        episodes = self.envs.episodes
-        returns, lengths = episodes.returns.copy(), episodes.lengths.copy()
+        halted, episodes = self.halted, self.envs.episodes
+        over = np.flatnonzero(halted)
+        returns, lengths = episodes.returns[over], episodes.lengths[over]
         observations, rewards, terminated, truncated, info = self.envs.step(actions)
         rewards[halted], ended = 0, terminated | truncated | halted
         infos: list[dict[str, Any]] = [{} for _ in actions]
-        for i in np.flatnonzero(halted):
-            infos[i] = {"episode": {"r": returns[i], "l": lengths[i]}}
+        for i, total, length in zip(over, returns, lengths, strict=True):
+            infos[i] = {"episode": {"r": total, "l": length}}
             infos[i] |= {"is_success": False, "TimeLimit.truncated": False}
         for i in np.flatnonzero(ended & ~halted):
             infos[i] = {

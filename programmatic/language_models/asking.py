@@ -63,7 +63,8 @@ def propose(
                 answers[number] = _answer(client, settings, prompt, settings.seed + number)
             except (openai.OpenAIError, ValueError) as error:
                 failures += 1
-                failure = " ".join(str(error).replace(key, "***").split())[:500]
+                message = str(error) if key == NO_KEY else str(error).replace(key, "***")
+                failure = " ".join(message.split())[:500]
                 print(f"answer {number + 1}: {failure}", file=sys.stderr)
             else:
                 failures = 0

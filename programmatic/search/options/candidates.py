@@ -12,14 +12,12 @@ from torch import Tensor
 from karel_gym.simulation.episode_arrays import WorldArrays
 from karel_gym.tasks.task import Task
 from programmatic.dsl import PAD, Program
-from programmatic.search.configs import HIPOConfig
+from programmatic.search.configs import CGHCConfig, HIPOConfig
 from programmatic.search.latent.cem import reduce_elites
 from programmatic.search.latent.space import LatentSpace
 from programmatic.search.objective import highest
 from programmatic.search.options.lists import N_PAIRS, action_pairs
 from programmatic.search.programs.space import SPACES
-
-EDITS = 30  # per cent of neighbours, as in cghc
 
 
 class Candidates(Protocol):
@@ -84,7 +82,7 @@ class ProgramCandidates:
         self.task = task
         self.worlds = worlds
         self.max_calls = config.max_calls
-        self.space = SPACES["published"]._replace(edits=EDITS)
+        self.space = SPACES["published"]._replace(edits=round(100 * CGHCConfig.edits))
 
     def first(self, seed: int) -> Tensor:
         return torch.from_numpy(self.space.random(1, seed)[0])

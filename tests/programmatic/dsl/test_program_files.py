@@ -114,7 +114,9 @@ def test_no_text_breaks_the_reader(
     half = len(str(program)) // 2
     for text in (noise, noise + str(program)[half:], program.to_python()[:half] + noise):
         file.write_text(text, encoding="utf-8")
-        read_program_file(file)
+        report = read_program_file(file)
+        assert [Program.parse(str(taken)) for taken in report.programs] == report.programs
+        assert len(str(report).splitlines()) > len(report.skipped)
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
