@@ -132,12 +132,13 @@ def test_rates_of_another_state_are_measured_again(
     assert rows_in(tmp_path)["versions"].tolist() == ["python 4.0"] * 2
 
 
-@pytest.mark.parametrize("name", ["pretraining", "program_search_rates"])
-def test_files_without_these_columns_are_read_and_measured_again(name: str, tmp_path: Path) -> None:
-    (tmp_path / RATES_FILE).write_text((RESULTS / name / RATES_FILE).read_text())
+def test_files_without_later_columns_are_read_and_measured_again(tmp_path: Path) -> None:
+    kept = pd.read_csv(RESULTS / "program_search_rates" / RATES_FILE, dtype=str)
+    first = ["what", "unit", "per_second", "slowest", "fastest"]
+    kept.to_csv(tmp_path / RATES_FILE, index=False, columns=first)
     assert rows_in(tmp_path)["commit"].eq("").all()
-    (rates,) = read_all([str(RESULTS / name)]).rates
-    assert len(rates.table) == len(rows_in(tmp_path))
+    (rates,) = read_all([str(tmp_path)]).rates
+    assert len(rates.table) == len(kept)
     assert Work().measure(Settings(run=tmp_path)) == ["a", "b"]
     assert rows_in(tmp_path)["what"].tolist() == ["a", "b"]
 
