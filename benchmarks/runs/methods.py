@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from agents.drl.settings import TrainConfig
 
 TREE_FOLDER = "tree"  # the folder of a run's tree in the run folder
+STANDS_FOR_OPTIONS = "DEF run m( move m)"
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Baseline:
         action: The kind of action; see `TrainConfig`.
         steps: Frames of a training; None: those of the hyperparameters.
         becomes_tree: Whether VIPER turns the policy into a tree, which is then evaluated.
+        options_search: For the action "options": settings of the search `hipo` that finds them.
     """
 
     algo: str
@@ -37,9 +39,13 @@ class Baseline:
     action: str = "primitive"
     steps: int | None = None
     becomes_tree: bool = False
+    options_search: Mapping[str, Any] | None = None
 
     def config(self, env_id: str, seed: int, steps: int | None = None) -> TrainConfig:
-        """The settings of a training; `steps` is its length, None: `self.steps`."""
+        """The settings of a training; `steps` is its length, None: `self.steps`.
+
+        Options that a search finds are one program that stands for them.
+        """
         from agents.drl.settings import TrainConfig
 
         return TrainConfig(
@@ -47,6 +53,7 @@ class Baseline:
             env_id,
             obs=self.obs,
             action=self.action,
+            options="" if self.options_search is None else STANDS_FOR_OPTIONS,
             total_timesteps=steps or self.steps,
             seed=seed,
             device="cpu",
@@ -125,7 +132,21 @@ OTHER_ALGORITHMS = {
     }.items()
 }
 """The other algorithms, all with percepts and the previous action."""
-BASELINES = LITERATURE | OTHER_ALGORITHMS
+OF_OPTIONS = {
+    name: Baseline(
+        "ppo",
+        "grid",
+        f"PPO that chooses programs, {found} (Lin et al., NeurIPS 2024).",
+        action="options",
+        options_search={"searches": 5, "iterations": 300, "searcher": searcher},
+    )
+    for name, searcher, found in (
+        ("HIPO-programs", "programs", "as HIPO, but found by hill climbing over programs"),
+        ("HIPO", "latents", "found in LEAPS's embedding"),
+    )
+}
+"""Policies whose options a search finds first. A run of given options has the last name."""
+BASELINES = LITERATURE | OTHER_ALGORITHMS | OF_OPTIONS
 
 ABLATION: dict[str, tuple[str, Mapping[str, Any]]] = {
     "cghc": ("cghc", {}),

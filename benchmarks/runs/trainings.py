@@ -14,12 +14,15 @@ from agents.drl.learning_curve import elapsed_seconds
 from agents.drl.settings import TrainConfig, resolve
 from agents.drl.training import train_run
 from agents.evaluation import evaluate_episodes
+from agents.hierarchy.skills import read_options
 from agents.policies import contestants
 from benchmarks.runs.ledger import RUNS_FOLDER, Columns, Job, Record
 from benchmarks.runs.methods import BASELINES
 from benchmarks.runs.searches import LARGE_SIDE, LARGE_WORLDS
 from karel_gym.registration import FRESH_SEED
 from programmatic.options import unknown
+from programmatic.runs import checkpoints
+from programmatic.search import search
 
 FRESH_EPISODES = 100
 WAYS = {"drawn": False, "greedy": True}
@@ -79,6 +82,8 @@ class TrainingJob(Job):
         settings = {n: v for n, v in stored.items() if n not in usual or v != usual[n]}
         own = {name: settings.pop(name) for name in ("env_id", "seed", "algo", "obs")}
         steps = settings.pop("total_timesteps")
+        searched = BASELINES[self.baseline].options_search
+        settings |= {} if searched is None else {"options": dict(searched)}
         return {
             "baseline": self.baseline,
             **own,
@@ -90,15 +95,33 @@ class TrainingJob(Job):
         """Do the training and evaluate its best policy; returns a row of `TRAINING_COLUMNS`."""
         place = f"{RUNS_FOLDER}/{self.baseline}-{self.config.env_id}-{self.seed}-{self.id}"
         run, baseline = folder / place, BASELINES[self.baseline]
-        train_run(replace(self.config, run_dir=run, verbose=0), resume=True)
+        options, seconds = self._options(folder / f"{place}-options")
+        train_run(replace(self.config, options=options, run_dir=run, verbose=0), resume=True)
         return {
             "id": self.id,
             **self.identity,
             "train_return": baseline.best_return(run),
             **self._returns(baseline.policy(run)),
-            "seconds": training_seconds(run),
+            "seconds": seconds + training_seconds(run),
             "run": place,
         }
+
+    def _options(self, run: Path) -> tuple[str, float]:
+        """The programs that the policy chooses, and the seconds of the search for them."""
+        searched = BASELINES[self.baseline].options_search
+        if searched is None:
+            return self.config.options, 0.0
+        result = search(
+            "hipo",
+            self.env_id,
+            seed=self.seed,
+            run_dir=run,
+            resume=bool(checkpoints(run)),
+            overwrite=True,
+            progress=False,
+            **searched,
+        )
+        return read_options(str(run))[0], result.seconds
 
     def _returns(self, policy: Path) -> Record:
         """The returns of a policy in fresh worlds, both ways to act."""

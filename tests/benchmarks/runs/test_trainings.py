@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.runs.ledger import PROVENANCE, RUNS_FILE, TableLedger, do_jobs
+from agents.hierarchy.skills import read_options
+from benchmarks.runs.ledger import PROVENANCE, RUNS_FILE, TableLedger, do_jobs, records
+from benchmarks.runs.methods import BASELINES, OF_OPTIONS
 from benchmarks.runs.trainings import TRAINING_COLUMNS, TrainingJob, training_seconds
 from programmatic.runs import RunError
 from tests.benchmarks.conftest import STEPS
@@ -40,6 +43,26 @@ def test_a_row_tells_what_a_training_reached(tmp_path: Path) -> None:
     for run, best in zip(rows["run"], rows["train_return"], strict=True):
         assert (tmp_path / run / "final.zip").exists()
         assert best == pd.read_csv(tmp_path / run / "evaluations.csv")["mean_return"].max()
+
+
+@pytest.mark.parametrize("name", list(OF_OPTIONS))
+def test_options_are_found_before_the_training(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searched = {
+        **(OF_OPTIONS[name].options_search or {}),
+        "searches": 1,
+        "iterations": 1,
+        "n_options": 2,
+    }
+    monkeypatch.setitem(BASELINES, name, replace(OF_OPTIONS[name], options_search=searched))
+    (row,) = records(done(plans(name), tmp_path))
+    assert json.loads(row["config"])["options"] == searched
+    found = (tmp_path / f"{row['run']}-options" / "options.karel").read_text().split("DEF")
+    assert len(found) == 3
+    trained = json.loads((tmp_path / row["run"] / "config.json").read_text())["options"]
+    assert trained == read_options(str(tmp_path / f"{row['run']}-options"))[0]
+    assert row["seconds"] > training_seconds(tmp_path / row["run"])
 
 
 def test_a_quick_one_is_judged_in_large_worlds_where_that_is_quick(tmp_path: Path) -> None:
