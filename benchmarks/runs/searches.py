@@ -27,7 +27,7 @@ LARGE_MAX_CALLS = 100 * LARGE_SIDE**2
 """Calls of a run in a large world, with the published horizon: 100 per cell, where a program that
 visits every cell once takes about five."""
 COMPILING_BUDGET = 200  # programs: enough to compile all kernels of every method
-ADDED_OPTIONS = ("given_share", "max_markers", "simplify_budget")
+ADDED_OPTIONS = ("dictionary", "given_share", "max_markers", "simplify_budget")
 """Options that kept searches did not store; they had today's default."""
 NUMBERS = ("search_return", "fresh_return", "large_return", "seconds")
 SEARCH_COLUMNS = Columns(

@@ -280,6 +280,9 @@ class ProgramClimbingConfig(SearchConfig):
     `programmatic.dsl.program_files`. None: random ones."""
     given_share: float = 1.0
     """Share of the climbs that start from these programs; the others start from random ones."""
+    dictionary: float = 0.0
+    """Share of the new subtrees in mutations that are pieces of these programs (statements,
+    conditions, numbers of times), as in InnateCoder; the others are random."""
     simplify: bool = False
     """Whether the best program is shortened at the end: the result is the shortest program found
     whose return is as high in each world of the search and in 1,000 others."""
@@ -293,6 +296,12 @@ class ProgramClimbingConfig(SearchConfig):
         check_number(self, "given_share")
         if self.given_share > 1:
             raise ValueError(f"given_share must be at most 1, got {self.given_share!r}")
+        check_share(self, "dictionary")
+        if self.dictionary and self.programs is None:
+            raise ValueError(
+                "dictionary has the pieces of given programs: name their file, programs=FILE, or "
+                "--programs FILE in the shell"
+            )
 
     @property
     def schedule_of_neighbours(self) -> tuple[int, int, int]:

@@ -38,7 +38,7 @@ N_NUMBERS = 11
 
 
 class Rules(NamedTuple):
-    """The rules of a climb; numbers and truth values only."""
+    """The rules of a climb; numbers and truth values only, apart from the space's dictionary."""
 
     space: ProgramSpace
     first_neighbours: int

@@ -37,6 +37,7 @@ from programmatic.search.programs.climb_state import (
     whole,
 )
 from programmatic.search.programs.climbing import climb
+from programmatic.search.programs.dictionary import dictionary_of
 from programmatic.search.programs.simplification import shorten, simplify
 from programmatic.search.programs.space import SPACES
 from programmatic.search.start_worlds import begin_worlds
@@ -63,7 +64,8 @@ class ProgramClimbing(Method):
 
     The search moves to the first neighbour with a higher return. After a number of neighbours
     without one, it restarts from a random program or from the next one of the config's file, all of
-    which are evaluated first. As in the published code, every neighbour counts as evaluated.
+    which are evaluated first; pieces of these may be the new subtrees of neighbours. As in the
+    published code, every neighbour counts as evaluated.
 
     Raises:
         ValueError: The config's file of programs cannot be read, or has no program of the space.
@@ -88,7 +90,9 @@ class ProgramClimbing(Method):
         self.tokens = np.full((len(programs), self.space.max_tokens), PAD, dtype=np.int8)
         for row, program in zip(self.tokens, programs, strict=True):
             row[: len(program.tokens)] = program.tokens
-        self.rules = rules_of(config, task.max_return, len(objective.worlds), objective.limits)
+        rules = rules_of(config, task.max_return, len(objective.worlds), objective.limits)
+        dictionary = dictionary_of(programs, config.dictionary)
+        self.rules = rules._replace(space=rules.space._replace(dictionary=dictionary))
         self._climb = climb.of(task)
 
     def start(self) -> ProgramClimbingState:

@@ -1,4 +1,6 @@
-"""Neighbours of a program: a random subtree of the same kind replaces a random node.
+"""Neighbours of a program: a subtree of the same kind replaces a random node.
+
+The subtree is random, or with some probability a piece of a dictionary.
 
 The nodes are those of the published syntax tree except the program: statements, conditions,
 negations, numbers of times, and the links of a sequence; a link is a statement with all that follow
@@ -20,11 +22,13 @@ from programmatic.search.programs.statements import NO_ROOM, draw_condition, dra
 ONE_STATEMENT, STATEMENTS, CONDITION, PERCEPT, TIMES = range(5)
 """The kinds of places: one statement, a statement or a sequence, a condition, a condition without
 negation, or a number of times."""
+N_KINDS = 5
 START, END, KIND, NESTING, INDEX, CODED = range(6)
 """The columns of a table of places: first token, one after the last, kind, control structures
 around it, number of statements before it in its block, and whether it certainly has an instruction
 (a REPEAT of 0 times has none)."""
 N_COLUMNS = 6
+NO_PIECE = -1
 
 OPENING = np.zeros(t.PAD + 1, dtype=np.bool_)
 OPENING[[t.M_OPEN, t.W_OPEN, t.I_OPEN, t.E_OPEN, t.R_OPEN]] = True
@@ -103,6 +107,22 @@ def list_places(tokens: Any, length: int, negated_ifelse: bool, places: Any, sta
 
 
 @inner
+def draw_piece(dictionary: Any, kind: int, rng: Any) -> int:
+    """Draw the index of a piece for a place, or NO_PIECE with some probability or if there is none.
+
+    Args:
+        dictionary: A `programmatic.search.programs.dictionary.Dictionary`.
+        kind: Of the place. A sequence may be one statement, a condition may have no negation.
+        rng: uint64, (1,).
+    """
+    if dictionary.percent == 0 or below(rng, 100) >= dictionary.percent:
+        return NO_PIECE
+    first = dictionary.first[kind - (kind == STATEMENTS)]
+    behind = dictionary.first[kind + 1 + (kind == CONDITION)]
+    return NO_PIECE if first == behind else first + below(rng, behind - first)
+
+
+@inner
 def mutate(
     parent: Any, length: int, places: Any, n_places: int, space: Any, mutant: Any, stack: Any,
     rng: Any,
@@ -124,8 +144,15 @@ def mutate(
     while True:
         which = below(rng, n_places)
         start, end, kind = places[which, START], places[which, END], places[which, KIND]
-        behind = start + 1
-        if kind == TIMES:
+        behind, nesting, statements = start + 1, 0, 0
+        piece = draw_piece(space.dictionary, kind, rng)
+        if piece != NO_PIECE:
+            sizes = space.dictionary.sizes
+            size, nesting, statements = sizes[piece, 0], sizes[piece, 1], sizes[piece, 2]
+            behind = start + size
+            if behind + length - end <= space.max_tokens:
+                copy_tokens(space.dictionary.tokens[piece], 0, size, mutant, start)
+        elif kind == TIMES:
             mutant[start] = draw_times(rng)
         elif kind in (CONDITION, PERCEPT):
             behind = draw_condition(mutant, start, kind == CONDITION, rng)
@@ -142,13 +169,12 @@ def mutate(
                 stack,
                 rng,
             )
-            if (
-                behind == NO_ROOM
-                or places[which, NESTING] + nesting >= space.max_height
-                or places[which, INDEX] + statements > space.max_sequence
-            ):
-                continue
-        if behind + length - end > space.max_tokens:
+        if (
+            behind == NO_ROOM
+            or places[which, NESTING] + nesting >= space.max_height
+            or places[which, INDEX] + statements > space.max_sequence
+            or behind + length - end > space.max_tokens
+        ):
             continue
         copy_tokens(parent, 0, start, mutant, 0)
         copy_tokens(parent, end, length, mutant, behind)

@@ -18,6 +18,7 @@ from karel_gym.simulation.rng import states_of
 from programmatic.dsl import Program, Statement
 from programmatic.dsl import tokens as t
 from programmatic.dsl.program_files import ProgramReport, read_program_file
+from programmatic.search.programs.dictionary import NO_DICTIONARY, Dictionary
 from programmatic.search.programs.edits import neighbour
 from programmatic.search.programs.mutation import N_COLUMNS, list_places
 from programmatic.search.programs.statements import NO_ROOM, STACK_SIZE, draw_statements
@@ -26,9 +27,9 @@ from programmatic.search.programs.statements import NO_ROOM, STACK_SIZE, draw_st
 class ProgramSpace(NamedTuple):
     """The programs within some limits, and their neighbours.
 
-    A neighbour of a program has a random subtree in place of a random node (uniformly drawn) of the
-    same kind, or is made by an edit, see `programmatic.search.programs.edits`. Neighbours beyond
-    the limits are drawn again.
+    A neighbour of a program has a random subtree, or a piece of the dictionary, in place of a
+    random node (uniformly drawn) of the same kind, or is made by an edit, see
+    `programmatic.search.programs.edits`. Neighbours beyond the limits are drawn again.
 
     Example:
         >>> space = ProgramSpace()
@@ -53,6 +54,8 @@ class ProgramSpace(NamedTuple):
     """Whether the condition of an IFELSE may be negated."""
     edits: int = 0
     """Percentage of the neighbours made by an edit; 0 in the published space."""
+    dictionary: Dictionary = NO_DICTIONARY
+    """Pieces of programs that may be the new subtrees; none in the published space."""
 
     def random(self, n: int, seed: int) -> NDArray[np.int8]:
         """Random programs: tokens, int8, (n, max_tokens), padded with 50.

@@ -31,6 +31,7 @@ from programmatic.search.programs.climb_state import (
     climb_room,
 )
 from programmatic.search.programs.climbing import climb, scheduled
+from programmatic.search.programs.dictionary import dictionary_of
 from programmatic.search.programs.method import ProgramClimbing
 from programmatic.search.programs.space import (
     SPACES,
@@ -155,7 +156,8 @@ def test_accelerations_change_nothing(
 ) -> None:
     rules: dict[str, Any] = {"sideways": sideways, "total": 3000}
     rules |= {"first_neighbours": 60, "last_neighbours": 200}
-    rules["space"] = ProgramSpace(edits=edits)
+    dictionary = dictionary_of(SKILLED, edits / 100)
+    rules["space"] = ProgramSpace(edits=edits, dictionary=dictionary)
     with_all, gains = climb_on(env_id, [3000], rules, horizon=horizon)
     for off in [ACCELERATIONS, *[(name,) for name in ACCELERATIONS[1:]]]:
         without_these = rules | dict.fromkeys(off, False)

@@ -104,6 +104,7 @@ def test_a_search_from_given_programs_goes_on(tmp_path: Path) -> None:
     file, env_id = tmp_path / "programs.txt", "Karel-DoorKey-v0"
     file.write_text("DEF run m( move m)\nDEF run m( pickMarker m)\nDEF run m( turnLeft m)\n")
     options = {"programs": str(file), "batch_size": 100, "neighbours": 30, "progress": False}
+    options["dictionary"] = 0.5
     whole = search("hc", env_id, budget=1000, **options)
     for budget in (2, 3, 150, 1000):
         parts = search("hc", env_id, budget=budget, run_dir=tmp_path, resume=True, **options)
