@@ -15,7 +15,8 @@ from agents.evaluation import evaluate_episodes, summarise
 from benchmarks.report.writing import write_report
 from karel_gym import sample_worlds
 from karel_gym.registration import FRESH_SEED, task_of
-from programmatic.references import reference_program
+from programmatic import Program
+from programmatic.examples import FOLDER
 
 ENV_ID = "Karel-Maze-v0"
 EPISODES = 100
@@ -32,7 +33,7 @@ def main(folder: Path = Path("results/demo")) -> None:
     run = folder / "ppo"
     train("ppo", ENV_ID, obs="percepts", seed=SEED, run_dir=run, overwrite=True, verbose=0)
     plot_learning_curve(run, folder / "learning_curve.png")
-    program = reference_program(ENV_ID)  # it is LEAPS's
+    program = Program.parse((FOLDER / "leaps_maze.karel").read_text())
     policies = {"PPO": run, "LEAPS's program": program, "random": "random"}
     named = tuple(f"{name}={policy}" for name, policy in policies.items())
     for size in SIZES:

@@ -34,8 +34,8 @@ returns of searches and networks beside the published ones.
 the same in all tasks: see [Getting started](index.md#a-task-is-an-environment).
 """
 AFTER_TABLE = (
-    "The horizon is the number of actions after which an episode is truncated. The last column is "
-    "the mean return, over 1,000 worlds within that horizon, of the best readable program known."
+    "The horizon is the number of actions after which an episode is truncated. The column of the "
+    "reference program has its mean return over 1,000 worlds within that horizon."
 )
 
 
@@ -61,7 +61,8 @@ def ids_by_name() -> dict[str, list[str]]:
 
 def index_page() -> str:
     """The index of the tasks."""
-    cards, rows = [], ["| ids | worlds | horizon | reference program |", "|---|---|---|---|"]
+    cards: list[str] = []
+    rows = ["| ids | worlds | horizon | reference program | its tokens |", "|---|---|---|---|---|"]
     for name, env_ids in ids_by_name().items():
         path = f"tasks/{name.lower()}"
         cards.append(
@@ -74,7 +75,8 @@ def index_page() -> str:
         returns = {f"{reference_return(env_id)[0]:.3f}" for env_id in env_ids}
         rows.append(
             f"| [{', '.join(env_ids)}]({path}.md) | {height}x{width} "
-            f"| {task_of(env_ids[0]).horizon(height, width):,} | {', '.join(sorted(returns))} |"
+            f"| {task_of(env_ids[0]).horizon(height, width):,} | {', '.join(sorted(returns))} "
+            f"| {len(reference_program(env_ids[0]).tokens)} |"
         )
     gallery = '<div class="grid cards tasks" markdown>\n\n' + "\n\n".join(cards) + "\n\n</div>"
     return "\n\n".join([INTRO, gallery, "\n".join(rows), AFTER_TABLE])
@@ -158,7 +160,7 @@ def program_section(name: str, env_ids: Sequence[str]) -> str:
         [
             "## Reference program",
             f'```text title="{file}"\n{reference_program(env_ids[0]).pretty()}\n```',
-            "Its mean return:",
+            f"It has {len(reference_program(env_ids[0]).tokens)} tokens. Its mean return:",
             "```\n" + "\n".join(commands) + "\n```",
         ]
     )

@@ -18,7 +18,7 @@ def reference_program(env_id: str) -> Program:
 
     Example:
         >>> print(reference_program("Karel-StairClimber-v0"))
-        DEF run m( WHILE c( noMarkersPresent c) w( turnLeft move turnRight move w) m)
+        DEF run m( WHILE c( noMarkersPresent c) w( turnRight move w) m)
     """
     lines = (line for line in _text(env_id).splitlines() if not line.startswith("#"))
     return Program.parse("\n".join(lines))

@@ -21,14 +21,16 @@ from karel_gym.envs.signature import signature_of
 from karel_gym.registration import CARTPOLE
 from karel_gym.simulation.cartpole import sample_states
 from karel_gym.simulation.devices import device_named
-from programmatic import ExecutionResult, execute
+from programmatic import ExecutionResult, Program, execute
 from programmatic.dsl.sampling import sample_programs
-from programmatic.examples import program_file
-from programmatic.references import reference_program
+from programmatic.examples import FOLDER, program_file
 from programmatic.trees.program import TreeProgram
 from programmatic.trees.rollouts import rollout_returns
 
-MEASURED_TASKS = ("Karel-Maze-v0", "Karel-Harvester-v0")
+MEASURED_PROGRAMS = {
+    "Karel-Maze-v0": Program.parse((FOLDER / "leaps_maze.karel").read_text()),
+    "Karel-Harvester-v0": Program.parse((FOLDER / "harvester_rows.karel").read_text()),
+}
 NUM_ENVS = 1024
 STEPS = 200
 PPO_ENVS = 64
@@ -60,10 +62,8 @@ def throughput_rates(settings: ThroughputSettings) -> Iterator[PlannedRate]:
 
 def execution_rates(copies: int = 512, n_worlds: int = 16) -> Iterator[PlannedRate]:
     """Rates of `execute`, in rollouts and in calls, of two programs in `n_worlds` worlds each."""
-    for env_id in MEASURED_TASKS:
-        run = partial(
-            execute, [reference_program(env_id)] * copies, sample_worlds(env_id, n_worlds), env_id
-        )
+    for env_id, program in MEASURED_PROGRAMS.items():
+        run = partial(execute, [program] * copies, sample_worlds(env_id, n_worlds), env_id)
         what = f"execute, {env_id}, {copies} programs x {n_worlds} worlds"
         yield PlannedRate(what, "rollouts", partial(_total, run, "rollouts"))
         yield PlannedRate(what, "calls", partial(_total, run, "calls"))
@@ -86,9 +86,9 @@ def random_program_rates(n_programs: int = 8192, n_worlds: int = 32) -> Iterator
 def token_rates(device: str, copies: int = 65_536, n_worlds: int = 16) -> Iterator[PlannedRate]:
     """Rates of `execute` on a device, with the programs' tokens in its memory."""
     where = torch.device(device)
-    for env_id in MEASURED_TASKS:
+    for env_id, program in MEASURED_PROGRAMS.items():
         worlds = sample_worlds(env_id, n_worlds)
-        tokens = np.array([reference_program(env_id).tokens] * copies, dtype=np.int8)
+        tokens = np.array([program.tokens] * copies, dtype=np.int8)
         several = device_named(device).from_host(tokens)
 
         def run(several: Any = several, worlds: Any = worlds, env_id: str = env_id) -> int:
@@ -103,9 +103,8 @@ def token_rates(device: str, copies: int = 65_536, n_worlds: int = 16) -> Iterat
 def plain_python_rates(reference: str, n_worlds: int = 16) -> Iterator[PlannedRate]:
     """Rates of a plain Python interpreter on the programs of `execution_rates`."""
     interpreter = plain_interpreter(reference)
-    for env_id in MEASURED_TASKS:
+    for env_id, program in MEASURED_PROGRAMS.items():
         worlds = [world.to_json() for world in sample_worlds(env_id, n_worlds)]
-        program = reference_program(env_id)
 
         def run(program: Any = program, worlds: Any = worlds, env_id: str = env_id) -> int:
             for world in worlds:

@@ -14,7 +14,7 @@ Termination
 Definition
     v0: LEAPS (Trivedi et al., NeurIPS 2021). v1: Carvalho et al. (ICLR 2024).
 Reference program
-    Follows the right-hand wall. Return 1.000 in both definitions. See `programs/cleanhouse.karel`.
+    Turns right before each move. Return 1.000 in both definitions. See `programs/cleanhouse.karel`.
 """
 
 from __future__ import annotations

@@ -13,8 +13,7 @@ Termination
 Definition
     v0: LEAPS (Trivedi et al., NeurIPS 2021). v1: Carvalho et al. (ICLR 2024).
 Reference program
-    Goes row by row. Return 1.000 in both definitions, also at 100x100.
-    See `programs/harvester.karel`.
+    Return 1.000 in both definitions, also at 100x100. See `programs/harvester.karel`.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ Termination
 Definition
     v0: LEAPS (Trivedi et al., NeurIPS 2021). v1: Carvalho et al. (ICLR 2024).
 Reference program
-    Follows the right-hand wall. Return 1.000 in both definitions, also at 100x100.
+    Turns right after each move. Return 1.000 in both definitions, also at 100x100.
     See `programs/maze.karel`.
 """
 

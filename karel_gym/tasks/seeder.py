@@ -12,7 +12,7 @@ Termination
 Definition
     v0: Carvalho et al. (ICLR 2024).
 Reference program
-    Goes row by row. Return 1.000, also at 100x100. See `programs/seeder.karel`.
+    Return 1.000, also at 100x100. See `programs/seeder.karel`.
 """
 
 from __future__ import annotations

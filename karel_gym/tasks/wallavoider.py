@@ -12,7 +12,7 @@ Termination
 Definition
     v0: LLM-GS (Liu et al., ICLR 2025), where the robot could also start in the border.
 Reference program
-    Goes row by row. Return 1.000. See `programs/wallavoider.karel`.
+    Return 1.000. See `programs/wallavoider.karel`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Files of example programs and constraints.
 
 `worst.tree`, `intermediate.tree` and `near_optimal.tree` are CartPole programs with about the mean
-returns of those in MORL's paper: 9.28, 104.0 and 200.0.
+returns of those in MORL's paper: 9.28, 104.0 and 200.0. `leaps_maze.karel` is LEAPS's program for
+Maze; `harvester_rows.karel`, written by hand, goes row by row. Rates are measured with these two.
 """
 
 from __future__ import annotations

@@ -161,6 +161,7 @@ def _print_result(result: SearchResult, fresh_return: float, folder: Path) -> No
         f"(seed {result.seed})\n"
         f"               {fresh_return:.3f} in {FRESH_WORLDS:,} fresh worlds (seed {FRESH_SEED})\n"
         f"  evaluations  {result.evaluations:,} programs\n"
+        f"  length       {len(result.program.tokens)} tokens\n"
         f"  time         {result.seconds:.1f} s\n"
         f"  run folder   {folder}"
     )

@@ -46,6 +46,7 @@ LESS = {
     "train --resume": "--steps 512",
     "tune": "--trials 1 --steps 256",
     "search": "--budget 200",
+    "search --env Karel-Harvester-v1 --options simplify=true": "simplify_budget=3000 --budget 200",
     "search hipo": "--worlds 1",
     "search --resume": "--budget 300",
     "dataset": "--programs 40 --demonstrations 2",

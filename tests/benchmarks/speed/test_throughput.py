@@ -8,6 +8,7 @@ import pytest
 from benchmarks.speed.free_env import FreeVecEnv
 from benchmarks.speed.rates import plain_interpreter
 from benchmarks.speed.throughput import (
+    MEASURED_PROGRAMS,
     execution_rates,
     memory_of_worlds,
     plain_python_rates,
@@ -15,14 +16,13 @@ from benchmarks.speed.throughput import (
 )
 from karel_gym import KarelSB3VecEnv, sample_worlds
 from programmatic import execute
-from programmatic.references import reference_program
 
 
 def test_execution_is_measured_in_rollouts_and_calls() -> None:
     env_id = "Karel-Maze-v0"
     rollouts, calls, *_ = execution_rates(copies=4, n_worlds=3)
     assert (rollouts.unit, rollouts.do()) == ("rollouts", 4 * 3)
-    once = execute([reference_program(env_id)], sample_worlds(env_id, 3), env_id)
+    once = execute([MEASURED_PROGRAMS[env_id]], sample_worlds(env_id, 3), env_id)
     assert (calls.unit, calls.do()) == ("calls", 4 * once.calls.sum())
 
 
