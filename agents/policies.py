@@ -15,7 +15,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.hierarchy.actions import PRIMITIVE
+from agents.hierarchy.actions import PRIMITIVE, of_envs
 from agents.morl.run_folder import MODEL_FILE, load_program
 from agents.morl.run_folder import PROGRAM_FILE as TREE_FILE
 from agents.program import PROGRAM_FILE, RESULT_FILE, ProgramAgent
@@ -276,10 +276,11 @@ def _of_model(name: str, model: Any) -> Contestant:
         from agents.hierarchy.skill_policy import SkillPolicy
         from agents.hierarchy.skills import skills_of
 
-        skills = partial(SkillPolicy, model, skills_of(settings), settings["horizon"])
-        shape = (settings["height"], settings["width"]) if settings["obs"] == "grid" else None
+        horizon, obs = settings["horizon"], settings["obs"]
+        skills = partial(SkillPolicy, model, skills_of(settings), horizon, obs=obs)
+        shape = (settings["height"], settings["width"]) if obs == "grid" else None
         policy = skills(settings["max_steps"])
-        return Contestant(name, policy, settings["obs"], shape, deterministic, within=skills)
+        return Contestant(name, policy, of_envs(obs), shape, deterministic, within=skills)
     space = getattr(model, "observation_space", None)
     kind = kind_of(space) if isinstance(space, gymnasium.Space) else None
     if kind is None and isinstance(space, gymnasium.spaces.Box) and len(space.shape) == 1:

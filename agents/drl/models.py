@@ -21,6 +21,7 @@ from agents.drl.fcn import GridFcn
 from agents.drl.hyperparameters import HyperparameterError, arguments, check_names
 from agents.drl.spaces import space_from_json
 from agents.drl.training_envs import training_env
+from agents.hierarchy.step_policy import StepPolicy
 from karel_gym.envs.observations import kind_of
 from karel_gym.registration import plain_id
 from programmatic.algorithms import ALGORITHMS, algorithm_class
@@ -55,6 +56,8 @@ def build_model(
     check_names(algo_class, settings["hyperparameters"])
     values = arguments(settings["hyperparameters"])
     policy = values.get("policy")
+    if policy == StepPolicy.__name__:
+        values["policy"] = StepPolicy
     if isinstance(policy, str) and policy[:3] in NETWORKS:
         kwargs = values.get("policy_kwargs") or {}
         values["policy_kwargs"] = {"features_extractor_class": NETWORKS[policy[:3]]} | kwargs

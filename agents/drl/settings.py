@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from agents.hierarchy.actions import LISTED, PRIMITIVE, check_kinds
+from agents.hierarchy.actions import LISTED, PRIMITIVE, PROGRAM, check_kinds
 from karel_gym.registration import obs_of, unbound_id
 from programmatic.algorithms import algorithm_class
 from programmatic.flags import Count, Options
@@ -29,6 +29,7 @@ COUNTS = (
     "train_max_steps",
     "horizon",
     "option_calls",
+    "max_markers",
 )
 OPTION_CALLS = 220  # HIPO's limit is 220 nodes of the program's syntax tree
 TRACKERS = ("tensorboard", "wandb", "mlflow")
@@ -45,8 +46,9 @@ class _LearningConfig(RunSettings):
     """Algorithm: a2c, dqn, maskable_ppo, ppo, ppo_lstm (recurrent), qrdqn or trpo."""
     env_id: Annotated[str, tyro.conf.arg(name="env")] = ""
     """Task id, such as Karel-Maze-v0; karel-gym tasks lists them."""
-    obs: Annotated[str, tyro.conf.arg(metavar="{percepts,percepts+action,grid}")] = ""
-    """Observation of the policy; percepts+action includes the previous action.
+    obs: Annotated[str, tyro.conf.arg(metavar="{percepts,percepts+action,grid,step}")] = ""
+    """Observation of the policy; percepts+action includes the previous action, step is only the
+    number of options or programs so far.
     By default that of the id, else percepts."""
     seed: int = 0
     """Seed of networks, worlds and actions. Equal seeds give equal results on a CPU."""
@@ -76,7 +78,7 @@ class TrainConfig(_LearningConfig):
         *("verbose", "track"),
     )
     NOT_STORED = ("run_dir", "conf_file", "verbose", "track")
-    ADDED = ("model", "options", "option_calls")
+    ADDED = ("model", "options", "option_calls", "max_markers")
 
     run_dir: Annotated[Path | None, tyro.conf.arg(name="run")] = None
     """Run folder; by default runs/ALGO-TASK-OBS-SEED.
@@ -89,7 +91,8 @@ class TrainConfig(_LearningConfig):
     """The programs of --action options: the run folder of karel-gym search hipo, a file of
     programs, or their texts, one per line."""
     option_calls: int | None = None
-    """Most calls of an option's run; by default that of the search for options, else 220."""
+    """Most calls of the run of a program that is an action; by default that of the hyperparameters.
+    For --action options else that of the search for options, else 220."""
     model: Annotated[str, tyro.conf.arg(metavar="FILE")] = "default"
     """The file of the embedding of the programs that are actions, or default."""
     total_timesteps: Annotated[Count | None, tyro.conf.arg(name="steps")] = None
@@ -102,6 +105,8 @@ class TrainConfig(_LearningConfig):
     By default that of the hyperparameters, else the task's."""
     width: int | None = None
     """Width of the worlds in cells, walls included; by default as for the height."""
+    max_markers: int | None = None
+    """Number of markers from which on a cell is full; by default as for the height."""
     max_steps: int | None = None
     """Horizon of an episode in actions of the robot; by default the task's."""
     horizon: Annotated[int | None, tyro.conf.arg(name="max-skills")] = None
@@ -174,7 +179,7 @@ def resolve(config: TrainConfig) -> TrainConfig:
         if name in config.hyperparameters:
             raise HyperparameterError(
                 f"{name} is set by num_envs, total_timesteps, deterministic, or obs, height, "
-                "width, train_max_steps, horizon and reward"
+                "width, max_markers, train_max_steps, horizon, option_calls and reward"
             )
     check_kinds(config.obs, config.action)
     stored = read_hyperparameters(
@@ -188,6 +193,8 @@ def resolve(config: TrainConfig) -> TrainConfig:
         height=config.height or of_env.get("height"),
         width=config.width or of_env.get("width"),
         horizon=config.horizon or of_env.get("horizon"),
+        option_calls=config.option_calls or of_env.get("option_calls"),
+        max_markers=config.max_markers or of_env.get("max_markers"),
     )
     if config.action == LISTED:
         from agents.hierarchy.skills import read_options
@@ -196,7 +203,7 @@ def resolve(config: TrainConfig) -> TrainConfig:
         config = replace(
             config, options=options, option_calls=config.option_calls or max_calls or OPTION_CALLS
         )
-    elif config.options or config.option_calls:
+    elif config.options or (config.option_calls and config.action != PROGRAM):
         raise ValueError(f"options are for the action {LISTED!r}; the action is {config.action!r}")
     reward = config.reward or DEFAULT_REWARD
     env = training_env(asdict(config), 1, config.max_steps, reward).envs
@@ -212,7 +219,7 @@ def resolve(config: TrainConfig) -> TrainConfig:
         height=env.shape[0],
         width=env.shape[1],
         max_steps=max_steps,
-        train_max_steps=min(train_max_steps, max_steps),
+        train_max_steps=min(train_max_steps, config.max_steps or train_max_steps),
         reward=config.reward or of_env.get("reward", DEFAULT_REWARD),
         checkpoint_every=config.checkpoint_every or max(total // 10, 1),
         eval_every=config.eval_every or max(total // 10, LEAST_EVAL_EVERY),

@@ -15,14 +15,14 @@ def training_env(
     """Envs for a training or its evaluations; a `ValueError` for invalid settings.
 
     Args:
-        settings: env_id, obs, height, width, action, horizon and, for skills, model,
-            options and option_calls; see `TrainConfig`.
+        settings: env_id, obs, height, width, action, horizon, possibly max_markers and, for
+            skills, model, options and option_calls; see `TrainConfig`.
         num_envs: Number of envs.
         max_steps: Horizon of an episode, in actions of the robot.
         reward: "default", "dense" or "sparse".
     """
     kwargs = {name: settings[name] for name in ("obs", "height", "width")}
-    kwargs |= {"max_steps": max_steps, "reward": reward}
+    kwargs |= {"max_steps": max_steps, "reward": reward, "max_markers": settings.get("max_markers")}
     env_id, action, horizon = (settings[name] for name in ("env_id", "action", "horizon"))
     if action == PRIMITIVE:
         if horizon is not None:

@@ -6,11 +6,12 @@ import time
 from typing import Any
 
 import numpy as np
+from gymnasium.spaces import Box
 from numpy.typing import NDArray
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepReturn
 
-from agents.hierarchy.actions import NO_CHOICE, SKILLS, check_kinds, share_of
-from agents.hierarchy.skills import Skills
+from agents.hierarchy.actions import NO_CHOICE, SKILLS, STEP, check_kinds, of_envs, share_of
+from agents.hierarchy.skills import Skills, step_numbers
 from karel_gym.envs.karel import is_solved
 from karel_gym.envs.observations import observe
 from karel_gym.envs.sb3 import KarelSB3VecEnv
@@ -62,9 +63,10 @@ class SkillVecEnv(KarelSB3VecEnv):
         env_id: The task's id.
         num_envs: N.
         skills: The space of skills.
-        horizon: Skills per episode, after which it is truncated; None: any number.
-        seed, height, width, max_steps, reward: As `KarelSB3VecEnv`'s.
-        obs: "grid" or "percepts".
+        horizon: Skills per episode, after which it is truncated; None: any number. If only the
+            step is observed, this terminates the episode.
+        seed, height, width, max_steps, reward, max_markers: As `KarelSB3VecEnv`'s.
+        obs: "grid", "percepts" or "step"; see `agents.hierarchy.actions`.
         skill_steps: Most actions of a skill; default the task's horizon / `horizon`, rounded up, or
             no limit if the skills have a limit of calls.
 
@@ -85,9 +87,14 @@ class SkillVecEnv(KarelSB3VecEnv):
         max_steps: int | None = None,
         reward: str = "default",
         skill_steps: int | None = None,
+        max_markers: int | None = None,
     ) -> None:
         check_kinds(obs, SKILLS[0])
-        super().__init__(env_id, num_envs, seed, obs, height, width, max_steps, reward)
+        self._sees_step = obs == STEP
+        if self._sees_step and horizon is None:
+            raise ValueError(f"the observation {STEP!r} needs a horizon in skills")
+        sizes = height, width, max_steps, reward, max_markers
+        super().__init__(env_id, num_envs, seed, of_envs(obs), *sizes)
         self.skills = skills
         self.horizon = horizon
         share = share_of(self.envs.episodes.max_steps, horizon)
@@ -97,6 +104,8 @@ class SkillVecEnv(KarelSB3VecEnv):
                 raise ValueError(f"{name} must be at least 1, got {number}")
         self.action_space = skills.action_space
         self.observation_space = skills.observation_space(self.observation_space)
+        if horizon is not None and self._sees_step:
+            self.observation_space = Box(0, 1, (horizon,), np.float32)
         self._used = np.zeros(num_envs, dtype=np.int64)  # skills in each episode
         self._chosen = np.zeros(
             (num_envs, *(skills.action_space.shape or ())), skills.action_space.dtype
@@ -126,6 +135,8 @@ class SkillVecEnv(KarelSB3VecEnv):
         infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
         solved = terminated & is_solved(self.envs.task, episodes.returns)
         terminated |= self.skills.ends(self._chosen)
+        if self._sees_step:  # the end does not come unexpected: no return is estimated beyond it
+            terminated |= truncated
         dones = terminated | truncated
         now = round(time.time() - self._start, 6)
         for i in np.flatnonzero(dones).tolist():
@@ -155,5 +166,7 @@ class SkillVecEnv(KarelSB3VecEnv):
         return rewards, terminated
 
     def _observed(self) -> NDArray[Any]:
+        if self.horizon is not None and self._sees_step:
+            return step_numbers(self._used, self.horizon)
         observations = observe(self.envs.obs, self.envs.episodes.worlds)
         return self.skills.observed(observations, self._chosen)

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.hierarchy.actions import NO_CHOICE, share_of
-from agents.hierarchy.skills import Skills
+from agents.hierarchy.actions import NO_CHOICE, STEP, share_of
+from agents.hierarchy.skills import Skills, step_numbers
 from karel_gym.rendering.layout import PanelLine
 from karel_gym.robot import TURN_LEFT
 from programmatic.machine.bytecode import compile_tokens
@@ -56,10 +56,19 @@ class SkillPolicy:
         horizon: Skills per episode, after which it halts; None: any number.
         max_steps: Horizon of the task's episodes; each skill has an equal share of it, unless
             skills have a limit of calls.
+        obs: The model's observation; "step" is made here.
     """
 
-    def __init__(self, model: Any, skills: Skills, horizon: int | None, max_steps: int) -> None:
+    def __init__(
+        self,
+        model: Any,
+        skills: Skills,
+        horizon: int | None,
+        max_steps: int,
+        obs: str = "percepts",
+    ) -> None:
         self.model = model
+        self.obs = obs
         self.skills = skills
         self.horizon = horizon
         has_share = skills.max_calls == NO_LIMIT
@@ -141,7 +150,10 @@ class SkillPolicy:
     ) -> SkillState:
         """Let the model choose a new skill in the episodes `which`."""
         own = None if state.model is None else tuple(part[:, which] for part in state.model)
-        observed = self.skills.observed(observation[which], state.chosen[which])
+        if self.obs == STEP and self.horizon is not None:
+            observed: NDArray[Any] = step_numbers(state.used[which], self.horizon)
+        else:
+            observed = self.skills.observed(observation[which], state.chosen[which])
         chosen, own = self.model.predict(observed, own, begins[which], deterministic=deterministic)
         if own is not None:
             if state.model is None:

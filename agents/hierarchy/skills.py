@@ -148,6 +148,7 @@ class ProgramSkills(Skills):
     Args:
         model: A `ProgramVAE` on the CPU, its file, or "default".
         latent_dim: Size of the skills' latents, unless the embedding compresses.
+        max_calls: Most calls of a program's run.
 
     Raises:
         RunError: The model's file is missing or damaged.
@@ -157,7 +158,9 @@ class ProgramSkills(Skills):
         self,
         model: ProgramVAE | str | os.PathLike[str] = "default",
         latent_dim: int = COMPRESSED_DIM,
+        max_calls: int = NO_LIMIT,
     ) -> None:
+        self.max_calls = max_calls
         self.model = model if isinstance(model, ProgramVAE) else ProgramVAE.load(model, "cpu")
         if self.model.layout.units is not None:
             super().__init__(self.model.latent_dim)
@@ -177,20 +180,24 @@ class ProgramSkills(Skills):
 
 
 @cache
-def skills_named(name: str, model: str = "default") -> Skills:
+def skills_named(name: str, model: str = "default", max_calls: int = NO_LIMIT) -> Skills:
     """The skills "option", or "program" of an embedding: a file of weights or "default"."""
     if name not in LATENTS:
         raise ValueError(f"skills are {' or '.join(map(repr, LATENTS))}, got {name!r}")
-    return OptionSkills() if name == LATENTS[0] else ProgramSkills(model)
+    return OptionSkills() if name == LATENTS[0] else ProgramSkills(model, max_calls=max_calls)
 
 
 def skills_of(settings: Mapping[str, Any]) -> Skills:
     """The skills of a training's settings: action, and possibly model, options and option_calls."""
+    calls = settings.get("option_calls") or NO_LIMIT
     if settings["action"] != LISTED:
-        return skills_named(settings["action"], settings.get("model", "default"))
-    return ListedSkills(
-        map(Program.parse, settings["options"].splitlines()), settings["option_calls"]
-    )
+        return skills_named(settings["action"], settings.get("model", "default"), calls)
+    return ListedSkills(map(Program.parse, settings["options"].splitlines()), calls)
+
+
+def step_numbers(used: NDArray[np.int64], horizon: int) -> NDArray[np.float32]:
+    """The observation "step" of N episodes after `used` skills each: float32, (N, horizon)."""
+    return (used[:, None] == np.arange(horizon)).astype(np.float32)
 
 
 def read_options(source: str) -> tuple[str, int | None]:

@@ -69,7 +69,7 @@ def decode_with_kernels(
     layout, expanded = decoder.layout, decoder.fc(codes)
     n, width = expanded.shape
     gru, (first, last) = parameters_of(decoder.gru), decoder.output_layers
-    to_gates, to_hidden, to_logits = gru.of_state.t(), first.weight[:, :width].t(), last.weight.t()
+    to_gates, to_hidden = gru.of_state, first.weight[:, :width].contiguous()
     by_token, by_code = decoder.input_parts(expanded)
     by_code[:, : 2 * width] += gru.state_bias[: 2 * width]
     gate_terms = by_token.numpy(), by_code.numpy(), gru.state_bias[2 * width :].numpy()
@@ -78,23 +78,33 @@ def decode_with_kernels(
     tables = tuple(table.numpy() for table in vars(automaton.tables).values())
     configurations = automaton.rows.numpy(), automaton.stacks.numpy(), automaton.slack[:, 0].numpy()
     states = expanded.clone()
-    products, hidden, logits = (states.new_zeros(n, size) for size in (3 * width, width, N_TOKENS))
+    logits = states.new_zeros(n, N_TOKENS)
     tokens = torch.full((layout.max_tokens, n), PAD)
     current, at = np.full(n, DEF), np.arange(n)
     for step in range(layout.max_tokens):
-        torch.mm(states[:n], to_gates, out=products[:n])
+        products = times(states[:n], to_gates)
         advance(n, products.numpy(), *gate_terms, current, at, states.numpy())
         if step >= FORCED:
-            torch.mm(states[:n], to_hidden, out=hidden[:n])
+            hidden = times(states[:n], to_hidden)
             activate(n, hidden.numpy(), *output_terms, current, at)
-            torch.addmm(last.bias, hidden[:n], to_logits, out=logits[:n])
+            logits = times(hidden, last.weight, last.bias)
             if sample:
-                logits[:n] = perturbed(logits[:n])
+                logits = perturbed(logits)
         chosen = tokens[step].numpy()
         n = choose(n, logits.numpy(), tables, configurations, current, at, states.numpy(), chosen)
         if n == 0:
             break
     return tokens.t()
+
+
+def times(
+    rows: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None
+) -> torch.Tensor:
+    """A linear layer on a CPU, with the products of oneDNN, which are faster than MKL's on AMD."""
+    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        return torch.nn.functional.linear(rows, weight, bias)
+    product: torch.Tensor = torch.ops.mkldnn._linear_pointwise(rows, weight, bias, "none", [], "")
+    return product
 
 
 def _automaton(layout: Layout, complete: bool, n: int, device: torch.device) -> Automaton:

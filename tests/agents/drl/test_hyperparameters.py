@@ -22,7 +22,10 @@ from karel_gym.registration import TASKS
 from programmatic.algorithms import ALGORITHMS, algorithm_class
 
 LEAPS_TASKS = ("StairClimber", "FourCorners", "TopOff", "Maze", "CleanHouse", "Harvester")
-ENV_KWARGS = {"obs", "max_steps", "reward", "height", "width", "horizon"}
+ENV_KWARGS = {
+    *("obs", "max_steps", "reward", "height", "width"),
+    *("horizon", "option_calls", "max_markers"),
+}
 """What `train` takes from env_kwargs."""
 FIRST = tuple(f"Karel-{task}-v0" for task in LEAPS_TASKS)
 

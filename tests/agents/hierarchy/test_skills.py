@@ -304,7 +304,7 @@ def test_policies_of_programs_take_a_file(tmp_path: Path) -> None:
     [
         ({"action": "skill"}, "one of 'primitive', 'option', 'program', 'options', got 'skill'"),
         ({"horizon": 5}, "a horizon counts skills"),
-        ({"action": "option", "obs": "percepts+action"}, "observes grid or percepts"),
+        ({"action": "option", "obs": "percepts+action"}, "observes grid, percepts or step"),
         ({"action": "option", "horizon": 0}, "horizon must be a whole number from 1 up"),
     ],
 )
