@@ -19,6 +19,7 @@ from benchmarks.settings import (
     MORLSettings,
     PretrainingSettings,
     ProgramSearchSettings,
+    ProposalSettings,
     ReturnsSettings,
     ThroughputSettings,
     VariantSettings,
@@ -34,6 +35,7 @@ MEASUREMENTS: dict[type[BenchmarkSettings], str] = {
     VariantSettings: "experiments.variants:measure_variants",
     BudgetSettings: "experiments.budgets:measure_budgets",
     AblationSettings: "experiments.ablation:measure_ablation",
+    ProposalSettings: "experiments.ablation:measure_ablation",
     MORLSettings: "experiments.morl:measure_morl",
     ReturnsSettings: "experiments.returns:measure_returns",
     GeneralisationSettings: "experiments.generalisation:measure_generalisation",
@@ -50,6 +52,7 @@ Settings = (
     | Annotated[VariantSettings, subcommand("variants", prefix_name=False)]
     | Annotated[BudgetSettings, subcommand("budgets", prefix_name=False)]
     | Annotated[AblationSettings, subcommand("ablation", prefix_name=False)]
+    | Annotated[ProposalSettings, subcommand("proposals", prefix_name=False)]
     | Annotated[MORLSettings, subcommand("morl", prefix_name=False)]
     | Annotated[ReturnsSettings, subcommand("returns", prefix_name=False)]
     | Annotated[GeneralisationSettings, subcommand("generalisation", prefix_name=False)]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from benchmarks.runs.methods import ABLATION, BASELINES, LATENT_SEARCHES, LITERATURE
+from benchmarks.runs.methods import ABLATION, BASELINES, LATENT_SEARCHES, LITERATURE, PROPOSALS
 from programmatic.flags import Count, Options
 from programmatic.horizon import TASK
 from programmatic.leaps.settings import LATENT_DIM, VARIANTS
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 TASK_NAMES = ("StairClimber", "FourCorners", "TopOff", "Maze", "CleanHouse", "Harvester")
 """The tasks of LEAPS."""
+NEW_TASKS = ("DoorKey", "OneStroke", "Seeder", "Snake", "PathFollow", "WallAvoider")
+PROPOSAL_TASKS = TASK_NAMES + NEW_TASKS
+"""The tasks for which there are sets of proposals."""
 QUICK: dict[str, Any] = {"seeds": 2, "steps": 10_000, "budget": 10_000}
 QUICK_TASKS = ("Maze", "Harvester")
 """Tasks with small worlds."""
@@ -213,7 +216,7 @@ class SearchesSettings(BenchmarkSettings):
     10,000 calls (actions and percepts) of the literature; or a number of actions."""
     options: Options = field(default_factory=dict)
     """Other options of the searches, for all methods that have them or for one: n_worlds=64 or
-    hc.sideways=true."""
+    hc.sideways=true; {task} in programs=FILE is the task's name."""
     device: Literal["auto", "cpu", "cuda"] = "cpu"
     """Device of latents, decoding and, with numba-cuda, programs."""
     jobs: int = 1
@@ -345,3 +348,14 @@ class AblationSettings(PresetSettings):
     methods: tuple[str, ...] = tuple(ABLATION)
     tasks: tuple[str, ...] = ("DoorKey", "OneStroke", "Snake", "PathFollow")
     seeds: int = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProposalSettings(AblationSettings):
+    """Compare searches for programs with and without proposals, as of language models."""
+
+    COMMAND: ClassVar[str] = "benchmark proposals"
+
+    methods: tuple[str, ...] = ("cghc", "shc", *PROPOSALS)
+    tasks: tuple[str, ...] = PROPOSAL_TASKS
+    env_version: Literal["v0", "v1"] = "v1"

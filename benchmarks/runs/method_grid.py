@@ -16,7 +16,7 @@ from benchmarks.runs.searches import SEARCH_COLUMNS, SearchJob
 from benchmarks.runs.trainings import TRAINING_COLUMNS, TrainingJob
 from benchmarks.runs.workers import Workers
 from benchmarks.settings import TASK_NAMES, ReturnsSettings, SearchesSettings
-from karel_gym.registration import task_of
+from karel_gym.registration import plain_id, task_of
 from programmatic.options import unknown
 from programmatic.search.configs import METHODS, CEMConfig, LatentRandomConfig, RandomConfig
 from programmatic.search.run_settings import config_of
@@ -99,6 +99,8 @@ def planned_searches(
         for name, own in chosen.items():
             method, options = search_of(name)
             options = given | dict(options) | own
+            if isinstance(file := options.get("programs"), str):
+                options["programs"] = file.replace("{task}", task_word(task))
             if settings.budget is not None:
                 options = spending(method, task, settings.budget, fills_budget) | options
             searches += [
@@ -165,6 +167,16 @@ def spending(method: str, env_id: str, budget: int, fills: bool) -> dict[str, An
             )
         return {"iterations": iterations}
     return {}
+
+
+def task_word(env_id: str) -> str:
+    """A task's name without its version.
+
+    Example:
+        >>> task_word("Karel-DoorKey-v0")
+        'DoorKey'
+    """
+    return plain_id(env_id).removeprefix("Karel-").rpartition("-")[0]
 
 
 def env_ids(tasks: Sequence[str], version: str = "v0") -> list[str]:

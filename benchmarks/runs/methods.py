@@ -148,6 +148,10 @@ OF_OPTIONS = {
 """Policies whose options a search finds first. A run of given options has the last name."""
 BASELINES = LITERATURE | OTHER_ALGORITHMS | OF_OPTIONS
 
+PROPOSAL_FOLDER = Path(__file__).parents[1] / "proposals"
+QUALITIES = {"mutated": "{task}.karel", "plausible": "{task}.md", "random": "{task}.karel"}
+"""The qualities of proposals and their files: mutated reference programs, plausible but wrong
+answers in Python, written by hand, and random programs."""
 ABLATION: dict[str, tuple[str, Mapping[str, Any]]] = {
     "cghc": ("cghc", {}),
     "without edits": ("cghc", {"edits": 0.0}),
@@ -163,7 +167,17 @@ ABLATION: dict[str, tuple[str, Mapping[str, Any]]] = {
     "shc": ("shc", {}),
 }
 """Variants of the search for programs: method and options; hc and shc are as published."""
-SEARCHES = {"LEAPS": ("cem", {}), **ABLATION}
+PROPOSALS = {
+    f"{method} from {quality}{', dictionary' if dictionary else ''}": (
+        method,
+        {"programs": str(PROPOSAL_FOLDER / quality / file), "dictionary": dictionary},
+    )
+    for method in ("cghc", "shc")
+    for quality, file in QUALITIES.items()
+    for dictionary in (0.0, 0.8)
+}
+"""Searches from sets of proposals, with and without a dictionary of their pieces."""
+SEARCHES = {"LEAPS": ("cem", {}), **ABLATION, **PROPOSALS}
 """The searches with names of their own; all others are named by their method."""
 MORL = {
     "MORL": "A stage of MORL: program, repair, clone or policy (Bhupatiraju et al., 2018).",
@@ -200,7 +214,8 @@ def method_summary(name: str) -> str:
     known |= MORL | PUBLISHED_ONLY
     known |= {method: config.summary() for method, config in METHODS.items()}
     for variant, (method, options) in SEARCHES.items():
-        settings = "".join(f"; {key}={value}" for key, value in options.items())
+        shown = {key: value for key, value in options.items() if key != "programs"}
+        settings = "".join(f"; {key}={value}" for key, value in shown.items())
         known[variant] = f"{METHODS[method].summary().removesuffix('.')}{settings}."
     words = f"{name} ".casefold()
     named = [key for key in known if words.startswith(f"{key} ".casefold())]

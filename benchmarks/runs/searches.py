@@ -18,7 +18,8 @@ from programmatic.leaps.model.checkpoints import weights_path
 from programmatic.leaps.model.vae import torch_device
 from programmatic.runs import RunError, checkpoints
 from programmatic.search import SearchResult, search
-from programmatic.search.configs import SearchConfig
+from programmatic.search.configs import ProgramClimbingConfig, SearchConfig
+from programmatic.search.programs.space import SPACES
 from programmatic.search.run_settings import config_of
 from programmatic.search.searching import RESULT_FILE
 
@@ -65,16 +66,19 @@ class SearchJob(Job):
     def identity(self) -> Record:
         """The settings as JSON values, without later additions that have their defaults.
 
-        The digest is that of the model's file.
+        The digest is that of the model's file. In place of a file of programs stands its digest.
 
         Raises:
             RunError: The model's file is missing.
-            ValueError: The task, the method or an option is unknown or invalid.
+            ValueError: The task, the method or an option is unknown or invalid, or the file of
+                programs has none.
         """
         task_of(self.env_id)
         usual = {name: getattr(type(self.config), name, None) for name in ADDED_OPTIONS}
         options = self.config.to_json().items()
         config = {n: v for n, v in options if n not in usual or v != usual[n]}
+        if isinstance(self.config, ProgramClimbingConfig) and self.config.programs is not None:
+            config["programs"] = programs_digest(self.config.programs, self.config.space)
         return {
             "method": self.method,
             "env_id": self.env_id,
@@ -149,6 +153,13 @@ def large_return(program: Program, env_id: str, config: SearchConfig) -> float:
         limits = Limits(LARGE_MAX_CALLS)
     run = execute([program], worlds, env_id, *limits, max_markers=config.max_markers)
     return float(run.returns.mean())
+
+
+@cache
+def programs_digest(file: str, space: str) -> str:
+    """The first 16 digits of the SHA-256 of the programs of a space in a file or folder."""
+    programs = SPACES[space].read_programs(file).programs
+    return hashlib.sha256("\n".join(map(str, programs)).encode()).hexdigest()[:16]
 
 
 def file_digest(model: str) -> str:
