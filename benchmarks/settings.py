@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from benchmarks.runs.methods import ABLATION, BASELINES, LATENT_SEARCHES, LITERATURE, PROPOSALS
 from programmatic.flags import Count, Options
 from programmatic.horizon import TASK
-from programmatic.leaps.settings import LATENT_DIM, VARIANTS
+from programmatic.leaps.settings import LATENT_DIM, SHIPPED
 from programmatic.options import check_whole
 from programmatic.runs import CONFIG_FILE, RunError
 from programmatic.settings import RunSettings
@@ -241,8 +241,8 @@ class VariantSettings(SearchesSettings):
 
     COMMAND: ClassVar[str] = "benchmark variants"
 
-    models: tuple[str, ...] = VARIANTS
-    """Names of variants, or files of weights."""
+    models: tuple[str, ...] = SHIPPED
+    """Names of weights in the package, or files of weights."""
     programs: int = 2000
     """Programs whose neighborhood is measured."""
     data_seed: int = 1

@@ -18,6 +18,8 @@ LATENT_DIM = 256
 Variant = Literal["leaps", "p", "pr", "pl"]
 VARIANTS: tuple[Variant, ...] = get_args(Variant)
 """LEAPS with all losses, and with the losses P alone, P and R, P and L."""
+SHIPPED: tuple[str, ...] = (*VARIANTS, "pl64")
+"""The names of the weights in the package; pl64 compresses to 64 dimensions, as HPRL's."""
 
 
 @dataclass(frozen=True)

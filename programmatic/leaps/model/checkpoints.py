@@ -16,7 +16,7 @@ from safetensors.torch import save
 
 from programmatic.leaps.model.layouts import LATENT_HEAD, Layout, recognized
 from programmatic.leaps.model.networks import VAE, NeuralExecutor
-from programmatic.leaps.settings import VARIANTS
+from programmatic.leaps.settings import SHIPPED
 from programmatic.runs import RunError, read_settings_file, replacing, write_json
 
 WEIGHTS_FOLDER = Path(__file__).parents[1] / "weights"
@@ -57,10 +57,10 @@ def export_weights(weights: Path, path: Path) -> None:
 
 
 def weights_path(name: str | os.PathLike[str]) -> Path:
-    """The file of weights of a name: "default", a variant, a pretraining's folder, or a path."""
+    """The file of weights of a name: "default", or in the package; a run folder, or a path."""
     if str(name) == DEFAULT:
         name = DEFAULT_VARIANT
-    if str(name) in VARIANTS:
+    if str(name) in SHIPPED:
         return WEIGHTS_FOLDER / f"{name}.safetensors"
     return Path(name) / BEST_FILE if Path(name).is_dir() else Path(name)
 
@@ -73,7 +73,7 @@ def read_state_dict(name: str | os.PathLike[str]) -> tuple[dict[str, torch.Tenso
     """
     path = weights_path(name)
     if not path.is_file():
-        shipped = ", ".join(map(repr, (DEFAULT, *VARIANTS)))
+        shipped = ", ".join(map(repr, (DEFAULT, *SHIPPED)))
         raise RunError(f"there are no weights {path}: name a file, or one of {shipped}")
     try:
         tensors, metadata = _stored(path)

@@ -62,8 +62,8 @@ class ProgramVAE(nn.Module):
         Args:
             path: A file of weights, `.safetensors`, or `.ptp` with the layout of clvrai/leaps,
                 lelis-research/prog_policies or NTURobotLearningLab/HPRL; the run folder of a
-                pretraining; the name of a variant in this package, "leaps", "p", "pr" or "pl"; or
-                "default", which is "leaps".
+                pretraining; the name of weights in this package, "leaps", "p", "pr", "pl" or
+                "pl64"; or "default", which is "leaps".
             device: "auto", "cpu" or "cuda".
 
         Raises:

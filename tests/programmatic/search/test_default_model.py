@@ -6,7 +6,7 @@ import pytest
 
 from programmatic.leaps import DatasetConfig, ProgramVAE, generate
 from programmatic.leaps.model.checkpoints import read_about
-from programmatic.leaps.settings import VARIANTS
+from programmatic.leaps.settings import SHIPPED
 from programmatic.leaps.training.measures import measure
 from programmatic.search import search
 
@@ -39,11 +39,11 @@ def test_cem_finds_the_same_again() -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_shipped_weights_reconstruct_what_they_say(variant: str) -> None:
+@pytest.mark.parametrize("name", SHIPPED)
+def test_shipped_weights_reconstruct_what_they_say(name: str) -> None:
     test_programs = generate(DatasetConfig()).part("test")
-    found = measure(ProgramVAE.load(variant, device="cpu"), test_programs, with_executor=False)
-    told = read_about(variant)["test"]
+    found = measure(ProgramVAE.load(name, device="cpu"), test_programs, with_executor=False)
+    told = read_about(name)["test"]
     assert found.program_accuracy >= 0.8
     assert found.program_accuracy == pytest.approx(told["program_accuracy"], abs=0.005)
     assert found.behaviour_match == pytest.approx(told["behaviour_match"], abs=0.005)
