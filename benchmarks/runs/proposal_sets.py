@@ -2,7 +2,7 @@
 
 The sets are files in the folder `proposals`, beside plausible but wrong answers in Python that were
 written by hand. No program of a set solves its task. `python -m benchmarks.runs.proposal_sets`
-writes the files.
+writes the files; with other reference programs they are other sets.
 """
 
 from __future__ import annotations
