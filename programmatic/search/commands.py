@@ -33,6 +33,14 @@ def search(
 ) -> None:
     """Search for a program that solves a task, or resume interrupted searches.
 
+    From a chat window to a solved task:
+
+    1. karel-gym propose --env TASK prints a prompt.
+    2. Paste the prompt into a chat with a language model.
+    3. Paste the answer, or several, into the file answers.md.
+    4. karel-gym search shc --env TASK --programs answers.md searches from the programs in it.
+    5. karel-gym run runs/search-shc-TASK-0/program.karel --env TASK runs the program that it found.
+
     Args:
         settings: The search.
         seeds: Number of searches, of this seed and the following ones; those of cghc, hc and shc
@@ -48,7 +56,8 @@ def search(
             actions.
         programs: File or folder of programs, in Python or the language, from which the climbs of
             cghc, hc and shc start: .py, .karel, .md, .jsonl. They may come from a language model
-            (karel-gym propose); what cannot be read is reported.
+            (karel-gym propose); what cannot be read is reported. With --options dictionary=0.8,
+            mutations use pieces of them.
         max_markers: The number of markers, 1 to 10, that fill a cell; by default the task's.
         options: Other options of the method, such as population_size=64 sigma=0.25; by default
             those of the task and the papers.

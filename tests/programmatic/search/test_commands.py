@@ -41,6 +41,23 @@ def test_search_prints_the_program_and_what_it_is_worth(
     assert (result.config["batch_size"], result.config["horizon"]) == (50, 33)
 
 
+def test_the_help_leads_from_a_chat_to_a_solved_task(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["search", "--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    steps = re.findall(r"[145]\. karel-gym (.*?) (?:prints a|searches from|runs the)", text)
+    monkeypatch.chdir(tmp_path)
+    Path("answers.md").write_text(
+        "```python\ndef run():\n    while frontIsClear():\n        move()\n    putMarker()\n```\n"
+    )
+    for step in steps:
+        assert main(step.replace("TASK", "Karel-FourCorners-v0").split()) == 0
+    assert [step.split()[0] for step in steps] == ["propose", "search", "run"]
+    assert "mean return  1.000" in capsys.readouterr().out
+
+
 def test_search_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = str(tmp_path / "run")
     assert main(["search", "random", *ENV, "--budget", "100", "--run", run]) == 0
@@ -146,6 +163,10 @@ def test_searches_side_by_side_tell_errors() -> None:
         (["hc", "--env", "Karel-Mze-v0"], "'Karel-Mze-v0' is no Karel task"),
         (["hc", *ENV, "--options", "sideway=1"], "did you mean sideways"),
         (["shc", *ENV, "--options", "programs=nowhere.txt"], "nowhere.txt cannot be read"),
+        (
+            ["hc", *ENV, "--options", "dictionary=0.8"],
+            "dictionary has the pieces of given programs",
+        ),
         (["--resume", "nowhere"], "no run folder nowhere"),
         (["--resume", "nowhere", "--worlds", "3"], "only --budget and --device may be given"),
     ],
