@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 TASK_NAMES = ("StairClimber", "FourCorners", "TopOff", "Maze", "CleanHouse", "Harvester")
 """The tasks of LEAPS."""
-NEW_TASKS = ("DoorKey", "OneStroke", "Seeder", "Snake", "PathFollow", "WallAvoider")
-PROPOSAL_TASKS = TASK_NAMES + NEW_TASKS
+PROPOSAL_TASKS = (
+    *TASK_NAMES, "DoorKey", "OneStroke", "Seeder", "Snake", "PathFollow", "WallAvoider",
+)  # fmt: skip
 """The tasks for which there are sets of proposals."""
 QUICK: dict[str, Any] = {"seeds": 2, "steps": 10_000, "budget": 10_000}
 QUICK_TASKS = ("Maze", "Harvester")

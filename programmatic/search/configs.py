@@ -299,8 +299,7 @@ class ProgramClimbingConfig(SearchConfig):
         check_share(self, "dictionary")
         if self.dictionary and self.programs is None:
             raise ValueError(
-                "dictionary has the pieces of given programs: name their file, programs=FILE, or "
-                "--programs FILE in the shell"
+                "dictionary has the pieces of given programs: name them, programs=FILE"
             )
 
     @property

@@ -10,11 +10,10 @@ import pytest
 
 from benchmarks.runs.method_grid import env_ids, planned, task_word
 from benchmarks.runs.methods import PROPOSAL_FOLDER, PROPOSALS, QUALITIES
-from benchmarks.runs.proposal_sets import DRAWN, SPACE, drawn_text, solves
 from benchmarks.settings import PROPOSAL_TASKS, ProposalSettings, ReturnsSettings
 from karel_gym.cli import main
-from programmatic import Program
 from programmatic.references import reference_program
+from tests.benchmarks.runs.draw_proposals import DRAWN, SPACE, solves
 
 TASKS = env_ids(PROPOSAL_TASKS, "v1")
 
@@ -33,10 +32,10 @@ def test_each_set_has_ten_programs_that_do_not_solve_the_task(env_id: str) -> No
 @pytest.mark.parametrize("quality", DRAWN)
 def test_drawn_sets_are_reproducible(quality: str) -> None:
     for env_id in ("Karel-DoorKey-v0", "Karel-OneStroke-v0"):
-        lines = drawn_text(quality, env_id).splitlines()
-        assert len(set(lines)) == len(lines) >= 10
-        assert not any(solves(Program.parse(line), env_id) for line in lines)
-        assert drawn_text(quality, env_id).splitlines() == lines
+        programs = DRAWN[quality](env_id)
+        assert len(set(programs)) >= 10
+        assert not any(solves(program, env_id) for program in programs)
+        assert DRAWN[quality](env_id) == programs
 
 
 def test_every_search_is_another_one() -> None:

@@ -108,5 +108,5 @@ def test_searches_put_pieces_together(method: str, tmp_path: Path) -> None:
 
 
 def test_a_dictionary_needs_programs() -> None:
-    with pytest.raises(ValueError, match=r"given programs: name their file, programs=FILE"):
+    with pytest.raises(ValueError, match=r"given programs: name them, programs=FILE"):
         HCConfig(dictionary=0.8)
