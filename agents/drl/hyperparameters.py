@@ -51,13 +51,14 @@ def read_hyperparameters(
         env_id: The task's id.
         obs: "percepts", "percepts+action" or "grid".
         action: "primitive", "option" or "program".
-        file: The YAML file; by default hyperparams/ALGO.yml.
+        file: The YAML file, or without a suffix one of hyperparams; by default ALGO.
 
     Raises:
         HyperparameterError: The file is missing, is not valid YAML, or has no such block, or the
             block is incomplete or has unknown hyperparameters.
     """
-    file = Path(file or FOLDER / f"{algo}.yml")
+    file = Path(file or algo)
+    file = file if file.suffix else FOLDER / f"{file}.yml"
     try:
         blocks = yaml.safe_load(file.read_text(encoding="utf-8"))
     except OSError as error:

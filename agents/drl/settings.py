@@ -34,7 +34,7 @@ COUNTS = (
 OPTION_CALLS = 220  # HIPO's limit is 220 nodes of the program's syntax tree
 TRACKERS = ("tensorboard", "wandb", "mlflow")
 VALUE_BASED = ("dqn", "qrdqn")
-DEFAULT_REWARD = "default"
+DEFAULT = DEFAULT_REWARD = "default"
 LEAST_EVAL_EVERY = 10_000  # steps: an evaluation of 100 long episodes is as many as 100,000
 
 
@@ -93,8 +93,9 @@ class TrainConfig(_LearningConfig):
     option_calls: int | None = None
     """Most calls of the run of a program that is an action; by default that of the hyperparameters.
     For --action options else that of the search for options, else 220."""
-    model: Annotated[str, tyro.conf.arg(metavar="FILE")] = "default"
-    """The file of the embedding of the programs that are actions, or default."""
+    model: Annotated[str, tyro.conf.arg(metavar="FILE")] = DEFAULT
+    """The embedding of the programs that are actions: a file, or weights of this package.
+    By default that of the hyperparameters, else default."""
     total_timesteps: Annotated[Count | None, tyro.conf.arg(name="steps")] = None
     """Steps to train for, over all envs; a step is an action of the policy.
     By default n_timesteps of the hyperparameters."""
@@ -133,7 +134,8 @@ class TrainConfig(_LearningConfig):
     hyperparameters: Options = field(default_factory=dict)
     """Hyperparameters to change, such as gamma=0.97; by default as in hyperparams/ALGO.yml."""
     conf_file: Path | None = None
-    """YAML file with hyperparameters in place of hyperparams/ALGO.yml; tune writes such a file."""
+    """YAML file with hyperparameters in place of hyperparams/ALGO.yml; tune writes such a file.
+    hprl-published is a file of this package: HPRL's settings, for --obs step --action program."""
     verbose: Annotated[int, tyro.conf.arg(metavar="{0,1,2}")] = 1
     """Prints nothing during the training (0), returns and lengths (1), or the tables of SB3 (2).
     1 is a progress bar on a terminal, else about 20 lines."""
@@ -179,7 +181,7 @@ def resolve(config: TrainConfig) -> TrainConfig:
         if name in config.hyperparameters:
             raise HyperparameterError(
                 f"{name} is set by num_envs, total_timesteps, deterministic, or obs, height, "
-                "width, max_markers, train_max_steps, horizon, option_calls and reward"
+                "width, max_markers, train_max_steps, horizon, model, option_calls and reward"
             )
     check_kinds(config.obs, config.action)
     stored = read_hyperparameters(
@@ -193,6 +195,7 @@ def resolve(config: TrainConfig) -> TrainConfig:
         height=config.height or of_env.get("height"),
         width=config.width or of_env.get("width"),
         horizon=config.horizon or of_env.get("horizon"),
+        model=of_env.get("model", DEFAULT) if config.model == DEFAULT else config.model,
         option_calls=config.option_calls or of_env.get("option_calls"),
         max_markers=config.max_markers or of_env.get("max_markers"),
     )

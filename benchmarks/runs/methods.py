@@ -30,6 +30,7 @@ class Baseline:
         steps: Frames of a training; None: those of the hyperparameters.
         becomes_tree: Whether VIPER turns the policy into a tree, which is then evaluated.
         options_search: For the action "options": settings of the search `hipo` that finds them.
+        conf_file: File of hyperparameters in place of hyperparams/ALGO.yml.
     """
 
     algo: str
@@ -40,6 +41,7 @@ class Baseline:
     steps: int | None = None
     becomes_tree: bool = False
     options_search: Mapping[str, Any] | None = None
+    conf_file: Path | None = None
 
     def config(self, env_id: str, seed: int, steps: int | None = None) -> TrainConfig:
         """The settings of a training; `steps` is its length, None: `self.steps`.
@@ -58,6 +60,7 @@ class Baseline:
             seed=seed,
             device="cpu",
             hyperparameters=self.hyperparameters,
+            conf_file=self.conf_file,
         )
 
     def policy(self, run: Path) -> Path:
@@ -146,7 +149,19 @@ OF_OPTIONS = {
     )
 }
 """Policies whose options a search finds first. A run of given options has the last name."""
-BASELINES = LITERATURE | OTHER_ALGORITHMS | OF_OPTIONS
+BY_STEP = {
+    "HPRL": Baseline(
+        *("ppo", "step", "PPO that chooses programs by the number of the step only."),
+        action="program",
+    ),
+    "HPRL-published": Baseline(
+        *("ppo", "step", "HPRL with all settings of Liu et al. (ICML 2023), in their worlds."),
+        action="program",
+        conf_file=Path("hprl-published"),
+    ),
+}
+"""HPRL's open loop; HPRL-PPO observes the world."""
+BASELINES = LITERATURE | OTHER_ALGORITHMS | OF_OPTIONS | BY_STEP
 
 PROPOSAL_FOLDER = Path(__file__).parents[1] / "proposals"
 QUALITIES = {"mutated": "{task}.karel", "plausible": "{task}.md", "random": "{task}.karel"}

@@ -24,7 +24,7 @@ from programmatic.algorithms import ALGORITHMS, algorithm_class
 LEAPS_TASKS = ("StairClimber", "FourCorners", "TopOff", "Maze", "CleanHouse", "Harvester")
 ENV_KWARGS = {
     *("obs", "max_steps", "reward", "height", "width"),
-    *("horizon", "option_calls", "max_markers"),
+    *("horizon", "option_calls", "max_markers", "model"),
 }
 """What `train` takes from env_kwargs."""
 FIRST = tuple(f"Karel-{task}-v0" for task in LEAPS_TASKS)
