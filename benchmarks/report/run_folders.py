@@ -22,6 +22,7 @@ from benchmarks.runs.methods import BASELINES, search_name
 from programmatic.horizon import TASK
 from programmatic.provenance import PROVENANCE
 from programmatic.runs import RunError, read_config
+from programmatic.search.configs import METHODS
 from programmatic.search.logs import HISTORY_FILE, read_history
 from programmatic.search.result import SearchResult
 from programmatic.search.run_settings import SearchSettings
@@ -109,9 +110,12 @@ def _search(folder: Path, config: Mapping[str, Any]) -> Run:
     command = f"karel-gym search {method} --env {env_id} --seed {config.get('seed')}"
     if config.get("budget") is not None:
         command += f" --budget {config['budget']}"
-    horizon = (config.get("config") or {}).get("horizon")
+    options = config.get("config") or {}
+    horizon = options.get("horizon")
     if horizon not in (None, TASK):
         command += f" --horizon {horizon}"
+    if hasattr(METHODS.get(method), "members"):
+        command += f" --options members={options.get('members', 1)}"
     result = None
     if (folder / RESULT_FILE).exists():
         result = SearchResult.load(folder / RESULT_FILE)

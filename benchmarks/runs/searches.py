@@ -18,7 +18,7 @@ from programmatic.leaps.model.checkpoints import weights_path
 from programmatic.leaps.model.vae import torch_device
 from programmatic.runs import RunError, checkpoints
 from programmatic.search import SearchResult, search
-from programmatic.search.configs import ProgramClimbingConfig, SearchConfig
+from programmatic.search.configs import METHODS, ProgramClimbingConfig, SearchConfig
 from programmatic.search.programs.space import SPACES
 from programmatic.search.run_settings import config_of
 from programmatic.search.searching import RESULT_FILE
@@ -28,8 +28,11 @@ LARGE_MAX_CALLS = 100 * LARGE_SIDE**2
 """Calls of a run in a large world, with the published horizon: 100 per cell, where a program that
 visits every cell once takes about five."""
 COMPILING_BUDGET = 200  # programs: enough to compile all kernels of every method
-ADDED_OPTIONS = ("dictionary", "given_share", "max_markers", "simplify_budget")
-"""Options that kept searches did not store; they had today's default."""
+ADDED_OPTIONS: Mapping[str, Any] = {
+    **{"dictionary": 0.0, "given_share": 1.0, "max_markers": None, "members": 1},
+    "simplify_budget": 1_000_000,
+}
+"""Options that kept searches did not store, with their values."""
 NUMBERS = ("search_return", "fresh_return", "large_return", "seconds")
 SEARCH_COLUMNS = Columns(
     (
@@ -59,12 +62,13 @@ class SearchJob(Job):
 
     @cached_property
     def config(self) -> SearchConfig:
-        """All options."""
-        return config_of(self.method, self.env_id, self.options)
+        """All options. Climbs have one member by default: other searches use the other cores."""
+        alone = {"members": 1} if hasattr(METHODS.get(self.method), "members") else {}
+        return config_of(self.method, self.env_id, alone | dict(self.options))
 
     @cached_property
     def identity(self) -> Record:
-        """The settings as JSON values, without later additions that have their defaults.
+        """The settings as JSON values, without `ADDED_OPTIONS` that have their earlier values.
 
         The digest is that of the model's file. In place of a file of programs stands its digest.
 
@@ -74,9 +78,8 @@ class SearchJob(Job):
                 programs has none.
         """
         task_of(self.env_id)
-        usual = {name: getattr(type(self.config), name, None) for name in ADDED_OPTIONS}
         options = self.config.to_json().items()
-        config = {n: v for n, v in options if n not in usual or v != usual[n]}
+        config = {n: v for n, v in options if n not in ADDED_OPTIONS or v != ADDED_OPTIONS[n]}
         if isinstance(self.config, ProgramClimbingConfig) and self.config.programs is not None:
             config["programs"] = programs_digest(self.config.programs, self.config.space)
         return {
@@ -103,7 +106,7 @@ class SearchJob(Job):
             resume=bool(checkpoints(folder / run)),
             overwrite=True,
             device=self.device,
-            **self.options,
+            **self.config.to_json(),
         )
         return {
             "id": self.id,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from karel_gym.registration import FRESH_SEED, FRESH_WORLDS, task_of
 from programmatic.flags import Flags, Options
@@ -16,6 +16,7 @@ from programmatic.search.configs import ProgramClimbingConfig, SearchConfig
 from programmatic.search.run_settings import SearchSettings, config_of
 
 if TYPE_CHECKING:
+    from programmatic.search.objective import Objective
     from programmatic.search.result import SearchResult
 
 
@@ -43,8 +44,7 @@ def search(
 
     Args:
         settings: The search.
-        seeds: Number of searches, of this seed and the following ones; those of cghc, hc and shc
-            run in parallel.
+        seeds: Number of searches, one after another, of this seed and the following ones.
         run: The run folder; by default runs/search-METHOD-TASK-SEED. With several seeds, the folder
             of the run folders.
         resume: Run folders of searches to resume, with their own settings; only --budget and
@@ -91,10 +91,7 @@ def search(
     searches = [
         partial(run_search, own, folder, bool(resume), overwrite) for folder, own in runs.items()
     ]
-    if all(own.config.ONE_THREAD for own in runs.values()):
-        results = _search_in_parallel(list(runs.values()), searches)
-    else:
-        results = [start() for start in searches]
+    results = _search_in_turn(list(runs.values()), searches)
     fresh = [result.fresh_return for result in results]
     best = max(range(len(runs)), key=lambda i: (results[i].mean_return, fresh[i]))
     if len(runs) > 1:
@@ -111,38 +108,45 @@ def _report_programs(configs: Sequence[SearchConfig]) -> None:
         print(SPACES[space].read_programs(file), file=sys.stderr)
 
 
-def _search_in_parallel(
+def _search_in_turn(
     settings: Sequence[SearchSettings], searches: Sequence[Callable[..., SearchResult]]
 ) -> list[SearchResult]:
-    """Do searches side by side, with a live view on a terminal; report the best if interrupted."""
+    """Do one search after another, with a live view on a terminal; if interrupted, print the best.
+
+    Methods that may use a GPU have a progress bar in place of the view.
+    """
     from contextlib import nullcontext
 
-    from programmatic.search.live import LiveView
+    from programmatic.search.live import LiveView, SearchStatus
     from programmatic.search.programs.method import compile_for
-    from programmatic.search.side_by_side import search_side_by_side
 
-    for env_id, full in dict.fromkeys((own.env_id, own.config.max_markers) for own in settings):
-        compile_for(env_id, full)
-    named = [
-        (str(own.seed), partial(_start_quietly, start))
-        for own, start in zip(settings, searches, strict=True)
-    ]
+    is_viewed = all(own.config.CPU_ONLY for own in settings)
+    if is_viewed:
+        for env_id, full in dict.fromkeys((own.env_id, own.config.max_markers) for own in settings):
+            compile_for(env_id, full)
     title = ", ".join(dict.fromkeys(f"{own.method} on {own.env_id}" for own in settings))
-    view = LiveView(title) if sys.stdout.isatty() else None
-    with view or nullcontext():
-        statuses = search_side_by_side(named, None if view is None else view.show)
-    results = [status.result for status in statuses if status.result is not None]
-    if len(results) == len(searches):
-        return results
-    tallies = [status.tally for status in statuses if status.tally and status.tally.best]
-    for tally in sorted(tallies, key=lambda tally: tally.best_return)[-1:]:
-        assert tally.best is not None
-        print(f"{tally.best.pretty()}\n\nthe best so far: mean return {tally.best_return:.3f}")
-    raise KeyboardInterrupt
+    view = LiveView(title) if is_viewed and sys.stdout.isatty() else None
+    statuses = [SearchStatus(str(own.seed)) for own in settings]
 
+    def watch(status: SearchStatus, objective: Objective) -> None:
+        status.tally, status.seconds = objective.tally, objective.seconds
+        if view is not None:
+            view.show(statuses)
 
-def _start_quietly(start: Callable[..., SearchResult], watch: Any) -> SearchResult:
-    return start(watch=watch, progress=False)
+    progress = False if is_viewed else None
+    try:
+        with view or nullcontext():
+            return [
+                start(watch=partial(watch, status), progress=progress)
+                for status, start in zip(statuses, searches, strict=True)
+            ]
+    except KeyboardInterrupt:
+        tallies = [status.tally for status in statuses if status.tally and status.tally.best]
+        for tally in sorted(tallies, key=lambda tally: tally.best_return)[-1:]:
+            assert tally.best is not None
+            best = f"the best so far: mean return {tally.best_return:.3f}"
+            print(f"{tally.best.pretty()}\n\n{best}")
+        raise
 
 
 def _print_table(

@@ -23,8 +23,8 @@ class SearchConfig:
     """The method's class, MODULE:CLASS in this package; a `Method`."""
     NEEDS_MODEL: ClassVar[bool] = False
     """Whether it searches the latent space of a model."""
-    ONE_THREAD: ClassVar[bool] = False
-    """Whether it runs in one thread of the processor, so that searches can run side by side."""
+    CPU_ONLY: ClassVar[bool] = False
+    """Whether it runs on the processor only."""
 
     TASK_SETTINGS: ClassVar[str | None] = None
     """The method whose settings of tasks it has; None: its own."""
@@ -264,8 +264,8 @@ class RandomConfig(SearchConfig):
 class ProgramClimbingConfig(SearchConfig):
     """Options of all kinds of hill climbing over programs."""
 
-    METHOD: ClassVar[str] = "programs.method:ProgramClimbing"
-    ONE_THREAD: ClassVar[bool] = True
+    METHOD: ClassVar[str] = "programs.portfolio:climbing_for"
+    CPU_ONLY: ClassVar[bool] = True
 
     n_worlds: int = 32
     """Start worlds in which each program runs; its return is the mean over them."""
@@ -288,8 +288,12 @@ class ProgramClimbingConfig(SearchConfig):
     whose return is as high in each world of the search and in 1,000 others."""
     simplify_budget: int = 1_000_000
     """Programs evaluated in the search for shorter programs."""
+    members: int = 4
+    """Climbs with seeds of their own that run at once, in a thread each, until one finds a
+    solution. The number of cores does not change the result."""
     batch_size: int = 10_000
-    """Programs evaluated in an iteration, a row of the log; it does not change the result."""
+    """Programs that all members together evaluate in an iteration, a row of the log. With one
+    member it does not change the result."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -327,8 +331,6 @@ class CGHCConfig(HCConfig):
 
     Worlds in which the best program fails replace others. An ablation chose the defaults.
     """
-
-    METHOD: ClassVar[str] = "programs.counterexamples:climbing_for"
 
     n_worlds: int = 1000
     """Start worlds that a solution must solve; a program's return is the mean over them."""

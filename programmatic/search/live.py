@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from types import TracebackType
 
 from rich.console import Console, Group, RenderableType
@@ -10,9 +12,19 @@ from rich.live import Live
 from rich.panel import Panel
 from rich.table import Table
 
-from programmatic.search.side_by_side import SearchStatus
+from programmatic.search.objective import Tally
 
+SHOW_EVERY = 0.1  # seconds between two updates of the view
 SPAN = 2.0  # shortest time in seconds over which the rate is averaged
+
+
+@dataclass
+class SearchStatus:
+    """The progress of a search."""
+
+    name: str
+    tally: Tally | None = None  # its evaluations; None before the end of the first iteration
+    seconds: float = 0.0  # its duration so far
 
 
 class LiveView:
@@ -26,6 +38,7 @@ class LiveView:
         self.console = console or Console()
         self._live = Live(console=self.console, auto_refresh=False)
         self._marks: dict[str, list[tuple[float, int]]] = {}
+        self._shown = -SHOW_EVERY
 
     def __enter__(self) -> LiveView:
         self._live.start()
@@ -40,8 +53,10 @@ class LiveView:
         self._live.stop()
 
     def show(self, statuses: Sequence[SearchStatus]) -> None:
-        """Show the progress of the searches."""
-        self._live.update(self.render(statuses), refresh=True)
+        """Show the progress of the searches, unless that was done a moment ago."""
+        if time.monotonic() - self._shown >= SHOW_EVERY:
+            self._live.update(self.render(statuses), refresh=True)
+            self._shown = time.monotonic()
 
     def render(self, statuses: Sequence[SearchStatus]) -> RenderableType:
         """The view of the searches."""

@@ -57,14 +57,17 @@ class SearchSettings(RunSettings):
             raise ValueError(f"seed must be a whole number below 2**64, got {self.seed}")
         if self.budget is not None:
             check_whole(self, "budget")
-        if self.device == "cuda" and self.config.ONE_THREAD:
+        if self.device == "cuda" and self.config.CPU_ONLY:
             raise ValueError(f"{self.method} runs on the processor only; device cannot be cuda")
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
         """The settings in what `to_json` returned; see `RunSettings.from_json`."""
         settings = super().from_json(stored)
-        config = config_of(settings.method, settings.env_id, stored["config"])
+        options = dict(stored["config"])
+        if hasattr(METHODS.get(settings.method), "members"):
+            options = {"members": 1} | options  # runs of earlier versions did not store it
+        config = config_of(settings.method, settings.env_id, options)
         return replace(settings, config=config)
 
 

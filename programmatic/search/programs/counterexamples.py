@@ -103,13 +103,3 @@ class CounterexampleClimbing(ProgramClimbing):
             self._climb_in(with_counterexamples(self._chosen, different, self.seed, evaluations))
         climbing.returns[:] = scores[self._chosen]
         numbers[SCORE] = numbers[BEST_SCORE] = climbing.returns.sum()
-
-
-def climbing_for(
-    config: CGHCConfig, objective: Objective, seed: int, model: Decoder | None = None
-) -> ProgramClimbing:
-    """Counterexample-guided climbing, or plain climbing if all different worlds are climbed in."""
-    different, _ = merge_equal(objective.task, objective.worlds)
-    if config.climb_worlds < len(different):
-        return CounterexampleClimbing(config, objective, seed, model)
-    return ProgramClimbing(config, objective, seed, model)

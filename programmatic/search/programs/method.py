@@ -115,7 +115,7 @@ class ProgramClimbing(Method):
 
     def step(self, state: ProgramClimbingState) -> tuple[ProgramClimbingState, dict[str, float]]:
         """One iteration: the next state, and figures for the log."""
-        if len(self.tokens) and not state.order:
+        if self.gives_order(state):
             return self._evaluate_given(state)
         numbers, parent = state.numbers.numpy().copy(), state.parent.numpy().copy()
         returns, best = state.returns.numpy().copy(), state.best.numpy().copy()
@@ -164,6 +164,10 @@ class ProgramClimbing(Method):
             scale = UNIT * self.worlds.weights.sum()
             return after, {**figures, "current_return": float(numbers[SCORE] / scale)}
         return after, figures
+
+    def gives_order(self, state: ProgramClimbingState) -> bool:
+        """Whether the next step evaluates and orders the given programs."""
+        return len(self.tokens) > 0 and not state.order
 
     def finished(self, best: Program) -> Program:
         """The program; with the option `simplify` shortened as far as its returns stay the same."""

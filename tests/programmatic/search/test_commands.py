@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 from rich.console import Console
@@ -14,9 +14,8 @@ from karel_gym.cli import main
 from programmatic import Program
 from programmatic.runs import RunError
 from programmatic.search import SearchResult, plot_search, resume, search
-from programmatic.search.live import LiveView
+from programmatic.search.live import LiveView, SearchStatus
 from programmatic.search.objective import Tally
-from programmatic.search.side_by_side import SearchStatus, search_side_by_side
 from tests.programmatic.search.latent_spaces import ActionSequences
 
 ENV = ["--env", "Karel-Harvester-v0"]
@@ -103,25 +102,23 @@ def test_several_seeds_are_searched_and_the_best_is_shown(
 def test_an_interrupted_search_shows_the_best_so_far_and_goes_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def press(statuses: Sequence[SearchStatus]) -> None:
-        if all(status.tally is not None for status in statuses):
+    def press(view: LiveView, statuses: Sequence[SearchStatus]) -> None:
+        if statuses[-1].tally is not None:
             raise KeyboardInterrupt
 
-    def interrupted(searches: Any, show: Any) -> Any:
-        return search_side_by_side(searches, press)
-
-    monkeypatch.setattr("programmatic.search.side_by_side.search_side_by_side", interrupted)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(LiveView, "show", press)
     run = tmp_path / "runs"
-    arguments = ["search", "hc", "--env", "Karel-DoorKey-v0", "--seeds", "2", "--budget", "1e9"]
+    arguments = ["search", "hc", "--env", "Karel-DoorKey-v0", "--seeds", "2", "--budget", "900"]
     arguments += ["--options", "batch_size=200", "--run", str(run)]
     assert main(arguments) == 130
     captured = capsys.readouterr()
     assert re.search(r"the best so far: mean return -?\d\.\d{3}", captured.out)
-    folders = sorted(run.iterdir())
-    assert len(folders) == 2
-    for folder in folders:
-        assert f"to go on: karel-gym search --resume {folder}" in captured.err
-        assert resume(folder, budget=200).evaluations >= 200
+    whole, part = sorted(run.iterdir())
+    assert SearchResult.load(whole / "result.json").evaluations == 900
+    shown = captured.out.replace("\n", "")  # a terminal breaks the line
+    assert f"to go on: karel-gym search --resume {part}" in shown
+    assert resume(part).evaluations == 900
 
 
 def test_the_live_view_shows_rates_and_the_best_program() -> None:
@@ -139,14 +136,6 @@ def test_the_live_view_shows_rates_and_the_best_program() -> None:
     assert re.search(r"5 .* 100,000 .* 45,500 .* 0\.500 .* 1,234", text)
     assert re.search(r"4 .* waiting", text)
     assert "WHILE c( frontIsClear c) w(" in text
-
-
-def test_searches_side_by_side_tell_errors() -> None:
-    def fail(watch: Any) -> Any:
-        raise ValueError("no such task")
-
-    with pytest.raises(ValueError, match="no such task"):
-        search_side_by_side([("0", fail), ("1", fail)])
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,9 @@ from programmatic.search import CGHCConfig, SearchResult, search
 from programmatic.search.methods import seed_of
 from programmatic.search.objective import SOLVED, Objective
 from programmatic.search.programs.climb_state import SCORE, UNIT
-from programmatic.search.programs.counterexamples import CounterexampleClimbing, climbing_for
+from programmatic.search.programs.counterexamples import CounterexampleClimbing
 from programmatic.search.programs.method import ProgramClimbing
+from programmatic.search.programs.portfolio import climbing_for
 from programmatic.search.programs.space import draw_neighbours, draw_space_programs
 from programmatic.search.start_worlds import distinct_worlds, merge_equal
 
@@ -26,7 +27,7 @@ SMALL: dict[str, Any] = {"n_worlds": 40, "climb_worlds": 3, "neighbours": 60, "e
 
 
 def climbing(env_id: str, seed: int = 0, **options: Any) -> CounterexampleClimbing:
-    config = CGHCConfig(**(SMALL | options))
+    config = CGHCConfig(**({"members": 1} | SMALL | options))
     method = climbing_for(config, Objective(env_id, config, seed), seed)
     assert isinstance(method, CounterexampleClimbing)
     return method
@@ -188,7 +189,7 @@ def test_a_task_of_few_worlds_needs_no_counterexamples() -> None:
     guided = search("cghc", env_id, budget=4000, edits=0, progress=False, **options)
     plain = search("hc", env_id, budget=4000, progress=False, **options)
     assert (guided.program, guided.evaluations) == (plain.program, plain.evaluations)
-    config = CGHCConfig(climb_worlds=24)
+    config = CGHCConfig(climb_worlds=24, members=1)
     assert type(climbing_for(config, Objective(env_id, config, 0), 0)) is ProgramClimbing
 
 
@@ -207,8 +208,9 @@ def test_counterexamples_replace_half_of_the_worlds_at_most() -> None:
     assert state.numbers[SCORE] >= 5 * SOLVED * UNIT
 
 
-def test_an_interrupted_search_goes_on(tmp_path: Path) -> None:
-    options = SMALL | {"batch_size": 50, "progress": False, "seed": 1}
+@pytest.mark.parametrize("members", [1, 3])
+def test_an_interrupted_search_goes_on(members: int, tmp_path: Path) -> None:
+    options = SMALL | {"batch_size": 50, "progress": False, "seed": 1, "members": members}
 
     def timeless(result: SearchResult) -> list[tuple[int, str]]:
         return [(entry["evaluations"], entry["program"]) for entry in result.history]

@@ -90,7 +90,7 @@ def test_climbs_start_from_given_programs(method: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("share", [0.01, 0.5])
 def test_a_share_of_the_climbs_starts_from_given_programs(share: float, tmp_path: Path) -> None:
     (tmp_path / "two.txt").write_text("DEF run m( pickMarker move pickMarker m)")
-    options = {"neighbours": 1, "n_worlds": 1, "batch_size": 1, "given_share": share}
+    options = {"neighbours": 1, "n_worlds": 1, "batch_size": 1, "members": 1, "given_share": share}
     rows = search(
         "hc", "Karel-Harvester-v1", budget=400, programs=str(tmp_path / "two.txt"), **options
     ).iterations
