@@ -98,7 +98,7 @@ def test_searches_put_pieces_together(method: str, tmp_path: Path) -> None:
     file, env_id = tmp_path / "programs.karel", "Karel-TopOff-v1"
     file.write_text("DEF run m( WHILE c( frontIsClear c) w( move w) m)\n"
                     "DEF run m( IF c( markersPresent c) i( putMarker move i) m)\n")  # fmt: skip
-    options = {"programs": str(file), "given_share": 0.01, "progress": False}
+    options = {"programs": str(file), "given_share": 0.01, "progress": False, "members": 1}
     medians = []
     for share in (0.0, 0.8):
         options["dictionary"] = share
