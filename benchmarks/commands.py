@@ -21,6 +21,7 @@ from benchmarks.settings import (
     ProgramSearchSettings,
     ProposalSettings,
     ReturnsSettings,
+    SolutionTimeSettings,
     ThroughputSettings,
     VariantSettings,
 )
@@ -32,6 +33,7 @@ MEASUREMENTS: dict[type[BenchmarkSettings], str] = {
     ProgramSearchSettings: "speed.program_search:measure_program_search",
     GenerationSettings: "speed.generation:measure_generation",
     LatentSearchSettings: "experiments.latent_search:measure_latent_search",
+    SolutionTimeSettings: "experiments.solution_times:measure_solution_times",
     VariantSettings: "experiments.variants:measure_variants",
     BudgetSettings: "experiments.budgets:measure_budgets",
     AblationSettings: "experiments.ablation:measure_ablation",
@@ -49,6 +51,7 @@ Settings = (
     | Annotated[ProgramSearchSettings, subcommand("program_search", prefix_name=False)]
     | Annotated[GenerationSettings, subcommand("generation", prefix_name=False)]
     | Annotated[LatentSearchSettings, subcommand("latent_search", prefix_name=False)]
+    | Annotated[SolutionTimeSettings, subcommand("solution_times", prefix_name=False)]
     | Annotated[VariantSettings, subcommand("variants", prefix_name=False)]
     | Annotated[BudgetSettings, subcommand("budgets", prefix_name=False)]
     | Annotated[AblationSettings, subcommand("ablation", prefix_name=False)]

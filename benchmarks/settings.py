@@ -236,6 +236,35 @@ class SearchesSettings(BenchmarkSettings):
             raise ValueError("name at least one task")
 
 
+TARGETS = {"Seesaw": 0.74, "UpNDown": 0.78, "Farmer": 0.73, "InfDoorKey": 0.75, "InfHarvester": 0.8}
+"""Returns in the tasks of Karel-Long with which they count as solved."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SolutionTimeSettings(SearchesSettings):
+    """Measure the time to a solution of searches for programs that use several cores."""
+
+    COMMAND: ClassVar[str] = "benchmark solution_times"
+
+    tasks: tuple[str, ...] = (*(f"Karel-{name}" for name in PROGRAM_SEARCH_TASKS), *TARGETS)
+    methods: tuple[Literal["cghc", "hc", "shc"], ...] = ("cghc",)
+    """Methods; see karel-gym search."""
+    seeds: int = 20
+    """Runs per method and task, with the seeds from first_seed up."""
+    first_seed: int = 100
+    """The first seed; the options of cghc were chosen with smaller ones."""
+    trials: int = 3
+    """Seeds after which a task that none of them has solved is left."""
+    budget: Count | None = 1_000_000_000
+    seconds: float = 60.0
+    """Most seconds of a search."""
+
+    def check(self) -> None:
+        """Raise a `ValueError` if a setting is invalid."""
+        super().check()
+        check_whole(self, "trials")
+
+
 @dataclass(frozen=True, kw_only=True)
 class VariantSettings(SearchesSettings):
     """Compare the variants of LEAPS: reconstruction, smoothness of behavior, and search."""

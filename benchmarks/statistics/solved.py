@@ -12,19 +12,19 @@ from benchmarks.runs.searches import result_of
 from programmatic.search.objective import SOLVED
 
 TIMES = (10, 60, 600)  # seconds
-SOLVED_FRESH = 0.99
-"""The least return in fresh worlds of a search that has solved its task; in its own it is 1."""
+FRESH_LOSS = 0.01
+"""The most by which the return in fresh worlds of a search that has solved its task is below 1."""
 
 
 def solved_within(searches: pd.DataFrame, folder: Path) -> pd.DataFrame:
     """A row per task and method: the share of seeds that solve it, by time.
 
     Returns:
-        `solved`, the share of seeds whose program has a return of 1 in the worlds of the search and
-        of at least 0.99 in fresh ones; `solved_10_s`, `solved_60_s`, `solved_600_s`, the share that
-        had found this program by then; `median_evaluations`, the number of programs until the
-        return in the worlds of the search was 1, infinite if fewer than half of the searches reach
-        it. Empty without searches.
+        `solved`, the share of seeds whose program has a return of 1, or the search's `target`, in
+        the worlds of the search, and at most 0.01 less in fresh ones; `solved_10_s`, `solved_60_s`,
+        `solved_600_s`, the share that had found this program by then; `median_evaluations`, the
+        number of programs until the return in the worlds of the search was that high, infinite if
+        fewer than half of the searches reach it. Empty without searches.
     """
     if searches.empty:
         return pd.DataFrame()
@@ -48,10 +48,11 @@ def solved_within(searches: pd.DataFrame, folder: Path) -> pd.DataFrame:
 
 
 def _solved(row: Record, folder: Path) -> dict[str, float]:
-    """Seconds until a search found the solution, and programs until a return of 1; inf if never."""
-    history = result_of(row, folder).history
-    solves = row["search_return"] >= SOLVED and row["fresh_return"] >= SOLVED_FRESH
-    first = next((entry for entry in history if entry["return"] >= SOLVED), None)
+    """Seconds until a search found its solution, and programs until its target; inf if never."""
+    result = result_of(row, folder)
+    history, goal = result.history, result.config.get("target") or SOLVED
+    solves = row["search_return"] >= goal and row["fresh_return"] >= goal - FRESH_LOSS
+    first = next((entry for entry in history if entry["return"] >= goal), None)
     return {
         "seconds": history[-1]["seconds"] if solves else float("inf"),
         "evaluations": float("inf") if first is None else first["evaluations"],

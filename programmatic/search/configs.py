@@ -44,6 +44,10 @@ class SearchConfig:
     horizon: str | int = TASK
     """The limit of a run: task, the task's own horizon, in which envs run too; published, the
     10,000 calls (actions and percepts) of the literature; or a number of actions."""
+    target: float | None = None
+    """The mean return that ends the search; None: that of a solution, 1. cem and hipo ignore it."""
+    seconds: float | None = None
+    """The search ends with the iteration in which this time has passed; None: no limit."""
     save_interval: int = 100
     """Iterations between two checkpoints in the run folder."""
 
@@ -52,6 +56,8 @@ class SearchConfig:
         check_types(self)
         whole = [f.name for f in fields(self) if f.type in ("int", "int | None")]
         check_whole(self, *(name for name in whole if getattr(self, name) is not None))
+        if self.seconds is not None:
+            check_number(self, "seconds")
         if self.max_markers is not None:
             check_whole(self, "max_markers", most=MAX_MARKERS)
 

@@ -83,8 +83,9 @@ class Objective:
 
     @property
     def is_solved(self) -> bool:
-        """Whether the best program solves the task in all worlds of the search."""
-        return self.tally.best_return >= SOLVED
+        """Whether the best program has the config's target, by default that of a solution."""
+        target = self.config.target
+        return self.tally.best_return >= (SOLVED if target is None else target)
 
     def __call__(self, tokens: Any) -> NDArray[np.float64]:
         """The mean returns, (P,), of programs, integer tokens, (P, L), with DEF; numpy or torch.

@@ -29,7 +29,9 @@ class SearchSettings(RunSettings):
     """The settings of a search."""
 
     COMMAND: ClassVar[str] = "search"
-    MAY_DIFFER: ClassVar[tuple[str, ...]] = ("budget", "device", "config.save_interval")
+    MAY_DIFFER: ClassVar[tuple[str, ...]] = (
+        *("budget", "device", "config.save_interval", "config.seconds"),
+    )
 
     method: Annotated[str, tyro.conf.Positional] = "cghc"
     """The method: cghc, hc or shc, which climb over programs; cem (LEAPS), cgcem, cebs,

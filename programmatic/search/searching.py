@@ -224,7 +224,8 @@ def _iterate(
 
     with closing(SearchLog(run, state.iteration)) as log, _bar(method, progress) as bar:
         try:
-            while not method.is_done(state):
+            limit = method.config.seconds or float("inf")
+            while not method.is_done(state) and (objective.seconds < limit or not log.rows):
                 iteration = state.iteration
                 if iteration % method.config.save_interval == 0:
                     save()

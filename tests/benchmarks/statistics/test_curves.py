@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -105,13 +106,11 @@ def histories(monkeypatch: pytest.MonkeyPatch) -> pd.DataFrame:
         "c": [{"evaluations": 50, "seconds": 2.0, "return": 1.0}],
         "d": [{"evaluations": 50, "seconds": 2.0, "return": 0.7}],
     }
-
-    class Result:
-        def __init__(self, history: list) -> None:
-            self.history = history
-
     monkeypatch.setattr(
-        "benchmarks.statistics.solved.result_of", lambda row, folder: Result(of[row["run"]])
+        "benchmarks.statistics.solved.result_of",
+        lambda row, folder: SimpleNamespace(
+            history=of[row["run"]], config={"target": row.get("target")}
+        ),
     )
     fresh = {"a": 1.0, "b": 0.995, "c": 0.7, "d": 0.7}
     return pd.DataFrame(
@@ -130,6 +129,16 @@ def test_solved_is_solved_in_fresh_worlds_too(histories: pd.DataFrame) -> None:
     assert [row[f"solved_{t}_s"] for t in (10, 60, 600)] == [0.25, 0.5, 0.5]
     assert row["solved"] == 0.5
     assert row["median_evaluations"] == 475  # of 30, 50, 900 and never
+
+
+def test_a_target_in_place_of_a_return_of_one_solves(histories: pd.DataFrame) -> None:
+    table = solved_within(histories.iloc[3:].assign(target=0.7), Path())
+    assert (table["solved"][0], table["solved_10_s"][0], table["median_evaluations"][0]) == (
+        1,
+        1,
+        50,
+    )
+    assert solved_within(histories.iloc[3:].assign(target=0.72), Path())["solved"][0] == 0
 
 
 def test_what_less_than_half_reach_has_no_median(histories: pd.DataFrame) -> None:

@@ -189,6 +189,25 @@ def test_a_watch_sees_every_iteration_and_may_end_the_search(method: str, tmp_pa
     assert seen == [row["evaluations"] for row in resumed.iterations[:4]]
 
 
+@pytest.mark.parametrize("method", [name for name in METHODS if name not in ("cem", "hipo")])
+def test_a_search_ends_with_its_target(method: str) -> None:
+    whole = run(method)
+    target = whole.history[0]["return"]
+    result = run(method, target=target)
+    first = next(row for row in whole.iterations if row["best_return"] >= target)
+    assert result.evaluations == first["evaluations"]
+    assert result.mean_return >= target
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_search_ends_with_its_time_and_goes_on(method: str, tmp_path: Path) -> None:
+    part = run(method, seconds=1e-9, run_dir=tmp_path)
+    assert len(part.iterations) == 1
+    whole = run(method, run_dir=tmp_path, resume=True)
+    again = timeless(run(method))
+    assert replace(timeless(whole), config=again.config) == again
+
+
 def test_a_search_that_was_stopped_before_its_first_checkpoint_begins_again(
     tmp_path: Path,
 ) -> None:
