@@ -17,7 +17,7 @@ from karel_gym.tasks.looks import Look
 from programmatic.references import reference_program
 from tests.benchmarks.report.conftest import DOORKEY, MAZE, write_results
 
-FRAMES = 60
+FRAMES = 40
 METHODS = "cghc", "hc"
 DESKTOP, PHONE = {"width": 1200, "height": 900}, {"width": 390, "height": 844}
 
