@@ -93,6 +93,14 @@ class Contestant:
         return self.policy.program if isinstance(self.policy, ProgramPolicy) else None
 
     @property
+    def programs(self) -> tuple[Program, ...]:
+        """The programs that act: the program, or the options that a policy chooses from."""
+        if self.program is not None:
+            return (self.program,)
+        skills = getattr(self.policy, "skills", None)
+        return () if skills is None else skills.programs
+
+    @property
     def make_envs(self) -> Callable[..., KarelVectorEnv]:
         """The class of its envs, without the radius if it sees only so far."""
         if self.radius is None:

@@ -38,7 +38,7 @@ class Line(NamedTuple):
 
 
 class Listing(NamedTuple):
-    """A program as text."""
+    """Programs as text, one below the other."""
 
     lines: tuple[Line, ...]  # empty for a tree
     text: str
@@ -49,7 +49,7 @@ class Seat(NamedTuple):
 
     run: Run
     number: int  # of its method
-    listing: Listing | None  # its program; None for a network
+    listing: Listing | None  # its program or options; None for other networks
     sees: str  # its observation in words
 
 
@@ -109,16 +109,16 @@ def _sees(contestant: Contestant) -> str:
 
 
 def _listing_of(contestant: Contestant) -> Listing | None:
-    """The listing of a program or tree; None for other policies."""
-    if contestant.program is not None:
-        return listing(contestant.program)
+    """The listing of a program, options or tree; None for other policies."""
+    if contestant.programs:
+        return listing(*contestant.programs)
     if isinstance(contestant.policy, TreePolicy):
         return Listing((), str(contestant.policy.program))
     return None
 
 
-def listing(program: Program) -> Listing:
-    """The listing of a program.
+def listing(*programs: Program) -> Listing:
+    """The listing of programs.
 
     Example:
         >>> shown = listing(Program.parse("DEF run m( turnLeft m)"))
@@ -127,9 +127,10 @@ def listing(program: Program) -> Listing:
     """
     lines = tuple(
         Line(line.indent, tuple(Word(text, _kind(text)) for text in line.text.split()))
+        for program in programs
         for line in pretty_lines(program.tokens)
     )
-    return Listing(lines, program.pretty())
+    return Listing(lines, "\n".join(program.pretty() for program in programs))
 
 
 def _kind(word: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,8 @@ class Episode:
         robots: `4 * cell + heading` after each step; a cell's number is `row * W + column`.
         rewards: Step and reward of each step with a reward.
         changes: Step, cell and its new contents, of each change.
-        lines: The program's line of each step; empty without a program.
+        lines: The line of each step in the listing of the program or options, -1 for a turn
+            without one; empty for other policies.
         end: "solved", "failed", "halted", "out of steps" or, if more steps follow, "cut".
     """
 
@@ -59,13 +61,13 @@ def record(
     task = task_of(env_id)
     rollout = KarelRollout(contestant, task, worlds, seed)
     episodes = rollout.envs.episodes
-    line_of = _lines_of_tokens(contestant)
+    line_of, is_program = _lines_of_tokens(contestant), contestant.program is not None
     shown = [Episode() for _ in worlds]
     running = np.ones(len(worlds), dtype=np.bool_)
     before = contents_of(episodes)
     for step in range(max_frames):
         rewards, ended, infos = rollout.step()
-        halted = rollout.halted if line_of is None else rollout.state.executing < 0
+        halted = rollout.state.executing < 0 if is_program else rollout.halted
         for i in np.flatnonzero(running & halted):
             shown[i].end, running[i] = "halted", False
         if not running.any():
@@ -79,8 +81,9 @@ def record(
                 episode.rewards += [step, round(float(rewards[i]), DIGITS)]
             for cell in np.flatnonzero(after[i] != before[i]).tolist():
                 episode.changes += [step, cell, int(after[i, cell])]
-            if line_of is not None:
-                episode.lines.append(line_of[rollout.state.executing[i]])
+            if line_of:
+                option = 0 if is_program else rollout.state.chosen[i]
+                episode.lines.append(line_of[option].get(int(rollout.state.executing[i]), -1))
             if ended[i]:
                 was_cut = infos[i]["TimeLimit.truncated"]
                 failed = "out of steps" if was_cut else "failed"
@@ -124,9 +127,11 @@ def as_json(episodes: Sequence[Episode]) -> list[dict[str, Any]]:
     return [vars(episode) for episode in episodes]
 
 
-def _lines_of_tokens(contestant: Contestant) -> list[int] | None:
-    """The line number of each token of a program; None without a program."""
-    if contestant.program is None:
-        return None
-    lines = pretty_lines(contestant.program.tokens)
-    return [number for number, line in enumerate(lines) for _ in range(*line.span)]
+def _lines_of_tokens(contestant: Contestant) -> list[dict[int, int]]:
+    """For each of the policy's programs, the line in their listing of each token's index."""
+    listed = [pretty_lines(program.tokens) for program in contestant.programs]
+    firsts = accumulate(map(len, listed), initial=0)
+    return [
+        {token: number for number, line in enumerate(lines, first) for token in range(*line.span)}
+        for first, lines in zip(firsts, listed, strict=False)
+    ]

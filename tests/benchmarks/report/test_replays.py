@@ -12,6 +12,7 @@ import pytest
 from agents import train
 from agents.evaluation import evaluate_episodes
 from agents.policies import contestants
+from benchmarks.report.players import listing
 from benchmarks.report.replays import (
     ALPHABET,
     LOOK_SHIFT,
@@ -127,6 +128,25 @@ def test_networks_do_what_they_do_in_an_evaluation(
     judged = evaluate_episodes([contestant], "Karel-Maze-v0", 8, SEED, 12, 12)
     assert [len(episode.robots) for episode in shown] == judged["length"].tolist()
     assert [episode.end == "solved" for episode in shown] == judged["solved"].tolist()
+
+
+def test_each_step_names_the_line_of_the_running_option(tmp_path: Path) -> None:
+    options = "DEF run m( turnRight m)\nDEF run m( WHILE c( frontIsClear c) w( move w) m)"
+    small = {"total_timesteps": 32, "num_envs": 4, "n_steps": 8, "batch_size": 16}
+    train("ppo", "Karel-Farmer-v0", run_dir=tmp_path, eval_episodes=2, max_steps=20, obs="percepts",
+          action="options", options=options, **small)  # fmt: skip
+    worlds = sample_worlds("Karel-Farmer-v0", 4, SEED)
+    (contestant,) = contestants(tmp_path)
+    lines = [
+        "".join(word.text for word in line.words) for line in listing(*contestant.programs).lines
+    ]
+    ran = set()
+    for episode in record(contestant, "Karel-Farmer-v0", worlds, SEED, FRAMES):
+        robots = [int(start_of("Karel-Farmer-v0", worlds, 0)["robot"]), *episode.robots]
+        for before, after, line in zip(robots, robots[1:], episode.lines, strict=False):
+            ran.add("none" if line < 0 else lines[line])
+            assert (before // 4 != after // 4) == (line >= 0 and lines[line] == "move")
+    assert ran >= {"turnRight", "move"}
 
 
 @pytest.mark.parametrize("env_id", ["Karel-DoorKey-v0", "Karel-Snake-v0", "Karel-TopOff-v1"])
