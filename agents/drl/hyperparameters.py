@@ -29,7 +29,7 @@ from programmatic.options import unknown
 FOLDER = Path(__file__).parent / "hyperparams"
 ACTIVATIONS = ("ELU", "GELU", "LeakyReLU", "ReLU", "SiLU", "Tanh")
 SCHEDULED = ("learning_rate", "clip_range", "clip_range_vf")
-OF_THE_RUN = ("n_envs", "n_timesteps", "env_kwargs", "deterministic")
+OF_THE_RUN = ("n_envs", "n_timesteps", "env_kwargs", "deterministic", "eval_episodes")
 SET_BY_TRAIN = ("self", "env", "seed", "device", "verbose", "tensorboard_log", "_init_setup_model")
 
 

@@ -36,6 +36,7 @@ TRACKERS = ("tensorboard", "wandb", "mlflow")
 VALUE_BASED = ("dqn", "qrdqn")
 DEFAULT = DEFAULT_REWARD = "default"
 LEAST_EVAL_EVERY = 10_000  # steps: an evaluation of 100 long episodes is as many as 100,000
+EVAL_EPISODES = 100
 
 
 @dataclass(frozen=True)
@@ -125,8 +126,9 @@ class TrainConfig(_LearningConfig):
     """Steps between two checkpoints; by default a tenth of the training."""
     eval_every: Count | None = None
     """Steps between two evaluations; by default a tenth of the training, but at least 10,000."""
-    eval_episodes: int = 100
-    """Number of worlds in each evaluation; they are the same each time."""
+    eval_episodes: int | None = None
+    """Number of worlds in each evaluation; they are the same each time.
+    By default that of the hyperparameters, else 100."""
     deterministic: Annotated[bool | None, tyro.conf.FlagConversionOff] = None
     """Whether evaluated policies take their most probable action instead of drawing one.
     By default as the hyperparameters say, else only dqn and qrdqn do.
@@ -180,8 +182,9 @@ def resolve(config: TrainConfig) -> TrainConfig:
     for name in OF_THE_RUN:
         if name in config.hyperparameters:
             raise HyperparameterError(
-                f"{name} is set by num_envs, total_timesteps, deterministic, or obs, height, "
-                "width, max_markers, train_max_steps, horizon, model, option_calls and reward"
+                f"{name} is set by num_envs, total_timesteps, deterministic, eval_episodes, or "
+                "obs, height, width, max_markers, train_max_steps, horizon, model, option_calls "
+                "and reward"
             )
     check_kinds(config.obs, config.action)
     stored = read_hyperparameters(
@@ -226,6 +229,7 @@ def resolve(config: TrainConfig) -> TrainConfig:
         reward=config.reward or of_env.get("reward", DEFAULT_REWARD),
         checkpoint_every=config.checkpoint_every or max(total // 10, 1),
         eval_every=config.eval_every or max(total // 10, LEAST_EVAL_EVERY),
+        eval_episodes=config.eval_episodes or values.get("eval_episodes", EVAL_EPISODES),
         deterministic=deterministic if config.deterministic is None else config.deterministic,
         hyperparameters={name: v for name, v in values.items() if name not in OF_THE_RUN},
     )

@@ -235,6 +235,7 @@ def _learn(model: BaseAlgorithm, config: TrainConfig, callback: MaybeCallback) -
 
 
 def _callbacks(config: TrainConfig) -> list[BaseCallback]:
+    assert config.eval_episodes is not None
     env = training_env(config.to_json(), config.eval_episodes, config.max_steps, DEFAULT_REWARD)
     assert config.checkpoint_every is not None
     assert config.eval_every is not None
