@@ -496,5 +496,8 @@ def test_how_a_policy_is_evaluated_is_a_hyperparameter() -> None:
     assert resolve(replace(maze, deterministic=False)).deterministic is False
     assert resolve(replace(maze, obs="percepts")).deterministic is False
     assert resolve(replace(maze, algo="dqn")).deterministic is True
+    farmer = TrainConfig("ppo", "Karel-Farmer-v0", obs="grid")
+    assert (resolve(maze).eval_episodes, resolve(farmer).eval_episodes) == (100, 20)
+    assert resolve(replace(farmer, eval_episodes=3)).eval_episodes == 3
     with pytest.raises(ValueError, match=r"deterministic is set by num_envs, .*, deterministic"):
         resolve(replace(maze, hyperparameters={"deterministic": True}))
