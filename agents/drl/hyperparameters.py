@@ -50,7 +50,7 @@ def read_hyperparameters(
         algo: Name of the algorithm, such as "ppo".
         env_id: The task's id.
         obs: "percepts", "percepts+action" or "grid".
-        action: "primitive", "option" or "program".
+        action: "primitive", "option", "option-length", "program" or "options".
         file: The YAML file, or without a suffix one of hyperparams; by default ALGO.
 
     Raises:

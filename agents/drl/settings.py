@@ -84,10 +84,12 @@ class TrainConfig(_LearningConfig):
     run_dir: Annotated[Path | None, tyro.conf.arg(name="run")] = None
     """Run folder; by default runs/ALGO-TASK-OBS-SEED.
     For options and programs, runs/ALGO-TASK-OBS-ACTION-SEED."""
-    action: Annotated[str, tyro.conf.arg(metavar="{primitive,option,program,options}")] = PRIMITIVE
+    action: Annotated[
+        str, tyro.conf.arg(metavar="{primitive,option,option-length,program,options}")
+    ] = PRIMITIVE
     """Action of the policy: an action of the robot (primitive), the latent of five of them
-    (option, as in HRL), the latent of a LEAPS program (program, as in HPRL), or the number of a
-    program (options, as in HIPO)."""
+    (option, as in HRL), this latent and how many of the five to take (option-length), the latent of
+    a LEAPS program (program, as in HPRL), or the number of a program (options, as in HIPO)."""
     options: Annotated[str, tyro.conf.arg(metavar="RUN")] = ""
     """The programs of --action options: the run folder of karel-gym search hipo, a file of
     programs, or their texts, one per line."""

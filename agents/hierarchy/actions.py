@@ -5,7 +5,9 @@ from __future__ import annotations
 PRIMITIVE = "primitive"
 """The robot's actions."""
 PROGRAM = "program"
-LATENTS = ("option", PROGRAM)
+OPTION_LENGTH = "option-length"
+"""An option and its number of actions."""
+LATENTS = ("option", OPTION_LENGTH, PROGRAM)
 """Latents of skills; see `agents.hierarchy.skills`."""
 LISTED = "options"
 """Numbers of given programs; see `agents.hierarchy.skills`."""

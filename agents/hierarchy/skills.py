@@ -1,7 +1,7 @@
 """Skills of a high-level policy: programs, each given by a latent or by its number.
 
-A skill of HPRL is a program of LEAPS's latent space; one of HRL is a fixed number of actions; one
-of HIPO is one of a few programs, or ends the episode.
+A skill of HPRL is a program of LEAPS's latent space; one of HRL is a fixed or a chosen number of
+actions; one of HIPO is one of a few programs, or ends the episode.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ import torch
 from gymnasium.spaces import Box, Discrete
 from numpy.typing import NDArray
 
-from agents.hierarchy.actions import LARGEST, LATENTS, LISTED
+from agents.hierarchy.actions import LARGEST, LATENTS, LISTED, OPTION_LENGTH, PROGRAM
 from agents.hierarchy.option_vae import OptionVAE
 from programmatic import Program
 from programmatic.dsl.program_files import read_program_file
 from programmatic.dsl.sampling import sample_programs
-from programmatic.dsl.tokens import ACTION_TOKENS, DEF, M_CLOSE, M_OPEN, RUN
+from programmatic.dsl.tokens import ACTION_TOKENS, DEF, M_CLOSE, M_OPEN, PAD, RUN
 from programmatic.leaps import ProgramVAE
 from programmatic.leaps.model.decoding import with_def
 from programmatic.machine.bytecode import tokens_of
@@ -121,20 +121,33 @@ class ListedSkills(Skills):
 
 
 class OptionSkills(Skills):
-    """Options of HRL, each a fixed number of actions; by default with this package's VAE."""
+    """Options of HRL, each a fixed number of actions, or the first ones of them.
 
-    def __init__(self, vae: OptionVAE | None = None) -> None:
+    Args:
+        vae: The decoder; by default this package's.
+        choose_length: Whether the last number of a choice is that of the option's actions: -1 and
+            less is one action, 1 and more are all.
+    """
+
+    def __init__(self, vae: OptionVAE | None = None, choose_length: bool = False) -> None:
         self.vae = vae or OptionVAE.load()
-        super().__init__(self.vae.latent_dim)
+        self.choose_length = choose_length
+        super().__init__(self.vae.latent_dim + choose_length)
 
     def tokens(self, chosen: NDArray[Any]) -> NDArray[np.int64]:
         """The programs of latents; see `Skills`."""
-        actions = self.vae.decode(torch.from_numpy(chosen)).numpy()  # (N, L)
+        latents = torch.from_numpy(chosen)[:, : self.vae.latent_dim]
+        actions = self.vae.decode(latents).numpy()  # (N, L)
         n, length = actions.shape
         programs = np.empty((n, length + 4), dtype=np.int64)
         programs[:, :3] = DEF, RUN, M_OPEN
         programs[:, 3:-1] = np.array(ACTION_TOKENS)[actions]
         programs[:, -1] = M_CLOSE
+        if self.choose_length:
+            taken = np.rint(1 + (length - 1) * (chosen[:, -1:].clip(-1, 1) + 1) / 2)  # (N, 1)
+            column = np.arange(length + 4) - 3
+            programs[column == taken] = M_CLOSE
+            programs[column > taken] = PAD
         return programs
 
 
@@ -181,10 +194,12 @@ class ProgramSkills(Skills):
 
 @cache
 def skills_named(name: str, model: str = "default", max_calls: int = NO_LIMIT) -> Skills:
-    """The skills "option", or "program" of an embedding: a file of weights or "default"."""
+    """The skills of a name in `LATENTS`; "program" of an embedding: a file or "default"."""
     if name not in LATENTS:
         raise ValueError(f"skills are {' or '.join(map(repr, LATENTS))}, got {name!r}")
-    return OptionSkills() if name == LATENTS[0] else ProgramSkills(model, max_calls=max_calls)
+    if name == PROGRAM:
+        return ProgramSkills(model, max_calls=max_calls)
+    return OptionSkills(choose_length=name == OPTION_LENGTH)
 
 
 def skills_of(settings: Mapping[str, Any]) -> Skills:

@@ -61,6 +61,7 @@ def test_blocks_are_what_the_zoo_reads(algo: str, obs: str, env_id: str) -> None
     ("algo", "obs", "action", "horizon"),
     [
         ("ppo", "percepts", "option", None),
+        ("ppo", "percepts", "option-length", None),
         ("ppo", "grid", "option", None),
         ("ppo_lstm", "percepts", "program", 5),
         ("ppo_lstm", "grid", "program", 5),

@@ -32,7 +32,7 @@ from agents.policies import Contestant, contestants
 from karel_gym import sample_worlds
 from karel_gym.registration import task_of
 from programmatic import Program, execute
-from programmatic.dsl.tokens import ACTION_TOKENS, PAD
+from programmatic.dsl.tokens import ACTION_TOKENS, M_CLOSE, PAD
 from programmatic.leaps import DatasetConfig, ProgramVAE, generate
 from programmatic.machine.bytecode import tokens_of
 from programmatic.references import reference_program
@@ -182,6 +182,15 @@ def test_options_are_as_many_actions() -> None:
     assert (np.bincount(rows[:, 3:-1].ravel())[list(ACTION_TOKENS)] > 100).all()
 
 
+def test_the_last_number_of_a_choice_is_that_of_an_options_actions() -> None:
+    latents = np.random.default_rng(0).normal(size=(7, 8)).astype(np.float32)
+    numbers = np.array([-3, -1, -0.5, 0, 0.5, 1, 3], dtype=np.float32)
+    rows = OptionSkills(choose_length=True).tokens(np.column_stack([latents, numbers]))
+    whole = OptionSkills().tokens(latents)
+    for row, full, n in zip(rows.tolist(), whole.tolist(), (1, 1, 2, 3, 4, 5, 5), strict=True):
+        assert row == [*full[: 3 + n], M_CLOSE, *[PAD] * (5 - n)]
+
+
 def test_the_packages_options_are_what_programs_do() -> None:
     vae = OptionVAE.load()
     sequences = windows(generate(DatasetConfig(programs=200, seed=9)), vae.length)
@@ -263,6 +272,7 @@ SMALL: dict[str, Any] = {
     [
         ("ppo", "grid", "option"),
         ("ppo", "percepts", "option"),
+        ("ppo", "percepts", "option-length"),
         ("ppo_lstm", "grid", "program"),
         ("ppo_lstm", "percepts", "program"),
     ],
@@ -302,7 +312,7 @@ def test_policies_of_programs_take_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"action": "skill"}, "one of 'primitive', 'option', 'program', 'options', got 'skill'"),
+        ({"action": "skill"}, "'option', 'option-length', 'program', 'options', got 'skill'"),
         ({"horizon": 5}, "a horizon counts skills"),
         ({"action": "option", "obs": "percepts+action"}, "observes grid, percepts or step"),
         ({"action": "option", "horizon": 0}, "horizon must be a whole number from 1 up"),
@@ -326,5 +336,5 @@ def test_latents_of_the_packages_skills_are_different_programs(name: str) -> Non
 
 
 def test_unknown_skills_are_refused() -> None:
-    with pytest.raises(ValueError, match="skills are 'option' or 'program', got 'skill'"):
+    with pytest.raises(ValueError, match=r"skills are .* or 'program', got 'skill'"):
         skills_named("skill")
