@@ -100,6 +100,10 @@ LITERATURE = {
     "HRL-abs": Baseline(
         "ppo", "percepts", "HRL on percepts in place of the world (LEAPS, 2021).", action="option"
     ),
+    "HRL-stop": Baseline(
+        *("ppo", "percepts", "HRL-abs that also chooses how many actions of an option to take."),
+        action="option-length",
+    ),
     "VIPER": Baseline(
         "ppo",
         "percepts",
@@ -114,7 +118,7 @@ LITERATURE = {
     ),
 }
 """The baselines of LEAPS (2021) and HPRL (2023); DRL-action is of Rajabpour et al. (2025), and
-DRL-abs-MLP is a row of ours."""
+DRL-abs-MLP and HRL-stop are rows of ours."""
 PUBLISHED_ONLY = {
     "DRL-abs-t": "DRL-abs with transfer from other tasks (LEAPS, 2021).",
     "Naïve": "A network that is trained to write a program, without an embedding (LEAPS, 2021).",
@@ -161,14 +165,7 @@ BY_STEP = {
     ),
 }
 """HPRL's open loop; HPRL-PPO observes the world."""
-STOPPING = {
-    "HRL-stop": Baseline(
-        *("ppo", "percepts", "HRL-abs that also chooses how many actions of an option to take."),
-        action="option-length",
-    ),
-}
-"""Options that end earlier than HRL's, a row of ours."""
-BASELINES = LITERATURE | OTHER_ALGORITHMS | OF_OPTIONS | BY_STEP | STOPPING
+BASELINES = LITERATURE | OTHER_ALGORITHMS | OF_OPTIONS | BY_STEP
 
 PROPOSAL_FOLDER = Path(__file__).parents[1] / "proposals"
 QUALITIES = {"mutated": "{task}.karel", "plausible": "{task}.md", "random": "{task}.karel"}
