@@ -111,14 +111,14 @@ LITERATURE = {
         becomes_tree=True,
     ),
     "HPRL-PPO": Baseline(
-        "ppo_lstm", "grid", "PPO that chooses programs (Liu et al., ICML 2023).", action="program"
+        "ppo_lstm", "grid", "HPRL with a policy that observes the world.", action="program"
     ),
     "DRL-action": Baseline(
         "ppo", "percepts+action", "DRL-abs-MLP with the last action (Rajabpour et al., 2025)."
     ),
 }
-"""The baselines of LEAPS (2021) and HPRL (2023); DRL-action is of Rajabpour et al. (2025), and
-DRL-abs-MLP and HRL-stop are rows of ours."""
+"""The baselines of LEAPS (2021); DRL-action is of Rajabpour et al. (2025), and DRL-abs-MLP, HRL-stop
+and HPRL-PPO are rows of ours."""
 PUBLISHED_ONLY = {
     "DRL-abs-t": "DRL-abs with transfer from other tasks (LEAPS, 2021).",
     "Naïve": "A network that is trained to write a program, without an embedding (LEAPS, 2021).",
@@ -155,7 +155,7 @@ OF_OPTIONS = {
 """Policies whose options a search finds first. A run of given options has the last name."""
 BY_STEP = {
     "HPRL": Baseline(
-        *("ppo", "step", "PPO that chooses programs by the number of the step only."),
+        *("ppo", "step", "PPO that chooses programs by the step only (Liu et al., ICML 2023)."),
         action="program",
     ),
     "HPRL-published": Baseline(
@@ -164,7 +164,7 @@ BY_STEP = {
         conf_file=Path("hprl-published"),
     ),
 }
-"""HPRL's open loop; HPRL-PPO observes the world."""
+"""The baselines of HPRL (Liu et al., 2023)."""
 BASELINES = LITERATURE | OTHER_ALGORITHMS | OF_OPTIONS | BY_STEP
 
 PROPOSAL_FOLDER = Path(__file__).parents[1] / "proposals"

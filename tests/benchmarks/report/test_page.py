@@ -166,7 +166,7 @@ def test_named_methods_have_a_sentence(make_report: MakeReport, tmp_path: Path) 
     published = set(published_returns()["method"])
     for name in (*BASELINES, *METHODS, *SEARCHES, *published, *names[2:]):
         assert re.fullmatch(r"[A-Z].{20,120}\.", method_summary(name)), name
-    assert {name for name in published if name in glossary} >= {"LEAPS", "HPRL-PPO", "VIPER"}
+    assert {name for name in published if name in glossary} >= {"LEAPS", "HPRL", "VIPER"}
 
 
 def test_runs_of_a_benchmark_have_its_origin(

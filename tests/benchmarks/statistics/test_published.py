@@ -39,7 +39,7 @@ def test_every_row_is_whole_and_of_a_task_that_there_is() -> None:
         ("HC", "Karel-Snake-v0", "search", 0.654),
         ("hc", "Karel-Maze-v1", "search", 1.0),
         ("cebs", "Karel-DoorKey-v0", "search", 0.501),
-        ("HPRL-PPO", "Karel-Seeder-v0", "own", 0.58),
+        ("HPRL", "Karel-Seeder-v0", "own", 0.58),
         ("HPRL-SAC", "Karel-Seeder-v0", "own", 0.27),
         ("LEAPS run again by HPRL", "Karel-OneStroke-v0", "own", 0.72),
         ("LEAPS", "Karel-OneStroke-v0", "own", 0.65),
