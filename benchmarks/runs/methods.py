@@ -117,7 +117,7 @@ LITERATURE = {
         "ppo", "percepts+action", "DRL-abs-MLP with the last action (Rajabpour et al., 2025)."
     ),
 }
-"""The baselines of LEAPS (2021); DRL-action is of Rajabpour et al. (2025), and DRL-abs-MLP, HRL-stop
+"""The baselines of LEAPS (2021). DRL-action is of Rajabpour et al. (2025); DRL-abs-MLP, HRL-stop
 and HPRL-PPO are rows of ours."""
 PUBLISHED_ONLY = {
     "DRL-abs-t": "DRL-abs with transfer from other tasks (LEAPS, 2021).",
