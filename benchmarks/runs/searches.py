@@ -29,7 +29,7 @@ LARGE_MAX_CALLS = 100 * LARGE_SIDE**2
 visits every cell once takes about five."""
 COMPILING_BUDGET = 200  # programs: enough to compile all kernels of every method
 ADDED_OPTIONS: Mapping[str, Any] = {
-    **{"dictionary": 0.0, "given_share": 1.0, "max_markers": None, "members": 1},
+    **{"crossed": 0.0, "dictionary": 0.0, "given_share": 1.0, "max_markers": None, "members": 1},
     **{"seconds": None, "simplify_budget": 1_000_000, "target": None},
 }
 """Options that kept searches did not store, with their values."""

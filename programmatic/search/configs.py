@@ -352,10 +352,13 @@ class CGHCConfig(HCConfig):
     """The search restarts after so many neighbours without a better one."""
     edits: float = 0.3
     """Share of neighbours made by an edit, see `programmatic.search.programs.edits`."""
+    crossed: float = 0.0
+    """Share of the climbs that start from one of the best 16 results of earlier climbs, in which a
+    random piece of another one replaces one of its own."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_share(self, "edits")
+        check_share(self, "edits", "crossed")
 
 
 @dataclass(frozen=True)

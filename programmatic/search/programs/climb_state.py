@@ -50,6 +50,7 @@ class Rules(NamedTuple):
     most: int  # the score of the highest possible return
     limits: Limits  # the limits of a run, both of them numbers
     given_percent: int  # share of climbs from given programs, if there are any
+    crossed_percent: int  # share of the other climbs from crossed elites
     skip_loops: bool
     drop_early: bool
     skip_repeated: bool
@@ -64,6 +65,13 @@ class StartWorlds(NamedTuple):
     weights: Any  # int64, (N,); the number of equal worlds of the search
 
 
+class Elites(NamedTuple):
+    """The E best results of climbs with different returns; a row of pads is free."""
+
+    tokens: Any  # int8, (E, L), padded
+    returns: Any  # int64, (E, N); in each world
+
+
 class Climb(NamedTuple):
     """The state of a search, changed in place; the accelerations keep nothing here."""
 
@@ -72,6 +80,7 @@ class Climb(NamedTuple):
     parent: Any  # int8, (L,); the current program
     returns: Any  # int64, (N,); its returns in each world
     best: Any  # int8, (L,); the best program
+    elites: Elites  # E is 0 if climbs do not start from them
 
 
 class ClimbRoom(NamedTuple):
@@ -119,6 +128,15 @@ class Gains(NamedTuple):
     tokens: Any  # int8, (G, L)
     lengths: Any  # int64, (G,)
     evaluations: Any  # int64, (G,); programs evaluated up to then
+
+
+@inner
+def is_same(one: Any, other: Any, length: int) -> bool:
+    """Whether the first `length` values of two arrays are equal."""
+    for i in range(length):  # noqa: SIM110 (numba knows no generators)
+        if one[i] != other[i]:
+            return False
+    return True
 
 
 @inner

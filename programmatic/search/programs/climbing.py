@@ -18,6 +18,7 @@ import numpy as np
 
 from karel_gym.simulation.episode_arrays import copy, copy_world, world_at
 from karel_gym.simulation.kernels import inner, kernel
+from karel_gym.simulation.rng import below
 from programmatic.machine.bytecode import compile_program
 from programmatic.machine.interpreter import NOWHERE, ONE, run
 from programmatic.search.programs.canonical import canonical_hash
@@ -34,9 +35,11 @@ from programmatic.search.programs.climb_state import (
     RUNS,
     SCORE,
     TRIED,
+    is_same,
     whole,
 )
 from programmatic.search.programs.edits import neighbour
+from programmatic.search.programs.elites import are_full, cross, keep_elite
 from programmatic.search.programs.mutation import CODED, END, START, list_places
 from programmatic.search.programs.space import draw_program
 
@@ -99,15 +102,6 @@ def is_repeated(hashes: Any, stamps: Any, stamp: int, value: Any) -> bool:
     return False
 
 
-@inner
-def is_same(one: Any, other: Any, length: int) -> bool:
-    """Whether the first `length` values of two arrays are equal."""
-    for i in range(length):  # noqa: SIM110 (numba knows no generators)
-        if one[i] != other[i]:
-            return False
-    return True
-
-
 @kernel
 def climb(
     rules: Any,
@@ -167,6 +161,8 @@ def climb(
                 which = given % len(starts)
                 length = start_lengths[which]
                 copy(starts[which], mutant)
+            elif are_full(state.elites) and below(rng, 100) < rules.crossed_percent:
+                length = cross(state.elites, space, places, mutant, stack, rng)
             else:
                 length = draw_program(space, mutant, stack, rng)
             numbers[CLIMBS] += 1
@@ -240,6 +236,7 @@ def climb(
                     gains.evaluations[n_gains] = numbers[EVALUATIONS]
                     n_gains += 1
         if numbers[TRIED] >= numbers[NEIGHBOURS]:
+            keep_elite(state.elites, parent, numbers[LENGTH], state.returns, worlds.weights)
             numbers[LENGTH] = 0
             is_new = True
     return n_gains

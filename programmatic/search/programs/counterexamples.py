@@ -101,5 +101,6 @@ class CounterexampleClimbing(ProgramClimbing):
         if numbers[SCORE] >= self.rules.solved:
             different = returns[self.different]
             self._climb_in(with_counterexamples(self._chosen, different, self.seed, evaluations))
+            climbing.elites.tokens[:] = PAD  # their returns were in other worlds
         climbing.returns[:] = scores[self._chosen]
         numbers[SCORE] = numbers[BEST_SCORE] = climbing.returns.sum()

@@ -31,6 +31,7 @@ from programmatic.search.programs.climb_state import (
     SCORE,
     UNIT,
     Climb,
+    Elites,
     Gains,
     Rules,
     climb_room,
@@ -38,6 +39,7 @@ from programmatic.search.programs.climb_state import (
 )
 from programmatic.search.programs.climbing import climb
 from programmatic.search.programs.dictionary import dictionary_of
+from programmatic.search.programs.elites import N_ELITES, no_elites
 from programmatic.search.programs.simplification import shorten, simplify
 from programmatic.search.programs.space import SPACES
 from programmatic.search.start_worlds import begin_worlds
@@ -55,6 +57,8 @@ class ProgramClimbingState:
     parent: Tensor  # int8, (L,)
     returns: Tensor  # int64, (N,)
     best: Tensor  # int8, (L,)
+    elite_tokens: Tensor  # int8, (E, L)
+    elite_returns: Tensor  # int64, (E, N)
     order: list[int]
     """Order of the config's programs by their returns; empty before they were evaluated."""
 
@@ -99,6 +103,8 @@ class ProgramClimbing(Method):
         """The first state."""
         numbers = np.zeros(N_NUMBERS, dtype=np.int64)
         numbers[BEST_SCORE] = REJECTED
+        n = N_ELITES if self.rules.crossed_percent > 0 else 0
+        elites = no_elites(n, self.space.max_tokens, len(self.worlds.weights))
         return ProgramClimbingState(
             0,
             torch.from_numpy(numbers),
@@ -106,6 +112,8 @@ class ProgramClimbing(Method):
             torch.zeros(self.space.max_tokens, dtype=torch.int8),
             torch.zeros(len(self.worlds.weights), dtype=torch.int64),
             torch.zeros(self.space.max_tokens, dtype=torch.int8),
+            torch.from_numpy(elites.tokens),
+            torch.from_numpy(elites.returns),
             [],
         )
 
@@ -131,7 +139,8 @@ class ProgramClimbing(Method):
             np.zeros(self.at_once, dtype=np.int64),
             np.zeros(self.at_once, dtype=np.int64),
         )
-        climbing = Climb(numbers, rng, parent, returns, best)
+        elites = Elites(state.elite_tokens.numpy().copy(), state.elite_returns.numpy().copy())
+        climbing = Climb(numbers, rng, parent, returns, best, elites)
         lengths = (starts != PAD).sum(axis=1)
         while numbers[EVALUATIONS] < limit and not self._is_solved(numbers):
             room = climb_room(self.rules, self.worlds, len(parent))
@@ -155,6 +164,8 @@ class ProgramClimbing(Method):
             parent=torch.from_numpy(parent),
             returns=torch.from_numpy(returns),
             best=torch.from_numpy(best),
+            elite_tokens=torch.from_numpy(elites.tokens),
+            elite_returns=torch.from_numpy(elites.returns),
         )
         figures: dict[str, float] = {
             "climbs": int(numbers[CLIMBS]),
@@ -207,9 +218,9 @@ def rules_of(
     config: ProgramClimbingConfig, max_return: float, n_worlds: int, limits: Limits
 ) -> Rules:
     """The rules of a search in `n_worlds` worlds, with all accelerations."""
-    space = SPACES[config.space]
+    space, crossed = SPACES[config.space], 0.0
     if isinstance(config, CGHCConfig):
-        space = space._replace(edits=round(100 * config.edits))
+        space, crossed = space._replace(edits=round(100 * config.edits)), config.crossed
     return Rules(
         space,
         *config.schedule_of_neighbours,
@@ -220,6 +231,7 @@ def rules_of(
             limits.max_calls, NO_LIMIT if limits.max_actions is None else limits.max_actions
         ),
         given_percent=round(100 * config.given_share),
+        crossed_percent=round(100 * crossed),
         skip_loops=True,
         drop_early=True,
         skip_repeated=True,

@@ -17,8 +17,9 @@ from programmatic.search.configs import CGHCConfig, ProgramClimbingConfig
 from programmatic.search.latent.space import Decoder
 from programmatic.search.methods import Method, seed_of
 from programmatic.search.objective import BudgetSpentError, Objective
-from programmatic.search.programs.climb_state import EVALUATIONS
+from programmatic.search.programs.climb_state import EVALUATIONS, Elites
 from programmatic.search.programs.counterexamples import CounterexampleClimbing
+from programmatic.search.programs.elites import best_of
 from programmatic.search.programs.method import ProgramClimbing
 from programmatic.search.start_worlds import merge_equal
 
@@ -28,7 +29,8 @@ class Portfolio(Method):
 
     In an iteration each of the members evaluates the same number of programs. Their gains up to a
     solution enter the tally in the order of the members, so that threads and time do not change the
-    result. The first member has the random numbers of the search without a portfolio.
+    result. The first member has the random numbers of the search without a portfolio. After each
+    iteration the members share their elites, unless they climb in few of the worlds, others each.
 
     The state is that of a member whose tensors have a first axis of members, and whose other values
     are lists.
@@ -48,6 +50,9 @@ class Portfolio(Method):
         own = replace(config, members=1, batch_size=self.batch_size)
         seeds = [seed, *(seed_of(seed, 4, i) for i in range(1, config.members))]
         self.members = [_member(own, copy(objective), other, model) for other in seeds]
+        self.shares_elites = self.members[0].rules.crossed_percent > 0 and not isinstance(
+            self.members[0], CounterexampleClimbing
+        )
         self.state_class = self.members[0].state_class
         self.names = [f.name for f in fields(self.state_class) if f.name != "iteration"]
 
@@ -97,6 +102,12 @@ class Portfolio(Method):
         self.objective.count(tally.evaluations + sum(spent))
         if is_cut and not self.objective.is_solved:
             raise BudgetSpentError
+        if self.shares_elites:
+            groups = [Elites(s.elite_tokens.numpy(), s.elite_returns.numpy()) for s in states]
+            best = best_of(groups, self.members[0].worlds.weights)
+            shared = {"elite_tokens": torch.from_numpy(best.tokens)}
+            shared["elite_returns"] = torch.from_numpy(best.returns)
+            states = [replace(own, **shared) for own in states]
         names = dict.fromkeys(name for own in logged for name in own)
         figures = {name: [own[name] for own in logged if name in own] for name in names}
         totals = {name: sum(v) if name == "climbs" else max(v) for name, v in figures.items()}

@@ -11,7 +11,10 @@ import pytest
 from karel_gym import sample_worlds
 from karel_gym.registration import TASKS, task_of
 from karel_gym.simulation.episode_arrays import WorldArrays
+from karel_gym.simulation.kernels import allocating_kernel
+from karel_gym.simulation.rng import below
 from programmatic import Program, execute
+from programmatic.dsl import PAD
 from programmatic.references import reference_program
 from programmatic.search.configs import HCConfig
 from programmatic.search.objective import Objective
@@ -26,19 +29,23 @@ from programmatic.search.programs.climb_state import (
     TRIED,
     UNIT,
     Climb,
+    Elites,
     Gains,
     StartWorlds,
     climb_room,
 )
 from programmatic.search.programs.climbing import climb, scheduled
 from programmatic.search.programs.dictionary import dictionary_of
+from programmatic.search.programs.elites import cross, no_elites
 from programmatic.search.programs.method import ProgramClimbing
+from programmatic.search.programs.mutation import N_COLUMNS
 from programmatic.search.programs.space import (
     SPACES,
     ProgramSpace,
     draw_neighbours,
     draw_space_programs,
 )
+from programmatic.search.programs.statements import STACK_SIZE
 from programmatic.search.start_worlds import begin_worlds
 from tests.programmatic.sample_programs import SKILLED
 
@@ -46,10 +53,11 @@ ACCELERATIONS = ("skip_loops", "drop_early", "skip_repeated", "skip_unreached", 
 # Rewards that oscillate, worlds that change, many equal worlds, random streams that matter.
 ENVS = ("Karel-FourCorners-v0", "Karel-DoorKey-v0", "Karel-Harvester-v1", "Karel-Snake-v0")
 N_WORLDS = 6
+N_ELITES = 4
 NEVER = 2**62
 
 
-def kernel_state(method: ProgramClimbing) -> Climb:
+def kernel_state(method: ProgramClimbing, n_elites: int = 0) -> Climb:
     start = method.start()
     return Climb(
         start.numbers.numpy(),
@@ -57,6 +65,7 @@ def kernel_state(method: ProgramClimbing) -> Climb:
         start.parent.numpy(),
         start.returns.numpy(),
         start.best.numpy(),
+        no_elites(n_elites, 45, len(method.worlds.weights)),
     )
 
 
@@ -70,7 +79,7 @@ def climb_on(
     """The state and the gains after climbing to each of some numbers of evaluations."""
     config = HCConfig(n_worlds=N_WORLDS, horizon=horizon)
     method = ProgramClimbing(config, Objective(env_id, config, seed), seed)
-    state = kernel_state(method)
+    state = kernel_state(method, N_ELITES if rules.get("crossed_percent") else 0)
     chosen = method.rules._replace(**({"solved": NEVER} | rules))
     gains = Gains(*(np.zeros(shape, kind) for shape, kind in (((9, 45), "i1"), (9, int), (9, int))))
     starts = np.zeros((0, 45), dtype=np.int8), np.zeros(0, dtype=np.int64)
@@ -101,6 +110,7 @@ def plain_climb(
     rng, worlds, limits = kernel_state(method).rng, method.objective.worlds, method.objective.limits
     chosen = method.rules._replace(**rules)
     gains, evaluations, climbs, best = [], 0, 0, (-math.inf, 0)
+    elites: list[tuple[int, list[float], np.ndarray]] = []  # score, returns, tokens
 
     def score_of(tokens: np.ndarray) -> int:
         nonlocal evaluations, best
@@ -117,7 +127,11 @@ def plain_climb(
 
     while evaluations < limit:
         tokens = np.full((1, 45), 50, dtype=np.int8)
-        draw_space_programs(chosen.space, tokens, rng[None])
+        if len(elites) == N_ELITES and below.py_func(rng, 100) < chosen.crossed_percent:
+            rows = np.concatenate([elite for _, _, elite in elites])
+            draw_cross(chosen.space, Elites(rows, np.zeros((N_ELITES, 0))), tokens[0], rng)
+        else:
+            draw_space_programs(chosen.space, tokens, rng[None])
         current, climbs, tried = score_of(tokens), climbs + 1, 0
         note(current, tokens)
         while evaluations < limit and tried < chosen.first_neighbours:
@@ -129,15 +143,44 @@ def plain_climb(
                 tried = 0 if score > current else tried
                 current, tokens = score, neighbour
                 note(score, neighbour)
+        if tried == chosen.first_neighbours and chosen.crossed_percent > 0:
+            keep(elites, current, tokens, execute(tokens, worlds, env_id, *limits).returns[0])
     return gains, climbs, tried, current, str(Program.from_tokens(tokens[0]))
 
 
+def keep(elites: list[Any], score: int, tokens: np.ndarray, returns: np.ndarray) -> None:
+    """Take the result of a climb into the elites as their module tells it."""
+    found, length = (score, returns.tolist(), tokens), (tokens != PAD).sum()
+    same = [row for row, elite in enumerate(elites) if elite[1] == found[1]]
+    if same:
+        if length < (elites[same[0]][2] != PAD).sum():
+            elites[same[0]] = found
+    elif len(elites) < N_ELITES:
+        elites.append(found)
+    else:
+        worst = min(range(N_ELITES), key=lambda row: elites[row][0])
+        if score > elites[worst][0]:
+            elites[worst] = found
+
+
+@allocating_kernel
+def draw_cross(space: Any, elites: Any, tokens: Any, rng: Any) -> None:
+    stack = np.empty(STACK_SIZE, dtype=np.int64)
+    places = np.empty((2 * tokens.size, N_COLUMNS), dtype=np.int64)
+    length = cross(elites, space, places, tokens, stack, rng)
+    tokens[length:] = PAD
+
+
+@pytest.mark.parametrize("crossed", [0, 60])
 @pytest.mark.parametrize(
     ("sideways", "horizon"), [(False, "published"), (True, "published"), (True, "task"), (True, 7)]
 )
 @pytest.mark.parametrize("env_id", ENVS[:2])
-def test_it_does_what_the_paper_tells(env_id: str, sideways: bool, horizon: str | int) -> None:
+def test_it_does_what_the_paper_tells(
+    env_id: str, sideways: bool, horizon: str | int, crossed: int
+) -> None:
     rules = {"first_neighbours": 40, "last_neighbours": 40, "sideways": sideways}
+    rules |= {"crossed_percent": crossed}
     limit = 1500
     state, gains = climb_on(env_id, [limit], rules, 1, horizon)
     expected, climbs, tried, current, program = plain_climb(env_id, limit, rules, 1, horizon)
@@ -156,6 +199,7 @@ def test_accelerations_change_nothing(
 ) -> None:
     rules: dict[str, Any] = {"sideways": sideways, "total": 3000}
     rules |= {"first_neighbours": 60, "last_neighbours": 200}
+    rules |= {"crossed_percent": edits}
     dictionary = dictionary_of(SKILLED, edits / 100)
     rules["space"] = ProgramSpace(edits=edits, dictionary=dictionary)
     with_all, gains = climb_on(env_id, [3000], rules, horizon=horizon)
@@ -199,6 +243,7 @@ def test_equal_worlds_are_run_once_and_count_as_often_as_they_are(env_id: str) -
 
 def test_parts_of_a_climb_make_the_whole() -> None:
     rules = {"first_neighbours": 30, "last_neighbours": 90, "total": 2000, "sideways": True}
+    rules |= {"crossed_percent": 50}
     whole, gains = climb_on("Karel-DoorKey-v0", [2000], rules)
     parts, same_gains = climb_on("Karel-DoorKey-v0", [1, 2, 33, 700, 701, 2000], rules)
     assert outcome(parts) == outcome(whole)

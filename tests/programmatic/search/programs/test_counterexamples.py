@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from karel_gym import WorldBatch, sample_worlds
 from karel_gym.registration import task_of
 from programmatic import Program, execute
+from programmatic.dsl import PAD
 from programmatic.search import CGHCConfig, SearchResult, search
 from programmatic.search.methods import seed_of
 from programmatic.search.objective import SOLVED, Objective
@@ -31,6 +33,26 @@ def climbing(env_id: str, seed: int = 0, **options: Any) -> CounterexampleClimbi
     method = climbing_for(config, Objective(env_id, config, seed), seed)
     assert isinstance(method, CounterexampleClimbing)
     return method
+
+
+def test_the_elites_have_their_returns_in_the_worlds_of_the_climb() -> None:
+    method = climbing("Karel-Seeder-v0", crossed=0.5, climb_worlds=1, batch_size=20)
+    state, changes = method.start(), 0
+    for _ in range(200):
+        had_elites, before = len(elites_of(state)) > 0, state.chosen
+        state, _ = method.step(state)
+        worlds = [method.objective.worlds[method.different[i]] for i in state.chosen.tolist()]
+        elites = elites_of(state)
+        if len(elites) > 0:
+            returns = execute(elites.numpy(), worlds, "Karel-Seeder-v0").returns
+            scores = np.floor(returns * UNIT + 0.5).astype(int)
+            assert scores.tolist() == state.elite_returns[: len(elites)].tolist()
+        changes += had_elites and not torch.equal(before, state.chosen)
+    assert changes > 0
+
+
+def elites_of(state: Any) -> torch.Tensor:
+    return state.elite_tokens[state.elite_tokens[:, 0] != PAD]
 
 
 class PlainSearch:
