@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -45,6 +45,7 @@ from programmatic.search.programs.space import SPACES
 from programmatic.search.start_worlds import begin_worlds
 
 WORLDS_TO_SIMPLIFY_IN = 1000
+NO_ELITES = torch.zeros((0, 1), dtype=torch.int8), torch.zeros((0, 1), dtype=torch.int64)
 
 
 @dataclass(frozen=True)
@@ -57,10 +58,12 @@ class ProgramClimbingState:
     parent: Tensor  # int8, (L,)
     returns: Tensor  # int64, (N,)
     best: Tensor  # int8, (L,)
-    elite_tokens: Tensor  # int8, (E, L)
-    elite_returns: Tensor  # int64, (E, N)
     order: list[int]
     """Order of the config's programs by their returns; empty before they were evaluated."""
+    elite_tokens: Tensor = field(default_factory=lambda: NO_ELITES[0], kw_only=True)
+    """int8, (E, L); checkpoints of earlier versions have no elites."""
+    elite_returns: Tensor = field(default_factory=lambda: NO_ELITES[1], kw_only=True)
+    """int64, (E, N)"""
 
 
 class ProgramClimbing(Method):
@@ -112,9 +115,9 @@ class ProgramClimbing(Method):
             torch.zeros(self.space.max_tokens, dtype=torch.int8),
             torch.zeros(len(self.worlds.weights), dtype=torch.int64),
             torch.zeros(self.space.max_tokens, dtype=torch.int8),
-            torch.from_numpy(elites.tokens),
-            torch.from_numpy(elites.returns),
             [],
+            elite_tokens=torch.from_numpy(elites.tokens),
+            elite_returns=torch.from_numpy(elites.returns),
         )
 
     def is_done(self, state: ProgramClimbingState) -> bool:

@@ -50,9 +50,6 @@ class Portfolio(Method):
         own = replace(config, members=1, batch_size=self.batch_size)
         seeds = [seed, *(seed_of(seed, 4, i) for i in range(1, config.members))]
         self.members = [_member(own, copy(objective), other, model) for other in seeds]
-        self.shares_elites = self.members[0].rules.crossed_percent > 0 and not isinstance(
-            self.members[0], CounterexampleClimbing
-        )
         self.state_class = self.members[0].state_class
         self.names = [f.name for f in fields(self.state_class) if f.name != "iteration"]
 
@@ -102,7 +99,8 @@ class Portfolio(Method):
         self.objective.count(tally.evaluations + sum(spent))
         if is_cut and not self.objective.is_solved:
             raise BudgetSpentError
-        if self.shares_elites:
+        are_in_same_worlds = not isinstance(self.members[0], CounterexampleClimbing)
+        if are_in_same_worlds and len(states[0].elite_tokens) > 0:
             groups = [Elites(s.elite_tokens.numpy(), s.elite_returns.numpy()) for s in states]
             best = best_of(groups, self.members[0].worlds.weights)
             shared = {"elite_tokens": torch.from_numpy(best.tokens)}

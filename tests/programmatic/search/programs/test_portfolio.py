@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from programmatic.search import SearchResult, resume, search
 from programmatic.search.configs import METHODS
@@ -92,9 +94,14 @@ def test_given_programs_are_evaluated_once(tmp_path: Path) -> None:
     assert rows[1]["climbs"] >= 4
 
 
-def test_a_run_that_did_not_store_its_members_has_one(tmp_path: Path) -> None:
+def test_a_run_of_an_earlier_version_has_one_member_and_no_elites(tmp_path: Path) -> None:
     options = {"batch_size": 100, "members": 1, "progress": False}
     search("hc", DOORKEY, budget=200, run_dir=tmp_path, **options)
+    for path in (tmp_path / "checkpoints").iterdir():
+        with safe_open(path, "pt") as file:
+            names = [name for name in file.keys() if "elite" not in name]  # noqa: SIM118
+            kept, metadata = {name: file.get_tensor(name) for name in names}, file.metadata()
+        save_file(kept, path, metadata)
     config = json.loads((tmp_path / "config.json").read_text())
     del config["config"]["members"]
     (tmp_path / "config.json").write_text(json.dumps(config))
