@@ -115,7 +115,10 @@ def task_named(name: str) -> Task:
     try:
         task: Task = getattr(importlib.import_module(module), attribute)
     except (AttributeError, ImportError, TypeError, ValueError) as error:
-        raise ValueError(f"there is no task {name!r}: {error}") from None
+        raise ValueError(
+            f"there is no task {name!r}: {error}. Name it by 'module:NAME'; ids such as "
+            "Karel-Maze-v0 are for gymnasium.make and gymnasium.make_vec"
+        ) from None
     return task
 
 
