@@ -45,7 +45,6 @@ from programmatic.search.programs.space import SPACES
 from programmatic.search.start_worlds import begin_worlds
 
 WORLDS_TO_SIMPLIFY_IN = 1000
-NO_ELITES = torch.zeros((0, 1), dtype=torch.int8), torch.zeros((0, 1), dtype=torch.int64)
 
 
 @dataclass(frozen=True)
@@ -60,9 +59,13 @@ class ProgramClimbingState:
     best: Tensor  # int8, (L,)
     order: list[int]
     """Order of the config's programs by their returns; empty before they were evaluated."""
-    elite_tokens: Tensor = field(default_factory=lambda: NO_ELITES[0], kw_only=True)
+    elite_tokens: Tensor = field(
+        default_factory=lambda: torch.zeros((0, 1), dtype=torch.int8), kw_only=True
+    )
     """int8, (E, L); checkpoints of earlier versions have no elites."""
-    elite_returns: Tensor = field(default_factory=lambda: NO_ELITES[1], kw_only=True)
+    elite_returns: Tensor = field(
+        default_factory=lambda: torch.zeros((0, 1), dtype=torch.int64), kw_only=True
+    )
     """int64, (E, N)"""
 
 

@@ -11,7 +11,6 @@ import pytest
 from karel_gym import sample_worlds
 from karel_gym.registration import TASKS, task_of
 from karel_gym.simulation.episode_arrays import WorldArrays
-from karel_gym.simulation.kernels import allocating_kernel
 from karel_gym.simulation.rng import below
 from programmatic import Program, execute
 from programmatic.dsl import PAD
@@ -36,18 +35,17 @@ from programmatic.search.programs.climb_state import (
 )
 from programmatic.search.programs.climbing import climb, scheduled
 from programmatic.search.programs.dictionary import dictionary_of
-from programmatic.search.programs.elites import cross, no_elites
+from programmatic.search.programs.elites import no_elites
 from programmatic.search.programs.method import ProgramClimbing
-from programmatic.search.programs.mutation import N_COLUMNS
 from programmatic.search.programs.space import (
     SPACES,
     ProgramSpace,
     draw_neighbours,
     draw_space_programs,
 )
-from programmatic.search.programs.statements import STACK_SIZE
 from programmatic.search.start_worlds import begin_worlds
 from tests.programmatic.sample_programs import SKILLED
+from tests.programmatic.search.programs.test_elites import draw_crosses
 
 ACCELERATIONS = ("skip_loops", "drop_early", "skip_repeated", "skip_unreached", "worst_first")
 # Rewards that oscillate, worlds that change, many equal worlds, random streams that matter.
@@ -129,7 +127,7 @@ def plain_climb(
         tokens = np.full((1, 45), 50, dtype=np.int8)
         if len(elites) == N_ELITES and below.py_func(rng, 100) < chosen.crossed_percent:
             rows = np.concatenate([elite for _, _, elite in elites])
-            draw_cross(chosen.space, Elites(rows, np.zeros((N_ELITES, 0))), tokens[0], rng)
+            draw_crosses(chosen.space, Elites(rows, np.zeros((N_ELITES, 0))), tokens, rng)
         else:
             draw_space_programs(chosen.space, tokens, rng[None])
         current, climbs, tried = score_of(tokens), climbs + 1, 0
@@ -161,14 +159,6 @@ def keep(elites: list[Any], score: int, tokens: np.ndarray, returns: np.ndarray)
         worst = min(range(N_ELITES), key=lambda row: elites[row][0])
         if score > elites[worst][0]:
             elites[worst] = found
-
-
-@allocating_kernel
-def draw_cross(space: Any, elites: Any, tokens: Any, rng: Any) -> None:
-    stack = np.empty(STACK_SIZE, dtype=np.int64)
-    places = np.empty((2 * tokens.size, N_COLUMNS), dtype=np.int64)
-    length = cross(elites, space, places, tokens, stack, rng)
-    tokens[length:] = PAD
 
 
 @pytest.mark.parametrize("crossed", [0, 60])
