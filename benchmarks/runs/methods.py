@@ -181,6 +181,8 @@ ABLATION: dict[str, tuple[str, Mapping[str, Any]]] = {
     "16,000 neighbours": ("cghc", {"neighbours": 16_000}),
     "16 worlds a climb": ("cghc", {"climb_worlds": 16}),
     "larger space": ("cghc", {"space": "larger"}),
+    "larger space, crossed elites": ("cghc", {"space": "larger", "crossed": 0.5}),
+    "annealing": ("cghc", {"space": "larger", "temperature": 0.002, "neighbours": 1_000_000}),
     "hc, sideways": ("hc", {"sideways": True}),
     "hc": ("hc", {}),
     "shc": ("shc", {}),

@@ -30,7 +30,7 @@ visits every cell once takes about five."""
 COMPILING_BUDGET = 200  # programs: enough to compile all kernels of every method
 ADDED_OPTIONS: Mapping[str, Any] = {
     **{"crossed": 0.0, "dictionary": 0.0, "given_share": 1.0, "max_markers": None, "members": 1},
-    **{"seconds": None, "simplify_budget": 1_000_000, "target": None},
+    **{"seconds": None, "simplify_budget": 1_000_000, "target": None, "temperature": 0.0},
 }
 """Options that kept searches did not store, with their values."""
 NUMBERS = ("search_return", "fresh_return", "large_return", "seconds")

@@ -38,10 +38,16 @@ def below(rng: Any, n: int) -> Any:
 
 
 @inner
+def fraction(word: Any) -> float:
+    """A 64-bit word as a number from 0 up to but not including 1."""
+    return np.float64(word >> EXCESS) * UNIT
+
+
+@inner
 def uniform(rng: Any, low: float, high: float) -> float:
     """A uniform real number in low .. high from a random state, uint64, (1,)."""
     rng[0] += GAMMA
-    return low + (high - low) * (np.float64(mix(rng[0]) >> EXCESS) * UNIT)
+    return low + (high - low) * fraction(mix(rng[0]))
 
 
 @inner

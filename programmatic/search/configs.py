@@ -355,10 +355,16 @@ class CGHCConfig(HCConfig):
     crossed: float = 0.0
     """Share of the climbs that start from one of the best 16 results of earlier climbs, in which a
     random piece of another one replaces one of its own."""
+    temperature: float = 0.0
+    """Simulated annealing: a neighbour whose mean return is lower by d is accepted with probability
+    exp(-d / T). T falls exponentially from this value to 15 % of it in the course of a climb, which
+    has as many neighbours as `neighbours` says. 0: hill climbing."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_share(self, "edits", "crossed")
+        check_share(self, "edits", "crossed", "temperature")
+        if self.temperature > 0 and not self.sideways:
+            raise ValueError("annealing accepts equal returns: temperature needs sideways=True")
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,8 @@ REJECTED = -(2**62)  # the score of a dropped candidate, lower than any other
     EVALUATIONS,  # programs evaluated
     LENGTH,  # number of tokens of the current program; 0 before a start
     SCORE,  # of the current program
-    NEIGHBOURS,  # allowed without a gain
-    TRIED,  # neighbours without a gain so far
+    NEIGHBOURS,  # allowed without a gain; with annealing, all of a climb
+    TRIED,  # neighbours without a gain so far; with annealing, all of the climb
     CLIMBS,  # climbs begun
     BEST_LENGTH,  # number of tokens of the best program
     BEST_SCORE,  # of the best program
@@ -51,6 +51,7 @@ class Rules(NamedTuple):
     limits: Limits  # the limits of a run, both of them numbers
     given_percent: int  # share of climbs from given programs, if there are any
     crossed_percent: int  # share of the other climbs from crossed elites
+    temperature: float  # of annealing at the beginning of a climb, as a score; 0: none
     skip_loops: bool
     drop_early: bool
     skip_repeated: bool

@@ -1,10 +1,11 @@
 """Hill climbing over programs, compiled as a whole: draw, mutate, run, move, start again.
 
-First improvement: the search moves to the first better neighbour. The accelerations change no
-result: endless loops are recognized; equal worlds are run once; worlds in which the parent never
-reached the changed part of a neighbour are not run; worlds in which the parent does badly come
-first, and a candidate is dropped as soon as the remaining worlds cannot make it good enough; a
-candidate of provably the same behavior as its parent or an earlier neighbour is not run at all.
+First improvement: the search moves to the first better neighbour; with simulated annealing, also to
+a worse one, with a probability that falls with the loss. The accelerations change no result:
+endless loops are recognized; equal worlds are run once; worlds in which the parent never reached
+the changed part of a neighbour are not run; worlds in which the parent does badly come first, and a
+candidate is dropped as soon as the remaining worlds cannot make it good enough; a candidate of
+provably the same behavior as its parent or an earlier neighbour is not run at all.
 
 Source: Carvalho et al. (ICLR 2024); the schedule of neighbours: LLM-GS (Liu et al., ICLR 2025).
 """
@@ -18,7 +19,7 @@ import numpy as np
 
 from karel_gym.simulation.episode_arrays import copy, copy_world, world_at
 from karel_gym.simulation.kernels import inner, kernel
-from karel_gym.simulation.rng import below
+from karel_gym.simulation.rng import below, fraction, mix
 from programmatic.machine.bytecode import compile_program
 from programmatic.machine.interpreter import NOWHERE, ONE, run
 from programmatic.search.programs.canonical import canonical_hash
@@ -43,6 +44,9 @@ from programmatic.search.programs.elites import are_full, cross, keep_elite
 from programmatic.search.programs.mutation import CODED, END, START, list_places
 from programmatic.search.programs.space import draw_program
 
+COLDEST = 0.15
+"""The temperature at the end of a climb, as a share of that at its beginning."""
+
 
 @inner
 def scheduled(first: int, last: int, n: int, total: int) -> int:
@@ -55,6 +59,16 @@ def scheduled(first: int, last: int, n: int, total: int) -> int:
     share = (math.sin((2 * share - 1) * math.pi / 2) + 1) / 2
     low, high = math.log2(first), math.log2(last)
     return math.ceil(2.0 ** (low + (high - low) * share))
+
+
+@inner
+def accepted_loss(temperature: float, progress: float, luck: Any) -> int:
+    """The greatest loss of score that is accepted; it exceeds d with probability exp(-d / T).
+
+    `temperature`: T at the beginning of a climb; `progress`: the share of the climb that is over;
+    `luck`: a random word, uint64. With equal luck, the loss only falls in the course of a climb.
+    """
+    return math.floor(-temperature * COLDEST**progress * math.log(1.0 - fraction(luck)))
 
 
 @inner
@@ -180,8 +194,14 @@ def climb(
                 changed = bits_below(end) & ~bits_below(start)
             numbers[TRIED] += 1
             least = numbers[SCORE] + (0 if rules.sideways else 1)
-            if rules.skip_repeated:
+            if rules.skip_repeated or rules.temperature > 0:
                 value = canonical_hash(mutant, length)
+            if rules.temperature > 0:  # equal neighbours have equal luck, so only the first may move
+                luck = mix(mix(value ^ parent_hash) + np.uint64(numbers[CLIMBS]))
+                least -= accepted_loss(
+                    rules.temperature, numbers[TRIED] / numbers[NEIGHBOURS], luck
+                )
+            if rules.skip_repeated:
                 if value == parent_hash:  # a sideways move changes it unless it is the same
                     is_known = not rules.sideways or is_same(mutant, parent, length)
                 else:
@@ -219,7 +239,7 @@ def climb(
                 numbers[ABOVE_BOUND] |= returns[j] > rules.most
 
             if score >= least and score != REJECTED:
-                if starting or score > numbers[SCORE]:
+                if starting or (score > numbers[SCORE] and rules.temperature == 0):
                     numbers[TRIED] = 0
                 copy(mutant, parent)
                 copy(returns, state.returns)

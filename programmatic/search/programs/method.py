@@ -224,9 +224,10 @@ def rules_of(
     config: ProgramClimbingConfig, max_return: float, n_worlds: int, limits: Limits
 ) -> Rules:
     """The rules of a search in `n_worlds` worlds, with all accelerations."""
-    space, crossed = SPACES[config.space], 0.0
+    space, crossed, temperature = SPACES[config.space], 0.0, 0.0
     if isinstance(config, CGHCConfig):
-        space, crossed = space._replace(edits=round(100 * config.edits)), config.crossed
+        space = space._replace(edits=round(100 * config.edits))
+        crossed, temperature = config.crossed, config.temperature
     return Rules(
         space,
         *config.schedule_of_neighbours,
@@ -238,6 +239,7 @@ def rules_of(
         ),
         given_percent=round(100 * config.given_share),
         crossed_percent=round(100 * crossed),
+        temperature=temperature * n_worlds * UNIT,
         skip_loops=True,
         drop_early=True,
         skip_repeated=True,

@@ -103,8 +103,12 @@ class ProgramSpace(NamedTuple):
                 raise ValueError(f"the program has {found} {what}; the space allows {limit}")
 
 
-SPACES = {"published": ProgramSpace(), "larger": ProgramSpace(max_height=5, negated_ifelse=True)}
-"""The space of Carvalho et al., and one with deeper programs and negated IFELSE conditions."""
+SPACES = {
+    "published": ProgramSpace(),
+    "larger": ProgramSpace(max_height=6, max_sequence=12, negated_ifelse=True),
+}
+"""The space of Carvalho et al., and one with deeper programs, longer blocks and negated IFELSE
+conditions."""
 
 
 @inner

@@ -11,12 +11,13 @@ import pytest
 from karel_gym import sample_worlds
 from karel_gym.registration import TASKS, task_of
 from karel_gym.simulation.episode_arrays import WorldArrays
-from karel_gym.simulation.rng import below
+from karel_gym.simulation.rng import below, mix
 from programmatic import Program, execute
 from programmatic.dsl import PAD
 from programmatic.references import reference_program
 from programmatic.search.configs import HCConfig
 from programmatic.search.objective import Objective
+from programmatic.search.programs.canonical import canonical_hash
 from programmatic.search.programs.climb_state import (
     BEST_LENGTH,
     CLIMBS,
@@ -33,7 +34,7 @@ from programmatic.search.programs.climb_state import (
     StartWorlds,
     climb_room,
 )
-from programmatic.search.programs.climbing import climb, scheduled
+from programmatic.search.programs.climbing import accepted_loss, climb, scheduled
 from programmatic.search.programs.dictionary import dictionary_of
 from programmatic.search.programs.elites import no_elites
 from programmatic.search.programs.method import ProgramClimbing
@@ -99,10 +100,14 @@ def outcome(state: Climb) -> tuple[Any, ...]:
     return (*numbers[: BEST_LENGTH + 2], state.rng[0], current.tolist(), best.tolist())
 
 
+def hash_of(tokens: np.ndarray) -> np.uint64:
+    return np.uint64(canonical_hash(tokens, int((tokens != PAD).sum())))
+
+
 def plain_climb(
     env_id: str, limit: int, rules: dict[str, Any], seed: int, horizon: str | int
 ) -> tuple[Any, ...]:
-    """Hill climbing as the paper tells it, one program after the other."""
+    """Hill climbing and annealing as they are told, one program after the other."""
     config = HCConfig(n_worlds=N_WORLDS, horizon=horizon)
     method = ProgramClimbing(config, Objective(env_id, config, seed), seed)
     rng, worlds, limits = kernel_state(method).rng, method.objective.worlds, method.objective.limits
@@ -136,9 +141,14 @@ def plain_climb(
             parent = np.array(Program.from_tokens(tokens[0]).tokens, dtype=np.int8)
             neighbour = np.full((1, 45), 50, dtype=np.int8)
             draw_neighbours(chosen.space, parent, neighbour, rng[None])
-            score, tried = score_of(neighbour), tried + 1
-            if score > current or (chosen.sideways and score == current):
-                tried = 0 if score > current else tried
+            score, tried, allowed = score_of(neighbour), tried + 1, 0
+            if chosen.temperature > 0:
+                both = hash_of(parent) ^ hash_of(neighbour[0])
+                luck = np.uint64(mix(np.uint64(mix(both)) + np.uint64(climbs)))
+                progress = tried / chosen.first_neighbours
+                allowed = accepted_loss(chosen.temperature, progress, luck)
+            if score > current - allowed or (chosen.sideways and score == current - allowed):
+                tried = 0 if score > current and chosen.temperature == 0 else tried
                 current, tokens = score, neighbour
                 note(score, neighbour)
         if tried == chosen.first_neighbours and chosen.crossed_percent > 0:
@@ -163,14 +173,18 @@ def keep(elites: list[Any], score: int, tokens: np.ndarray, returns: np.ndarray)
 
 @pytest.mark.parametrize("crossed", [0, 60])
 @pytest.mark.parametrize(
-    ("sideways", "horizon"), [(False, "published"), (True, "published"), (True, "task"), (True, 7)]
+    ("sideways", "horizon", "temperature"),
+    [
+        *((False, "published", 0.0), (True, "published", 0.0), (True, "task", 0.0)),
+        *((True, 7, 0.0), (True, "task", 0.2 * N_WORLDS * UNIT)),
+    ],
 )
 @pytest.mark.parametrize("env_id", ENVS[:2])
-def test_it_does_what_the_paper_tells(
-    env_id: str, sideways: bool, horizon: str | int, crossed: int
+def test_it_does_what_the_papers_tell(
+    env_id: str, sideways: bool, horizon: str | int, temperature: float, crossed: int
 ) -> None:
     rules = {"first_neighbours": 40, "last_neighbours": 40, "sideways": sideways}
-    rules |= {"crossed_percent": crossed}
+    rules |= {"crossed_percent": crossed, "temperature": temperature}
     limit = 1500
     state, gains = climb_on(env_id, [limit], rules, 1, horizon)
     expected, climbs, tried, current, program = plain_climb(env_id, limit, rules, 1, horizon)
@@ -182,14 +196,17 @@ def test_it_does_what_the_paper_tells(
 
 
 @pytest.mark.parametrize("horizon", ["task", "published"])
-@pytest.mark.parametrize(("sideways", "edits"), [(False, 0), (True, 0), (True, 60)])
+@pytest.mark.parametrize(
+    ("sideways", "edits", "temperature"),
+    [(False, 0, 0.0), (True, 0, 0.0), (True, 60, 0.0), (True, 60, 0.1 * N_WORLDS * UNIT)],
+)
 @pytest.mark.parametrize("env_id", ENVS)
 def test_accelerations_change_nothing(
-    env_id: str, sideways: bool, edits: int, horizon: str
+    env_id: str, sideways: bool, edits: int, temperature: float, horizon: str
 ) -> None:
     rules: dict[str, Any] = {"sideways": sideways, "total": 3000}
     rules |= {"first_neighbours": 60, "last_neighbours": 200}
-    rules |= {"crossed_percent": edits}
+    rules |= {"crossed_percent": edits, "temperature": temperature}
     dictionary = dictionary_of(SKILLED, edits / 100)
     rules["space"] = ProgramSpace(edits=edits, dictionary=dictionary)
     with_all, gains = climb_on(env_id, [3000], rules, horizon=horizon)
