@@ -196,11 +196,11 @@ def climb(
             least = numbers[SCORE] + (0 if rules.sideways else 1)
             if rules.skip_repeated or rules.temperature > 0:
                 value = canonical_hash(mutant, length)
-            if rules.temperature > 0:  # equal neighbours have equal luck, so only the first may move
+            if rules.temperature > 0:
+                # Neighbours of equal behavior have equal luck: a later one fails if the first did.
                 luck = mix(mix(value ^ parent_hash) + np.uint64(numbers[CLIMBS]))
-                least -= accepted_loss(
-                    rules.temperature, numbers[TRIED] / numbers[NEIGHBOURS], luck
-                )
+                progress = numbers[TRIED] / numbers[NEIGHBOURS]
+                least -= accepted_loss(rules.temperature, progress, luck)
             if rules.skip_repeated:
                 if value == parent_hash:  # a sideways move changes it unless it is the same
                     is_known = not rules.sideways or is_same(mutant, parent, length)

@@ -301,6 +301,11 @@ def test_an_unknown_option_is_told_with_those_known(method: str) -> None:
             lambda: search("shc", ENV, space="all"),
             "space must be one of published, larger",
         ),
+        (lambda: search("cghc", ENV, temperature=1), "temperature must be a number from 0 to"),
+        (
+            lambda: search("cghc", ENV, temperature=0.1, sideways=False),
+            "annealing accepts equal returns: temperature needs sideways=True",
+        ),
         (lambda: search("hc", ENV, device="cuda"), "hc runs on the processor only"),
         (lambda: search("cebs", ENV, elites=65), "elites must be at most population_size, 64"),
         (lambda: search("cem", "Karel-CleanHouse-v0", height=8, width=8), "worlds are 14x22 only"),
