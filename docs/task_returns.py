@@ -18,7 +18,7 @@ from benchmarks.report.findings import Score
 from benchmarks.report.table import Place, PublishedResult, rows_of
 from benchmarks.runs.ledger import PROVENANCE, RUNS_FILE
 from benchmarks.runs.method_grid import SEARCHES, GridRuns
-from benchmarks.runs.methods import search_name
+from benchmarks.runs.methods import BASELINES, search_name
 from benchmarks.statistics.published import LARGE, OWN_SIZE, SEARCH, published_number
 from benchmarks.statistics.tidy import RESULTS_FILE, tidy
 from karel_gym.registration import CARTPOLE
@@ -34,7 +34,7 @@ COLUMNS = 74  # of a command
 SPACE = "\N{NO-BREAK SPACE}"
 PUBLISHED_HORIZON, TASK_HORIZON = "10,000 calls", "the task's horizon"
 
-ONLY_LEAPS = "The deep RL baselines were trained in the six tasks of LEAPS only."
+UNTRAINED = "No deep RL baseline was trained in this task."
 
 
 class Kept(NamedTuple):
@@ -52,6 +52,9 @@ KEPT = {
     "cebs_v1": Kept(f"within {PUBLISHED_HORIZON}"),
     "budgets": Kept(f"5,000 programs, each within {PUBLISHED_HORIZON}", " (5,000)"),
     "returns": Kept(f"within {TASK_HORIZON}"),
+    "hprl": Kept(f"within {TASK_HORIZON}"),
+    "hprl_harder": Kept(f"within {TASK_HORIZON}"),
+    "hprl_published": Kept(f"within {TASK_HORIZON}"),
 }
 
 
@@ -59,10 +62,12 @@ def returns_section(name: str, env_ids: Sequence[str]) -> str:
     """The section of a Karel task: a table per id, sources and commands; "" without returns."""
     sources = Sources()
     used: dict[str, str] = {}  # the letters of folders
+    trained = False
     tables = []
     for env_id in env_ids:
         own = {f: [s for s in scores if s.env_id == env_id] for f, scores in all_scores().items()}
         methods = {score.method: folder for folder, scores in own.items() for score in scores}
+        trained |= not BASELINES.keys().isdisjoint(methods)
         numbers = {method: number for number, method in enumerate(methods)}
         rows, elsewhere = rows_of(
             [score for scores in own.values() for score in scores], env_id, list(WORLDS), numbers
@@ -96,8 +101,8 @@ def returns_section(name: str, env_ids: Sequence[str]) -> str:
         f"# {letter}: {KEPT[folder].limit}\n{command(folder, f'--tasks {name}')}"
         for folder, letter in used.items()
     ]
-    trained = "" if "returns" in used else ONLY_LEAPS
-    parts = ["## Returns", intro, *tables, trained, str(sources), commands_block(commands)]
+    note = "" if trained else UNTRAINED
+    parts = ["## Returns", intro, *tables, note, str(sources), commands_block(commands)]
     return "\n\n".join(filter(None, parts))
 
 
