@@ -55,6 +55,7 @@ KEPT = {
     "hprl": Kept(f"within {TASK_HORIZON}"),
     "hprl_harder": Kept(f"within {TASK_HORIZON}"),
     "hprl_published": Kept(f"within {TASK_HORIZON}"),
+    "hprl_published_5m": Kept(f"within {TASK_HORIZON}"),
 }
 
 
